@@ -1,0 +1,41 @@
+"""What the graph needs of whoever keeps the facts: the store on disk, shadowed by the overlay of open buffers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from graft_indexer.facts import Definition, Facts
+
+
+class FactSource(Protocol):
+    """Facts of all files of a workspace, open buffers first.  Paths are relative to its root."""
+
+    @property
+    def root(self) -> str:
+        """Absolute path of the workspace."""
+
+    @property
+    def generation(self) -> int:
+        """Grows whenever any fact changes; caches are keyed by it."""
+
+    def paths(self) -> Sequence[str]:
+        """All indexed files, sorted."""
+
+    def facts(self, path: str) -> Facts | None:
+        """Facts of one file, None if it is not part of the workspace."""
+
+    def text(self, path: str) -> str | None:
+        """The text that the facts' offsets refer to; None if the file is gone or unreadable."""
+
+    def definitions_named(self, name: str) -> Sequence[tuple[str, Definition]]:
+        """Every definition of a simple name, as (path, definition)."""
+
+    def files_with(self, name: str) -> Sequence[str]:
+        """Files whose text contains the identifier."""
+
+    def importing(self, names: Iterable[str]) -> Sequence[str]:
+        """Files with an import statement whose module's last part, or imported name, is one of `names`."""
+
+    def digest(self, path: str) -> str | None:
+        """Digest of a file's text: unchanged digest, unchanged facts."""

@@ -1,0 +1,59 @@
+"""What a completion is asked and what it answers: plain data, byte offsets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from graft_models.engine import Usage
+from graft_models.prompt import ContextPart
+
+Mode = Literal["auto", "line", "block", "span"]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The document at the moment of the request, copied before the handler's first await."""
+
+    path: str
+    """Relative to the workspace root if inside, else absolute."""
+    text: str
+    offset: int
+    """Cursor, bytes into the UTF-8 text."""
+    version: int = 0
+    language: str = "python"
+    manual: bool = False
+    """The user asked for it; automatic triggers may be declined by the gate."""
+    mode: Mode = "auto"
+    selected: tuple[int, int, str] | None = None
+    """`selectedCompletionInfo`: (start, end, text) of the entry selected in the editor's list."""
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one gate said."""
+
+    gate: str
+    passed: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One suggestion.  Replace bytes `start` to `end` (on the cursor's line) by `insert`; `text` is what is new after
+    the cursor.  `shown` is False if a gate said no: then `text` is the best text all the same, for measuring."""
+
+    text: str
+    insert: str
+    start: int
+    end: int
+    score: float
+    """Mean log-probability per generated token, natural logarithm."""
+    shown: bool
+    gates: tuple[Verdict, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    milliseconds: float = 0.0
+    source: Literal["model", "graph", "counts", "cache"] = "model"
+    parts: tuple[ContextPart, ...] = ()
+    """What the model was shown of other files."""

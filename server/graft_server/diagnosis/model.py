@@ -1,0 +1,54 @@
+"""What a check finds and what may be done about it: plain data, byte offsets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from graft_indexer.facts import Span
+from graft_indexer.graph import SymbolGraph
+from graft_server.edits import Edit
+
+
+class Severity(StrEnum):
+    """As in the language server protocol."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFORMATION = "information"
+    HINT = "hint"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding.  `code` is stable and names a page of the documentation (`undefined-name`)."""
+
+    path: str
+    span: Span
+    code: str
+    severity: Severity
+    message: str
+    names: tuple[str, ...] = ()
+    """What the finding is about, most important first, for the fixes: the unknown name, the module, the parameter."""
+    candidates: tuple[str, ...] = ()
+    """Names that would have been right there, as far as the graph knows (closed answers only)."""
+    related: tuple[tuple[str, Span, str], ...] = ()
+    """(path, span, message) of the places that prove it, such as the function's definition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """Edits that were verified; `verified` says by what, in the words the user reads ("parses", "resolves").
+
+    `safe`: meaning is kept apart from mending the finding; unsafe fixes are never preferred and never in fix-all.
+    """
+
+    title: str
+    safe: bool
+    verified: tuple[str, ...]
+    edits: tuple[Edit, ...]
+
+
+Check = Callable[[SymbolGraph, str], Iterable[Diagnostic]]
+"""A check looks at one file (its path) through the graph.  It must only report what closed answers prove."""

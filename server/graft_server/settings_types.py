@@ -1,0 +1,114 @@
+"""The settings themselves: name, type, default, and a sentence that a user understands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Delay = Literal["adaptive", "none", "long"]
+DiagnosticsOverlap = Literal["auto", "on", "off"]
+LogLevel = Literal["error", "warning", "info", "debug"]
+Eagerness = Literal["eager", "subtle"]
+Device = Literal["auto", "cpu", "gpu"]
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message is one line for the user."""
+
+
+def _setting(name: str, default: Any, group: str, description: str, *, user_only: bool = False) -> Any:
+    return field(
+        default=default,
+        metadata={"name": name, "group": group, "description": description, "user_only": user_only},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings with their defaults.  The dotted name is what users write, after `graft.`."""
+
+    # Completion
+    completion_enable: bool = _setting("completion.enable", True, "Completion", "Suggest code as ghost text.")
+    completion_eagerness: Eagerness = _setting(
+        "completion.eagerness",
+        "eager",
+        "Completion",
+        "Whether suggestions appear by themselves (eager) or only when asked for (subtle).",
+    )
+    completion_delay: Delay = _setting(
+        "completion.delay",
+        "adaptive",
+        "Completion",
+        "How long to wait after a key press: by your typing rhythm (adaptive), not at all, or long.",
+    )
+    completion_multiline: bool = _setting(
+        "completion.multiline", True, "Completion", "Suggest whole blocks where a block begins, not only lines."
+    )
+    completion_in_comments: bool = _setting("completion.inComments", False, "Completion", "Suggest inside comments.")
+    completion_in_strings: bool = _setting("completion.inStrings", True, "Completion", "Suggest inside strings.")
+    completion_max_tokens: int = _setting("completion.maxTokens", 64, "Completion", "Longest suggestion, in tokens.")
+    completion_threshold: float = _setting(
+        "completion.threshold",
+        0.0,
+        "Completion",
+        "Show only suggestions at least this likely (0: the model's own default; 1: nothing).",
+    )
+    completion_languages_off: tuple[str, ...] = _setting(
+        "completion.disabledLanguages",
+        ("plaintext", "markdown", "scminput", "git-commit", "dotenv"),
+        "Completion",
+        "Language identifiers without suggestions.",
+    )
+    completion_disabled_globs: tuple[str, ...] = _setting(
+        "completion.disabledGlobs",
+        ("**/.env*", "**/*.pem", "**/*.key", "**/*.cert", "**/*.crt", "**/id_rsa*", "**/secrets.*"),
+        "Completion",
+        "Files without suggestions; they are never shown to the model as context either.",
+    )
+    completion_context: bool = _setting(
+        "completion.context", True, "Completion", "Show the model related code from other files."
+    )
+    # Diagnosis
+    diagnosis_enable: bool = _setting("diagnosis.enable", True, "Diagnosis", "Check files when they are saved.")
+    diagnosis_disabled: tuple[str, ...] = _setting(
+        "diagnosis.disabledChecks", (), "Diagnosis", "Codes of checks that are switched off."
+    )
+    diagnosis_exclude: tuple[str, ...] = _setting(
+        "diagnosis.exclude", (), "Diagnosis", "Globs of files that are not checked."
+    )
+    diagnosis_overlap: DiagnosticsOverlap = _setting(
+        "diagnosis.hideDuplicates",
+        "auto",
+        "Diagnosis",
+        "Hide findings that another language server already shows at the same place.",
+    )
+    # Model
+    model_path: str = _setting(
+        "model.path", "", "Model", "A GGUF file to use; empty for the model that comes with Graft.", user_only=True
+    )
+    model_enable: bool = _setting(
+        "model.enable", True, "Model", "Use a model; without one Graft answers from the graph alone."
+    )
+    model_device: Device = _setting("model.device", "auto", "Model", "Where the model runs.", user_only=True)
+    model_threads: int = _setting(
+        "model.threads", 0, "Model", "Threads for the model (0: physical cores minus one).", user_only=True
+    )
+    model_context: int = _setting(
+        "model.contextTokens", 0, "Model", "Prompt tokens (0: what fits the model and the machine)."
+    )
+    model_idle_minutes: int = _setting(
+        "model.unloadAfterMinutes", 10, "Model", "Free the model's memory after this many idle minutes (0: never)."
+    )
+    model_remote: str = _setting(
+        "model.remote", "", "Model", "Address of a llama-server to use in place of a local model.", user_only=True
+    )
+    # Index
+    index_exclude: tuple[str, ...] = _setting(
+        "index.exclude", (), "Index", "Globs of files that are not indexed, beside those that git ignores."
+    )
+    index_jobs: int = _setting("index.jobs", 0, "Index", "Processes for the first index (0: one per core).")
+    # General
+    statistics_enable: bool = _setting(
+        "statistics.enable", True, "General", "Keep statistics on this machine (they never leave it)."
+    )
+    log_level: LogLevel = _setting("log.level", "info", "General", "How much is logged; source text only at debug.")

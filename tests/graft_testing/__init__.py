@@ -1,0 +1,1 @@
+"""Helpers of the tests: fixtures in one string, workspaces on disk, a client over real stdio."""
