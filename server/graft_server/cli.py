@@ -1,6 +1,6 @@
 """The `graft` command: finds the subcommand's module and runs it.
 
-Each subcommand is one module in `graft_server.commands` with `HELP`, `add_arguments(parser)` and `run(args) -> int`.
+Each subcommand is one module in `graft_server.commands` with `add_arguments(parser)` and `run(args) -> int`.
 It is imported only when it is asked for, so that `graft serve` starts fast.  Bad input raises `UserError`: one line on
 stderr, exit status 2.
 """

@@ -13,7 +13,10 @@ class UserError(Exception):
 
 
 def cannot_happen(message: str) -> None:
-    """Report a broken invariant: fatal in tests (`GRAFT_STRICT=1`), logged and survived in use (gopls' `bug` package)."""
+    """Report a broken invariant: fatal in tests (`GRAFT_STRICT=1`), logged and survived in use.
+
+    The habit is that of gopls' `internal/util/bug` package.
+    """
     if os.environ.get("GRAFT_STRICT") == "1":
         raise AssertionError(message)
     log.error("internal: %s", message, stack_info=True)

@@ -1,1 +1,1 @@
-"""The subcommands of `graft`, one module each: `HELP`-less, with `add_arguments(parser)` and `run(args) -> int`."""
+"""The subcommands of `graft`, one module each, with `add_arguments(parser)` and `run(args) -> int`."""

@@ -69,7 +69,7 @@ def page(title: str, figures: dict[str, Any]) -> str:
         top = max((abs(v) for v in items.values()), default=1.0) or 1.0
         body.append(f"<h2>{html.escape(unit)}</h2><table>")
         body += [
-            f"<tr><td>{html.escape(n)}<td>{v:.4g}<td class=w><div class=b style='width:{100 * abs(v) / top:.1f}%'></div>"
+            f"<tr><td>{html.escape(n)}<td>{v:.4g}<td class=w><div class=b style='width:{abs(v) / top:.1%}'></div>"
             for n, v in items.items()
         ]
         body.append("</table>")
