@@ -1,0 +1,62 @@
+# Graft: everything a person types. A bare Debian with python3, python3-venv, g++, make and git is enough.
+
+PYTHON ?= python3
+VENV ?= .venv
+PY = $(VENV)/bin/python
+INSTALL = $(PYTHON) .ci/install.py --venv $(VENV)
+# What pytest gets: make test PYTEST="-k graph"
+PYTEST ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-editors test-peers bench check format dist lock clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
+
+demo: ## install into .venv and take the tour: index, complete, a planted bug, repair
+	@$(INSTALL) --extras llama
+	@$(VENV)/bin/graft demo
+
+test: ## unit, golden and stdio tests, on every Python from 3.11 that is found
+	@$(PYTHON) .ci/test.py --venv $(VENV) -- $(PYTEST)
+
+test-editors: ## the same in real editors (fetched once)
+	@$(INSTALL) --extras llama,dev msgpack
+	@$(PY) tests/editors/setup_neovim.py
+	@$(PY) -m pytest tests/editors $(PYTEST)
+
+test-peers: ## against llama-server and other engines (fetched once)
+	@$(INSTALL) --extras llama,dev
+	@$(PY) tests/peers/setup_llama.py
+	@$(PY) -m pytest tests/peers $(PYTEST)
+
+bench: ## what the figures in the README come from; results in bench/results
+	@$(INSTALL) --extras llama,dev
+	@mkdir -p bench/results
+	@for name in $(BENCHES); do \
+		echo "graft bench $$name"; \
+		$(VENV)/bin/graft bench $$name --json bench/results/$$name.json || exit 1; \
+	done
+
+BENCHES ?= index typing model
+
+check: ## ruff and mypy --strict
+	@$(INSTALL) --extras llama,dev
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+
+format: ## let ruff format and fix
+	@$(INSTALL) --extras llama,dev
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+dist: ## dist/*.whl, tested in an environment of its own
+	@$(INSTALL) --extras llama,dev build
+	@$(PY) .ci/dist.py
+
+lock: ## requirements.lock from what pip resolves today
+	@$(PYTHON) .ci/lock.py
+
+clean: ## remove environments, caches and results; fetched parts and models stay
+	rm -rf .venv .venv-* dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
