@@ -211,7 +211,7 @@ def is_binding(node: Node) -> bool:
 
 
 def is_load(node: Node) -> bool:
-    """Whether an identifier is read here (not bound, not an attribute, keyword, parameter, import or definition name)."""
+    """Whether an identifier is read here: not bound, nor the name of an attribute, keyword, import or definition."""
     parent = node.parent
     if parent is None or is_binding(node):
         return False
@@ -390,6 +390,7 @@ def _is_docstring(node: Node) -> bool:
 
 
 _Rule = Callable[[Node], _Found]
+_STATEMENT_RULES: tuple[tuple[RewriteKind, _Rule], ...] = ((RewriteKind.DELETION, _deletion),)
 _RULES: dict[str, tuple[tuple[RewriteKind, _Rule], ...]] = {
     "comparison_operator": ((RewriteKind.COMPARISON, _comparison),),
     "boolean_operator": ((RewriteKind.BOOLEAN, _boolean),),
@@ -406,7 +407,8 @@ _RULES: dict[str, tuple[tuple[RewriteKind, _Rule], ...]] = {
     "identifier": ((RewriteKind.OFF_BY_ONE, _off_by_one),),
     "call": ((RewriteKind.TWIN, _twin), (RewriteKind.OFF_BY_ONE, _off_by_one)),
     "attribute": ((RewriteKind.OFF_BY_ONE, _off_by_one),),
-} | {name: ((RewriteKind.DELETION, _deletion),) for name in _STATEMENTS}
+    **dict.fromkeys(_STATEMENTS, _STATEMENT_RULES),
+}
 
 
 def _place(statement: Node, data: bytes) -> tuple[int, str, str] | None:

@@ -6,6 +6,11 @@ import json.decoder
 
 import pytest
 import tree_sitter_python
+from hypothesis import given
+from hypothesis import strategies as st
+from inline_snapshot import snapshot
+from tree_sitter import Language, Node, Parser
+
 from graft_indexer.facts import Span
 from graft_indexer.rewrites import (
     BUGLAB,
@@ -17,10 +22,6 @@ from graft_indexer.rewrites import (
     statements,
     wrap_in_if,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from inline_snapshot import snapshot
-from tree_sitter import Language, Node, Parser
 
 PARSER = Parser(Language(tree_sitter_python.language()))
 
