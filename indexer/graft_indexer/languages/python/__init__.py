@@ -1,0 +1,1 @@
+"""Python: tier 1."""

@@ -1,0 +1,174 @@
+"""Text -> tree: languages, parsing, incremental parsing, error nodes.
+
+Trees hold about 27 bytes per byte of source: only those of open buffers are kept.  A parser holds the interpreter lock
+while it parses, so bulk work is done by processes (`build`), never by threads.
+"""
+
+from __future__ import annotations
+
+import importlib
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from tree_sitter import Language, Parser, Query, QueryCursor, Tree
+
+from graft_indexer.facts import Span
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+MAX_ERRORS = 200
+"""Error spans reported per file; a file with more is broken as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageInfo:
+    """A folder below `languages/`: its language.toml, with the path of its queries."""
+
+    name: str
+    tier: int
+    extensions: tuple[str, ...]
+    filenames: tuple[str, ...]
+    interpreters: tuple[str, ...]
+    grammar: str
+    function: str
+    walker: str
+    keywords: frozenset[bytes]
+    folder: Path
+
+    def query(self, name: str) -> str:
+        """Source of `<name>.scm`; raises FileNotFoundError if the language has none."""
+        return (self.folder / f"{name}.scm").read_text("utf-8")
+
+
+@cache
+def languages() -> Mapping[str, LanguageInfo]:
+    """All languages that have a folder, by name."""
+    found: dict[str, LanguageInfo] = {}
+    for file in sorted((Path(__file__).parent / "languages").glob("*/language.toml")):
+        table: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))
+        found[table["name"]] = LanguageInfo(
+            name=table["name"],
+            tier=table["tier"],
+            extensions=tuple(table["extensions"]),
+            filenames=tuple(table.get("filenames", ())),
+            interpreters=tuple(table.get("interpreters", ())),
+            grammar=table["grammar"],
+            function=table.get("function", "language"),
+            walker=table["walker"],
+            keywords=frozenset(word.encode() for word in table.get("keywords", ())),
+            folder=file.parent,
+        )
+    return found
+
+
+@cache
+def _by_name() -> tuple[dict[str, str], dict[str, str]]:
+    extensions = {e: i.name for i in languages().values() for e in i.extensions}
+    filenames = {f: i.name for i in languages().values() for f in i.filenames}
+    return extensions, filenames
+
+
+def language_of(path: str) -> str | None:
+    """Name of the language of a file by its name alone; None if Graft does not know it."""
+    extensions, filenames = _by_name()
+    name = PurePosixPath(path).name
+    dot = name.rfind(".")
+    return (extensions.get(name[dot:].lower()) if dot > 0 else None) or filenames.get(name)
+
+
+@cache
+def grammar(language: str) -> Language:
+    """The compiled grammar of a language.  Raises KeyError for an unknown one."""
+    info = languages()[language]
+    return Language(getattr(importlib.import_module(info.grammar), info.function)())
+
+
+@cache
+def _parser(language: str) -> Parser:
+    return Parser(grammar(language))
+
+
+def parse(data: bytes, language: str = "python") -> Tree:
+    """Parse the bytes of a file.  Never fails: what is not grammatical becomes error nodes."""
+    return _parser(language).parse(data)
+
+
+def reparse(tree: Tree, old: bytes, new: bytes, language: str = "python") -> Tree:
+    """Parse `new` given the tree of `old`; only what an edit touched is read again.  `tree` is void after this."""
+    start, old_end, new_end = changed_range(old, new)
+    tree.edit(start, old_end, new_end, _point(old, start), _point(old, old_end), _point(new, new_end))
+    return _parser(language).parse(new, tree)
+
+
+def changed_range(old: bytes, new: bytes) -> tuple[int, int, int]:
+    """(start, end in old, end in new) of the smallest range whose replacement turns `old` into `new`."""
+    shorter = min(len(old), len(new))
+    start = _common(old, new, shorter)
+    tail = _common_tail(old, new, shorter - start)
+    return start, len(old) - tail, len(new) - tail
+
+
+def _common(a: bytes, b: bytes, limit: int) -> int:
+    """Length of the common prefix, by bisection over slices (comparison of bytes is memcmp)."""
+    if a[:limit] == b[:limit]:
+        return limit
+    low, high = 0, limit
+    while high - low > 1:
+        middle = (low + high) // 2
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _common_tail(a: bytes, b: bytes, limit: int) -> int:
+    if limit <= 0:
+        return 0
+    if a[len(a) - limit :] == b[len(b) - limit :]:
+        return limit
+    low, high = 0, limit
+    while high - low > 1:
+        middle = (low + high) // 2
+        if a[len(a) - middle : len(a) - low] == b[len(b) - middle : len(b) - low]:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _point(data: bytes, offset: int) -> tuple[int, int]:
+    """(row, column in bytes) as tree-sitter counts them: rows end at LF only."""
+    return data.count(b"\n", 0, offset), offset - (data.rfind(b"\n", 0, offset) + 1)
+
+
+@cache
+def _error_query(language: str) -> Query:
+    return Query(grammar(language), "(ERROR) @error (MISSING) @error")
+
+
+def error_spans(node: Node, language: str = "python") -> tuple[Span, ...]:
+    """Spans of error and missing nodes below `node`, outermost only, in order, at most `MAX_ERRORS`."""
+    if not node.has_error:
+        return ()
+    spans: list[Span] = []
+    found = QueryCursor(_error_query(language)).captures(node).get("error", [])
+    for start, end in sorted((n.start_byte, -n.end_byte) for n in found):
+        if spans and -end <= spans[-1].end and start >= spans[-1].start and (-end > start or start < spans[-1].end):
+            continue
+        spans.append(Span(start, -end))
+        if len(spans) == MAX_ERRORS:
+            break
+    return tuple(spans)
+
+
+@cache
+def walker(language: str) -> Callable[..., Any]:
+    """The function `walk(root, data, sink)` of a language's walker module."""
+    function: Callable[..., Any] = importlib.import_module(languages()[language].walker).walk
+    return function
