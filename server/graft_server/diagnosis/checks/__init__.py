@@ -1,0 +1,1 @@
+"""The checks, one module each: `CODE`, `SEVERITY` and `check(graph, path)`."""

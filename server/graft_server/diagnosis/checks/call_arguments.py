@@ -1,0 +1,74 @@
+"""`call-arguments`: a call that its function, method or constructor provably refuses."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from graft_indexer.facts import Span
+from graft_indexer.graph import CallSite, CallTarget, SymbolGraph
+from graft_server.diagnosis.calls import Mismatch, Problem, bind, calls, keyword_span, provable_target
+from graft_server.diagnosis.distance import closest
+from graft_server.diagnosis.model import Diagnostic, Severity
+from graft_server.diagnosis.source import Source, guarded_by, source_of
+
+CODE = "call-arguments"
+SEVERITY = Severity.ERROR
+
+
+def check(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
+    """Calls with exactly one proven target; those below `pytest.raises(TypeError)` and the like are meant."""
+    source = source_of(graph, path)
+    if source is None:
+        return
+    for call in calls(source):
+        found = provable_target(graph, path, source, call)
+        if found is None:
+            continue
+        site, target = found
+        mismatches = bind(target.signature, call).mismatches
+        if mismatches and not guarded_by(source, call, "TypeError"):
+            yield from _findings(path, source, call, site, target, mismatches)
+
+
+def _findings(
+    path: str, source: Source, call: ast.Call, site: CallSite, target: CallTarget, mismatches: list[Mismatch]
+) -> Iterator[Diagnostic]:
+    name = target.symbol.name
+    related = ((target.symbol.path, target.symbol.name_span, f"`{name}` is defined here"),)
+    missing = [m.name for m in mismatches if m.problem is Problem.MISSING]
+    unknown = [m.name for m in mismatches if m.problem is Problem.UNKNOWN_KEYWORD]
+    taken = {k.arg for k in call.keywords}
+    for mismatch in mismatches:
+        near: list[str] = []
+        names: tuple[str, ...] = (mismatch.name,)
+        if mismatch.problem is Problem.UNKNOWN_KEYWORD:
+            (keyword,) = mismatch.nodes
+            assert isinstance(keyword, ast.keyword)
+            span = keyword_span(source, keyword)
+            free = [p.name for p in target.signature.parameters if p.name not in taken]
+            near = closest(mismatch.name, free)
+            if not near and len(missing) == 1 and len(unknown) == 1:
+                near = missing
+            hint = f"; did you mean `{near[0]}`?" if near else ""
+            message = f"`{name}` has no parameter `{mismatch.name}`{hint}"
+        elif mismatch.problem is Problem.TOO_MANY:
+            span = Span(source.span(mismatch.nodes[0]).start, source.span(mismatch.nodes[-1]).end)
+            given = int(mismatch.name) + len(mismatch.nodes)
+            takes = "none" if mismatch.name == "0" else mismatch.name
+            message = f"`{name}` takes {takes} by position, {given} given"
+            names = (name,)
+        elif mismatch.problem is Problem.DUPLICATE:
+            (keyword,) = mismatch.nodes
+            assert isinstance(keyword, ast.keyword)
+            span = keyword_span(source, keyword)
+            message = f"`{name}` gets `{mismatch.name}` twice"
+        else:
+            # One finding for all that is missing; none where a misspelt keyword already explains it.
+            if mismatch.name != missing[0] or len(unknown) >= len(missing):
+                continue
+            span = site.callee
+            names = tuple(missing)
+            listed = ", ".join(f"`{m}`" for m in missing)
+            message = f"`{name}` needs {listed}"
+        yield Diagnostic(path, span, CODE, SEVERITY, message, names=names, candidates=tuple(near), related=related)

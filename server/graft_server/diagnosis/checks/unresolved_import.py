@@ -1,0 +1,58 @@
+"""`unresolved-import`: an import of a module, or of a name, that is provably not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graft_indexer.facts import Import
+from graft_indexer.graph import SymbolGraph
+from graft_server.diagnosis.distance import closest
+from graft_server.diagnosis.model import Diagnostic, Severity
+from graft_server.diagnosis.source import source_of
+
+CODE = "unresolved-import"
+SEVERITY = Severity.ERROR
+
+
+def check(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
+    """Imports whose closed answer is empty; those that a `try` or a version test guards are left alone."""
+    facts = graph.facts(path)
+    if facts is None or source_of(graph, path) is None:
+        return
+    for item in facts.imports:
+        if item.guarded or item.name == "*" or item.module == "__future__":
+            continue
+        answer = graph.resolve_import(path, item)
+        if answer.closed and not answer.value:
+            yield _finding(graph, path, item)
+
+
+def dotted(item: Import) -> str:
+    """The module as it is written in the statement."""
+    return "." * item.level + item.module
+
+
+def _finding(graph: SymbolGraph, path: str, item: Import) -> Diagnostic:
+    module = dotted(item)
+    if item.name is not None:
+        members = graph.module_members(item.module, path, item.level)
+        if members.value:
+            near = closest(item.name, (m.name for m in members.value)) if members.closed else []
+            hint = f"; did you mean `{near[0]}`?" if near else ""
+            message = f"module `{module}` has no `{item.name}`{hint}"
+            return Diagnostic(
+                path, item.name_span, CODE, SEVERITY, message, names=(item.name, module), candidates=tuple(near)
+            )
+    prefix, _, last = item.module.rpartition(".")
+    siblings = graph.modules(prefix, path, item.level)
+    near = closest(last, (m.rpartition(".")[2] for m in siblings.value)) if siblings.value else []
+    hint = f"; did you mean `{near[0]}`?" if near else ""
+    return Diagnostic(
+        path,
+        item.name_span,
+        CODE,
+        SEVERITY,
+        f"there is no module `{module}`{hint}",
+        names=(module,),
+        candidates=tuple(near),
+    )
