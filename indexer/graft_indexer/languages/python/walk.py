@@ -8,6 +8,7 @@ attribute of `self`.  Rows are plain tuples, because they are marshalled; `graft
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -68,11 +69,13 @@ _INTERESTING = (
     | {_IMPORT, _FROM, _FUTURE, _GLOBAL, _ALIAS, _CASE_PATTERN}
 )
 
-_YIELD = re.compile(rb"\byield\b")
 _DOC = re.compile(rb"[rRuU]?(?:\"\"\"|'''|\"|')")
 _CATCHES = re.compile(rb"\b(?:ImportError|ModuleNotFoundError|Exception|BaseException)\b")
 _PLATFORM = re.compile(rb"\b(?:version_info|hexversion|platform|os\.name|PY2|PY3\w*|implementation)\b")
 _CHECKING = re.compile(rb"(?:\w+\s*\.\s*)?TYPE_CHECKING")
+# What may follow `self.name` where it is bound: assignment, annotation, the rest of a tuple or a loop's target.
+_SETS_SELF = re.compile(rb"self\.\w+\s*(?:=(?!=)|[:,)\]#\\]|in\b)")
+_SELF = (b"self.",)
 _WRITES_GLOBALS = re.compile(
     rb"\bglobals\s*\(\s*\)(?!\s*(?:\[[^\]\n]*\](?!\s*=(?!=))|\.\s*(?:get|items|keys|values|copy)\b))"
     rb"|\bsys\s*\.\s*modules\s*\[(?!\s*['\"])[^\]\n]*\]\s*=(?!=)"
@@ -106,14 +109,16 @@ def walk(nodes: list[Node], data: bytes, sink: Sink) -> None:
     if not nodes:
         return
     start, end = nodes[0].start_byte, nodes[-1].end_byte
-    walker = _Walker(data, sink)
+    walker = _Walker(data, sink, [m.start() for m in _SETS_SELF.finditer(data, start, end)])
     if data.find(b"yield", start, end) >= 0:
         walker.find_generators(nodes, start, end)
     walker.statements(nodes, _MODULE, False, 0, 0)
     if data.find(b":=", start, end) >= 0:
         walker.find_walrus(nodes, start, end)
-    if not sink.dynamic:
-        sink.dynamic = _WRITES_GLOBALS.search(data, start, end) is not None
+    for word in (b"globals", b"modules", b"_convert_"):
+        if data.find(word, start, end) >= 0:
+            sink.dynamic = sink.dynamic or _WRITES_GLOBALS.search(data, start, end) is not None
+            break
 
 
 def _ancestors(top: Node, start: int, end: int) -> list[Node]:
@@ -131,11 +136,12 @@ def _ancestors(top: Node, start: int, end: int) -> list[Node]:
 class _Walker:
     """State of one walk; statements() is the loop, the other methods are its cases."""
 
-    __slots__ = ("data", "generators", "sink")
+    __slots__ = ("data", "generators", "self_sets", "sink")
 
-    def __init__(self, data: bytes, sink: Sink) -> None:
+    def __init__(self, data: bytes, sink: Sink, self_sets: list[int]) -> None:
         self.data = data
         self.sink = sink
+        self.self_sets = self_sets
         self.generators: set[int] = set()
 
     def text(self, node: Node) -> str:
@@ -189,11 +195,7 @@ class _Walker:
     def _expression(self, node: Node, scope: _Scope, conditional: bool) -> None:
         data = self.data
         if scope.function:
-            start, end = node.start_byte, node.end_byte
-            for name in scope.selves:
-                if data.find(name, start, end) >= 0:
-                    break
-            else:
+            if not self._may_set(scope.selves, node.start_byte, node.end_byte):
                 return
             child = node.child(0)
             if child is not None and child.kind_id == _ASSIGNMENT:
@@ -309,7 +311,7 @@ class _Walker:
         if condition is not None:
             text = self.data[condition.start_byte : condition.end_byte]
             checking = _CHECKING.fullmatch(text) is not None
-            if _PLATFORM.search(text):
+            if self.data.find(b"import", condition.end_byte, node.end_byte) >= 0 and _PLATFORM.search(text):
                 flags |= _GUARDED_FLAG
         for child in node.children:
             kind = child.kind_id
@@ -419,18 +421,19 @@ class _Walker:
         self, node: Node, outer: Node, decorators: tuple[str, ...], scope: _Scope, conditional: bool, depth: int
     ) -> None:
         data = self.data
-        name = node.child_by_field_name("name")
-        if name is None:
-            return
-        parameters = returns = body = None
+        name = parameters = returns = body = None
         for child in node.children:
             kind = child.kind_id
-            if kind == _PARAMETERS:
+            if kind == _IDENTIFIER:
+                name = child
+            elif kind == _PARAMETERS:
                 parameters = child
             elif kind == _BLOCK:
                 body = child
             elif kind == _TYPE:
                 returns = self.text(child)
+        if name is None:
+            return
         start = node.start_byte
         rows = signature(parameters, data) if parameters is not None else ()
         row_kind = Kind.FUNCTION
@@ -456,7 +459,7 @@ class _Walker:
         owner, selves = self._selves(scope, in_class, text, rows, decorators)
         begin, end = body.start_byte, body.end_byte
         if (
-            any(data.find(s, begin, end) >= 0 for s in selves)
+            self._may_set(selves, begin, end)
             or data.find(b"def", begin, end) >= 0
             or data.find(b"import", begin, end) >= 0
             or data.find(b"class", begin, end) >= 0
@@ -464,6 +467,13 @@ class _Walker:
         ):
             inner = _Scope(scope.prefix + text, function=True, owner=owner, selves=selves)
             self.statements(body.children, inner, False, 0, depth + 1)
+
+    def _may_set(self, selves: tuple[bytes, ...], start: int, end: int) -> bool:
+        """Whether an attribute of one of `selves` may be bound in the range."""
+        if selves == _SELF:
+            at = bisect_left(self.self_sets, start)
+            return at < len(self.self_sets) and self.self_sets[at] < end
+        return any(self.data.find(s, start, end) >= 0 for s in selves)
 
     @staticmethod
     def _selves(
@@ -611,11 +621,12 @@ class _Walker:
     # -- what only expressions show -----------------------------------------------------------------------------------
     def find_generators(self, nodes: list[Node], start: int, end: int) -> None:
         """Start bytes of the functions whose own body yields."""
-        for found in _YIELD.finditer(self.data, start, end):
-            top = _covering(nodes, found.start())
+        at = start - 1
+        while (at := self.data.find(b"yield", at + 1, end)) >= 0:
+            top = _covering(nodes, at)
             if top is None:
                 continue
-            chain = _ancestors(top, found.start(), found.end())
+            chain = _ancestors(top, at, at + 5)
             if chain[-1].type != "yield":
                 continue
             for inner, node in zip(chain[:0:-1], chain[-2::-1], strict=True):
