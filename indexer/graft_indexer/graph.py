@@ -138,6 +138,9 @@ class SymbolGraph(Protocol):
     def close_buffer(self, path: str) -> None:
         """Forget the buffer; the file on disk counts again."""
 
+    def is_open(self, path: str) -> bool:
+        """Whether a buffer shadows `path`."""
+
     def refresh(self, paths: Iterable[str] | None = None) -> Sequence[str]:
         """Re-read files that changed on disk (all of them if `paths` is None); returns the paths that changed."""
 
