@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from operator import itemgetter
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 from graft_indexer.facts import Definition, Facts, Import, Parameter, Signature, Span
 from graft_indexer.rows import KINDS, PARAMETER_KINDS, DefinitionRow, ExportRow, ImportRow, Sink, TooDeep
-from graft_indexer.syntax import error_spans, language_of, parse, walker
+from graft_indexer.syntax import error_spans, language_of, mend, parse, walker
 from graft_indexer.text import decode, encode
 
 if TYPE_CHECKING:
@@ -74,10 +75,15 @@ def refusal(data: bytes) -> str | None:
 
 
 def count_words(data: bytes) -> dict[bytes, int]:
-    """Every identifier-like word (comments and strings included) -> how often."""
-    counts = Counter(_WORD.findall(data))
+    """Every identifier-like word (comments and strings included), normalised as Python does -> how often."""
+    counts: dict[bytes, int] = Counter(_WORD.findall(data))
     for word in [w for w in counts if w[0] < 0x3A]:
         del counts[word]
+    if not data.isascii():
+        for word in [w for w in counts if not w.isascii()]:
+            usual = encode(normalize("NFKC", word.decode("utf-8", "surrogateescape")))
+            if usual != word:
+                counts[usual] = counts.get(usual, 0) + counts.pop(word)
     return dict(counts)
 
 
@@ -88,6 +94,9 @@ def extract_rows(data: bytes, language: str, tree: Tree | None = None) -> Record
     if reason is not None:
         return Record(language, digest, len(data), [], [], None, False, (), {}, reason)
     root = (tree or parse(data, language)).root_node
+    if root.has_error:
+        mended = mend(data, language)
+        root = mended.root_node if mended is not None else root
     sink = Sink()
     reason = walk_into(sink, root.children, data, language)
     errors = tuple((s.start, s.end) for s in error_spans(root, language)) if root.has_error else ()

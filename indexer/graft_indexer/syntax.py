@@ -172,3 +172,16 @@ def walker(language: str) -> Callable[..., Any]:
     """The function `walk(root, data, sink)` of a language's walker module."""
     function: Callable[..., Any] = importlib.import_module(languages()[language].walker).walk
     return function
+
+
+def mend(data: bytes, language: str = "python") -> Tree | None:
+    """A tree without errors of a correct text that the grammar misreads, with the same offsets; None if there is none.
+
+    The language's walker module may offer `rewrite(data)`: the same program in other bytes of the same length.
+    """
+    rewrite = getattr(importlib.import_module(languages()[language].walker), "rewrite", None)
+    other: bytes | None = rewrite(data) if rewrite is not None else None
+    if other is None:
+        return None
+    tree = parse(other, language)
+    return None if tree.root_node.has_error else tree

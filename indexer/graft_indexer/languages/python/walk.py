@@ -11,8 +11,10 @@ import re
 from bisect import bisect_left
 from itertools import pairwise
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 from graft_indexer.languages.python.parameters import signature
+from graft_indexer.languages.python.quirks import rewrite
 from graft_indexer.rows import ImportRow, Kind, ParameterRow, SignatureRow, Sink, TooDeep
 from graft_indexer.syntax import grammar
 
@@ -70,6 +72,7 @@ _INTERESTING = (
 )
 
 _DOC = re.compile(rb"[rRuU]?(?:\"\"\"|'''|\"|')")
+_BLANK = re.compile(rb"(?:\s|\\\r?\n)+")
 _CATCHES = re.compile(rb"\b(?:ImportError|ModuleNotFoundError|Exception|BaseException)\b")
 _PLATFORM = re.compile(rb"\b(?:version_info|hexversion|platform|os\.name|PY2|PY3\w*|implementation)\b")
 _CHECKING = re.compile(rb"(?:\w+\s*\.\s*)?TYPE_CHECKING")
@@ -77,9 +80,10 @@ _CHECKING = re.compile(rb"(?:\w+\s*\.\s*)?TYPE_CHECKING")
 _SETS_SELF = re.compile(rb"self\.\w+\s*(?:=(?!=)|[:,)\]#\\]|in\b)")
 _SELF = (b"self.",)
 _WRITES_GLOBALS = re.compile(
-    rb"\bglobals\s*\(\s*\)(?!\s*(?:\[[^\]\n]*\](?!\s*=(?!=))|\.\s*(?:get|items|keys|values|copy)\b))"
-    rb"|\bsys\s*\.\s*modules\s*\[(?!\s*['\"])[^\]\n]*\]\s*=(?!=)"
-    rb"|\bsetattr\s*\(\s*sys\s*\.\s*modules\b|\b_convert_\s*\("
+    # Within one line only: a statement must give the same answer alone as in its file.
+    rb"\bglobals\(\)(?![ \t]*(?:\[[^\]\n]*\](?![ \t]*=(?!=))|\.(?:get|items|keys|values|copy)\b))"
+    rb"|\bsys\.modules\[(?![ \t]*['\"])[^\]\n]*\][ \t]*=(?!=)"
+    rb"|\bsetattr\(sys\.modules\b|\b_convert_\("
 )
 _PROPERTIES = ("property", "cached_property", "abstractproperty", "setter", "getter", "deleter")
 _TYPE_CHECKING_FLAG, _GUARDED_FLAG = 1, 2
@@ -146,6 +150,11 @@ class _Walker:
 
     def text(self, node: Node) -> str:
         return self.data[node.start_byte : node.end_byte].decode("utf-8", "surrogateescape")
+
+    def identifier(self, node: Node) -> str:
+        """Text of a name, normalised as Python does (NFKC)."""
+        text = self.data[node.start_byte : node.end_byte].decode("utf-8", "surrogateescape")
+        return text if text.isascii() else normalize("NFKC", text)
 
     # -- statements ---------------------------------------------------------------------------------------------------
     def statements(self, nodes: list[Node], scope: _Scope, conditional: bool, flags: int, depth: int) -> None:
@@ -248,7 +257,7 @@ class _Walker:
             if scope.function:
                 return
             name, name_start, parent, row_kind, prefix = (
-                self.text(target),
+                self.identifier(target),
                 start,
                 scope.name,
                 Kind.VARIABLE,
@@ -270,7 +279,9 @@ class _Walker:
                 whole = target.child_by_field_name("object")
                 if last is None or whole is None or whole.kind_id != _IDENTIFIER:
                     return
-                name, name_start, end = self.text(last), last.start_byte, last.end_byte
+                name, name_start, end = self.identifier(last), last.start_byte, last.end_byte
+            if not name.isascii():
+                name = normalize("NFKC", name)
             parent, row_kind, prefix = scope.owner, Kind.ATTRIBUTE, ""
         elif kind in _TARGETS:
             parts = target.named_children
@@ -362,7 +373,7 @@ class _Walker:
             if child.kind_id == _IDENTIFIER:
                 self.sink.globals.append(
                     (
-                        self.text(child), Kind.VARIABLE, node.start_byte, node.end_byte, child.start_byte,
+                        self.identifier(child), Kind.VARIABLE, node.start_byte, node.end_byte, child.start_byte,
                         child.end_byte, "", 1, None, None, None, None, None, None,
                     )
                 )  # fmt: skip
@@ -376,8 +387,8 @@ class _Walker:
             value = self.text(right)[:MAX_VALUE] if right is not None else None
             self.sink.definitions.append(
                 (
-                    self.text(name), Kind.TYPE_ALIAS, node.start_byte, node.end_byte, name.start_byte, name.end_byte,
-                    scope.name, 1 if conditional else 0, None, None, None, None, value, None,
+                    self.identifier(name), Kind.TYPE_ALIAS, node.start_byte, node.end_byte, name.start_byte,
+                    name.end_byte, scope.name, 1 if conditional else 0, None, None, None, None, value, None,
                 )
             )  # fmt: skip
 
@@ -443,7 +454,7 @@ class _Walker:
             for decorator in decorators:
                 if decorator.split("(", 1)[0].rstrip().rsplit(".", 1)[-1] in _PROPERTIES:
                     row_kind = Kind.PROPERTY
-        text = self.text(name)
+        text = self.identifier(name)
         sig: SignatureRow = (rows, returns, data.startswith(b"async", start), start in self.generators)
         self.sink.definitions.append(
             (
@@ -504,7 +515,7 @@ class _Walker:
                 bases = tuple(self._base(c) for c in child.named_children if c.kind_id not in (_COMMENT, _ERROR))
             elif kind == _BLOCK:
                 body = child
-        text = self.text(name)
+        text = self.identifier(name)
         self.sink.definitions.append(
             (
                 text, Kind.CLASS, outer.start_byte, outer.end_byte, name.start_byte, name.end_byte, scope.name,
@@ -535,6 +546,8 @@ class _Walker:
         if string.kind_id != _STRING:
             if string.type != "concatenated_string":
                 return None
+            if any(self.data[c.start_byte] in b"fFbBtT" for c in string.children):
+                return None
             string = string.child(0)
             if string is None or string.kind_id != _STRING or string.start_byte != start or first.child_count != 1:
                 return None
@@ -542,7 +555,8 @@ class _Walker:
         end = string.end_byte
         if self.data.endswith(quote, start, end):
             end -= len(quote)
-        text = self.data[opening.end() : end].lstrip(b" \t\r\n\\")
+        blank = _BLANK.match(self.data, opening.end(), end)
+        text = self.data[blank.end() if blank is not None else opening.end() : end]
         return text.split(b"\n", 1)[0].strip().decode("utf-8", "surrogateescape") or None
 
     # -- imports and exports ------------------------------------------------------------------------------------------
@@ -569,7 +583,7 @@ class _Walker:
             target: Node | None = item
             if item_kind == _ALIASED:
                 target, alias_node = item.child_by_field_name("name"), item.child_by_field_name("alias")
-                alias = self.text(alias_node) if alias_node is not None else None
+                alias = self.identifier(alias_node) if alias_node is not None else None
             elif item_kind != _DOTTED and item_kind != _STAR:
                 continue
             if target is None:
@@ -582,7 +596,7 @@ class _Walker:
                 rows.append((module, name, alias, level, *at))
 
     def _dotted(self, node: Node) -> str:
-        text = self.text(node)
+        text = self.identifier(node)
         if not text.isidentifier() and not text.replace(".", "").isidentifier():
             text = "".join(re.sub(r"#[^\n]*|\\", "", text).split())
         return text
@@ -655,7 +669,7 @@ class _Walker:
                 return
             if kind == _CLASS and inner.kind_id == _BLOCK:
                 name = node.child_by_field_name("name")
-                scope = _Scope(scope.prefix + (self.text(name) if name is not None else ""), function=False)
+                scope = _Scope(scope.prefix + (self.identifier(name) if name is not None else ""), function=False)
         named = chain[-2]
         name, value = named.child_by_field_name("name"), named.child_by_field_name("value")
         if name is not None:
@@ -671,3 +685,6 @@ def _covering(nodes: list[Node], offset: int) -> Node | None:
         else:
             high = middle
     return nodes[low] if low < len(nodes) and nodes[low].start_byte <= offset else None
+
+
+__all__ = ["rewrite", "walk"]
