@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from graft_server.diagnosis.checks import call_arguments, undefined_name, unresolved_import
+from graft_server.diagnosis.checks import (
+    abstract_class,
+    call_arguments,
+    format_string,
+    missing_member,
+    results,
+    swapped_arguments,
+    undefined_name,
+    unreachable_code,
+    unresolved_import,
+)
 from graft_server.diagnosis.model import Check, Severity
 
 
@@ -22,24 +32,50 @@ class CheckInfo:
 
 
 CHECKS: tuple[CheckInfo, ...] = (
-    CheckInfo(undefined_name.CODE, undefined_name.SEVERITY, undefined_name.check, "a name that is bound nowhere"),
+    CheckInfo("undefined-name", undefined_name.SEVERITY, undefined_name.check, "a name that is bound nowhere"),
     CheckInfo(
-        unresolved_import.CODE,
+        "unresolved-import",
         unresolved_import.SEVERITY,
         unresolved_import.check,
         "an import of a module or a name that is not there",
     ),
     CheckInfo(
-        call_arguments.CODE,
+        "call-arguments",
         call_arguments.SEVERITY,
         call_arguments.check,
         "a call that its function, method or constructor refuses",
     ),
+    CheckInfo(
+        "missing-member", missing_member.SEVERITY, missing_member.check, "an attribute that its receiver does not have"
+    ),
+    CheckInfo(
+        "swapped-arguments",
+        swapped_arguments.SEVERITY,
+        swapped_arguments.check,
+        "two variables passed to each other's parameters",
+    ),
+    CheckInfo(results.NOT_AWAITED, results.NOT_AWAITED_SEVERITY, results.not_awaited, "a coroutine nobody awaits"),
+    CheckInfo(
+        results.NONE_USED,
+        results.NONE_USED_SEVERITY,
+        results.none_used,
+        "the result of a function that returns nothing is used",
+    ),
+    CheckInfo(
+        "abstract-class",
+        abstract_class.SEVERITY,
+        abstract_class.check,
+        "an instance of a class that has abstract methods left",
+    ),
+    CheckInfo(
+        "unreachable-code", unreachable_code.SEVERITY, unreachable_code.check, "statements after one that always leaves"
+    ),
+    CheckInfo("format-string", format_string.SEVERITY, format_string.check, "a format that does not fit its arguments"),
 )
 
 CODES = tuple(c.code for c in CHECKS)
 
 
-def enabled(disabled: Collection[str] = ()) -> tuple[CheckInfo, ...]:
-    """Checks that run by default, without those the user switched off."""
-    return tuple(c for c in CHECKS if c.default and c.code not in disabled)
+def enabled(disabled: Collection[str] = (), also: Collection[str] = ()) -> tuple[CheckInfo, ...]:
+    """Checks that run by default and those named in `also`, without those the user switched off."""
+    return tuple(c for c in CHECKS if (c.default or c.code in also) and c.code not in disabled)

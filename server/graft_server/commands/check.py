@@ -1,0 +1,123 @@
+"""`graft check PATH...`: what the graph can prove wrong.  Exit status 1 if there is anything."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from graft_indexer.graph import SymbolGraph
+    from graft_server.diagnosis.model import Diagnostic
+    from graft_server.settings import Settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """PATH..., --format."""
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
+    parser.add_argument("--format", choices=("text", "json", "sarif"), default="text", help="how to print (text)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check and print; 1 if there are findings, 0 if not."""
+    from graft_indexer.pygraph import open_graph
+    from graft_server import disk, paths
+    from graft_server.diagnosis.run import diagnose
+
+    entries: list[dict[str, Any]] = []
+    files = 0
+    for root, wanted in disk.targets(args.paths).items():
+        settings = settings_of(root)
+        graph = open_graph(root, index_dir=paths.private(paths.index_dir()))
+        try:
+            for path in disk.selected(graph.paths(), wanted):
+                files += 1
+                found = diagnose(graph, path, settings)
+                entries += _entries(graph, root, path, found, with_fixes=args.format != "text")
+        finally:
+            graph.close()
+    if args.format == "json":
+        print(json.dumps({"diagnostics": entries}, indent=1))
+    elif args.format == "sarif":
+        from graft_server.sarif import sarif
+
+        print(json.dumps(sarif(entries), indent=1))
+    else:
+        for e in entries:
+            print(f"{e['path']}:{e['line']}:{e['column']}: {e['severity']}: {e['message']} [{e['code']}]")
+        print(f"{_count(len(entries), 'finding')} in {_count(files, 'file')}", file=sys.stderr)
+    return 1 if entries else 0
+
+
+def settings_of(root: Path) -> Settings:
+    """Settings of a workspace; what is wrong with them is said on stderr."""
+    from graft_server import paths
+    from graft_server.settings import load
+
+    settings, messages = load(root, paths.config_file())
+    for message in messages:
+        print(message, file=sys.stderr)
+    return settings
+
+
+def _entries(
+    graph: SymbolGraph, root: Path, path: str, found: list[Diagnostic], *, with_fixes: bool
+) -> list[dict[str, Any]]:
+    from graft_indexer.text import Lines
+    from graft_server import disk
+    from graft_server.repair.candidates import fixes
+
+    if not found:
+        return []
+    decoded = disk.read(root / path)
+    lines = Lines.of(decoded.text)
+    entries = []
+    for diagnostic in found:
+        line, column = lines.position(diagnostic.span.start, "utf-32")
+        end_line, end_column = lines.position(diagnostic.span.end, "utf-32")
+        entries.append(
+            {
+                "path": shown(root, path),
+                "line": line + 1,
+                "column": column + 1,
+                "end_line": end_line + 1,
+                "end_column": end_column + 1,
+                "code": diagnostic.code,
+                "severity": diagnostic.severity.value,
+                "message": diagnostic.message,
+                "fixes": [
+                    {
+                        "title": fix.title,
+                        "safe": fix.safe,
+                        "verified": list(fix.verified),
+                        "edits": [
+                            {
+                                "path": shown(root, e.path),
+                                "start": disk.disk_offset(d, e.start),
+                                "end": disk.disk_offset(d, e.end),
+                                "text": e.text,
+                            }
+                            for e in fix.edits
+                            for d in (decoded if e.path == path else disk.read(root / e.path),)
+                        ],
+                    }
+                    for fix in (fixes(graph, diagnostic) if with_fixes and decoded.editable else ())
+                ],
+            }
+        )
+    return entries
+
+
+def shown(root: Path, path: str) -> str:
+    """A path as the user would write it: relative to the current folder if it lies below, else absolute."""
+    full = root / path
+    try:
+        return full.relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return full.as_posix()
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,122 @@
+"""`not-awaited` and `none-used`: what a function of the repository returns is not what the call makes of it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from graft_indexer.facts import DefinitionKind
+from graft_indexer.graph import CallTarget, Origin, SymbolGraph
+from graft_server.diagnosis.calls import calls, provable_target
+from graft_server.diagnosis.model import Diagnostic, Severity
+from graft_server.diagnosis.source import Source, guarded_by, parse, source_of
+
+NOT_AWAITED = "not-awaited"
+NOT_AWAITED_SEVERITY = Severity.ERROR
+NONE_USED = "none-used"
+NONE_USED_SEVERITY = Severity.WARNING
+
+
+def not_awaited(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
+    """A coroutine that nobody awaits, and a coroutine used as if it were its result."""
+    source = source_of(graph, path)
+    if source is None:
+        return
+    for call in calls(source):
+        parent = source.parents[call]
+        dropped = isinstance(parent, ast.Expr)
+        used = isinstance(parent, ast.Attribute | ast.Subscript | ast.BinOp | ast.Compare | ast.For) and _operates(
+            parent, call
+        )
+        if not dropped and not used:
+            continue
+        target = _function(graph, path, source, call)
+        if target is None or not target.signature.is_async or target.signature.is_generator:
+            continue
+        if guarded_by(source, call, "TypeError", "RuntimeWarning"):
+            continue
+        what = "is never awaited" if dropped else "must be awaited before its result is used"
+        yield Diagnostic(
+            path,
+            source.span(call),
+            NOT_AWAITED,
+            NOT_AWAITED_SEVERITY,
+            f"coroutine `{target.symbol.name}` {what}",
+            names=(target.symbol.name,),
+            related=((target.symbol.path, target.symbol.name_span, f"`{target.symbol.name}` is defined here"),),
+        )
+
+
+def none_used(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
+    """The result of a function that never returns anything, read, iterated or computed with."""
+    source = source_of(graph, path)
+    if source is None:
+        return
+    for call in calls(source):
+        parent = source.parents[call]
+        if not isinstance(
+            parent, ast.Attribute | ast.Subscript | ast.BinOp | ast.Compare | ast.For | ast.Starred
+        ) or not _operates(parent, call):
+            continue
+        target = _function(graph, path, source, call)
+        if target is None or target.signature.is_async or target.signature.is_generator:
+            continue
+        if target.symbol.kind is not DefinitionKind.FUNCTION or not _returns_nothing(graph, target):
+            continue
+        if guarded_by(source, call, "TypeError", "AttributeError"):
+            continue
+        yield Diagnostic(
+            path,
+            source.span(call),
+            NONE_USED,
+            NONE_USED_SEVERITY,
+            f"`{target.symbol.name}` returns nothing, but its result is used",
+            names=(target.symbol.name,),
+            related=((target.symbol.path, target.symbol.name_span, f"`{target.symbol.name}` is defined here"),),
+        )
+
+
+def _operates(parent: ast.AST, call: ast.Call) -> bool:
+    match parent:
+        case ast.Attribute(value=value) | ast.Subscript(value=value):
+            return value is call
+        case ast.For(iter=value):
+            return value is call
+        case ast.Compare(ops=ops):
+            return all(isinstance(o, ast.Lt | ast.LtE | ast.Gt | ast.GtE) for o in ops)
+    return isinstance(parent, ast.BinOp | ast.Starred)
+
+
+def _function(graph: SymbolGraph, path: str, source: Source, call: ast.Call) -> CallTarget | None:
+    found = provable_target(graph, path, source, call)
+    if found is None:
+        return None
+    target = found[1]
+    wanted = (DefinitionKind.FUNCTION, DefinitionKind.METHOD)
+    return target if target.symbol.kind in wanted and target.symbol.origin is Origin.WORKSPACE else None
+
+
+def _returns_nothing(graph: SymbolGraph, target: CallTarget) -> bool:
+    text = graph.text(target.symbol.path)
+    source = parse(text) if text is not None else None
+    if source is None or target.symbol.decorators:
+        return False
+    for function in source.all(ast.FunctionDef):
+        name = source.span(function).start
+        if target.symbol.span.start <= name <= target.symbol.name_span.start and function.name == target.symbol.name:
+            break
+    else:
+        return False
+    body = [s for s in function.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+    if not body or all(isinstance(s, ast.Pass | ast.Raise) for s in body):
+        return False
+    stack: list[ast.AST] = list(function.body)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Return) and node.value is not None:
+            return False
+        if isinstance(node, ast.Yield | ast.YieldFrom):
+            return False
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            stack.extend(ast.iter_child_nodes(node))
+    return not isinstance(body[-1], ast.Raise)

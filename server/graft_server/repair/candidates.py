@@ -1,0 +1,137 @@
+"""Quick-fixes: candidate edits for a finding, and those of them that pass verification.
+
+Candidates come from deterministic rules, one function per code, safest first.  Findings that other servers send along
+(Pyright, Ruff, mypy) are treated as the one of ours that means the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from difflib import SequenceMatcher
+
+from graft_indexer.graph import SymbolGraph
+from graft_indexer.text import encode
+from graft_server.diagnosis.model import Diagnostic, Fix
+from graft_server.diagnosis.run import diagnose
+from graft_server.diagnosis.source import Source, source_of
+from graft_server.diagnosis.suppress import FOREIGN
+from graft_server.edits import Edit, apply_edits
+from graft_server.repair import for_calls, for_imports, for_names, for_others
+from graft_server.repair.candidate import Candidate
+from graft_server.repair.verify import fingerprints, overlaid, verify
+from graft_server.settings import Settings
+
+MAX_FIXES = 4
+"""Shown for one finding."""
+MAX_TRIED = 8
+"""Candidates that are verified for one finding; each costs a run of the checks on the file."""
+MAX_ROUNDS = 200
+"""Findings that fix-all mends in one file."""
+
+Rule = Callable[[SymbolGraph, Source, Diagnostic], Iterator[Candidate]]
+
+RULES: dict[str, Rule] = {
+    "undefined-name": for_names.candidates,
+    "unresolved-import": for_imports.candidates,
+    "call-arguments": for_calls.candidates,
+    "missing-member": for_others.missing_member,
+    "swapped-arguments": for_others.swapped_arguments,
+    "not-awaited": for_others.not_awaited,
+    "unreachable-code": for_others.unreachable_code,
+    "format-string": for_others.format_string,
+    **dict.fromkeys(("F401", "unused-import", "reportUnusedImport"), for_others.unused_import),
+}
+_OURS = {foreign: code for code, names in FOREIGN.items() for foreign in names if code in RULES}
+
+
+def fixes(graph: SymbolGraph, diagnostic: Diagnostic) -> list[Fix]:
+    """Verified fixes of a finding, safe ones first; empty if none passes, or the file cannot be parsed."""
+    return list(_fixes(graph, diagnostic, None))[:MAX_FIXES]
+
+
+def _fixes(
+    graph: SymbolGraph, diagnostic: Diagnostic, before: Mapping[str, Counter[tuple[str, ...]]] | None
+) -> Iterator[Fix]:
+    source = source_of(graph, diagnostic.path)
+    rule = RULES.get(diagnostic.code) or RULES.get(_OURS.get(diagnostic.code, ""))
+    if source is None or rule is None:
+        return
+    if not diagnostic.names:
+        # Another server's finding: what it is about is what stands there.
+        diagnostic = replace(diagnostic, names=(source.segment(diagnostic.span),))
+    unique: dict[tuple[Edit, ...], Candidate] = {}
+    for candidate in rule(graph, source, diagnostic):
+        unique.setdefault(candidate.edits, candidate)
+        if len(unique) >= MAX_TRIED:
+            break
+    for candidate in sorted(unique.values(), key=lambda c: not c.safe):
+        verified = verify(graph, diagnostic, candidate.edits, before=before)
+        if verified is not None:
+            claims = ", ".join(verified)
+            mark = "" if candidate.safe else " (unsafe)"
+            yield Fix(f"{candidate.title}{mark} - checked: {claims}", candidate.safe, verified, candidate.edits)
+
+
+def fix_all(graph: SymbolGraph, path: str, settings: Settings | None = None, *, unsafe: bool = False) -> Fix | None:
+    """One fix that applies the first safe fix of every finding in a file, one after the other; None if there is none.
+
+    With `unsafe`, unsafe fixes are used where no safe one exists.
+    """
+    original = graph.text(path)
+    if original is None:
+        return None
+    text, mended = original, 0
+    given_up: set[tuple[str, ...]] = set()
+    while mended < MAX_ROUNDS:
+        with overlaid(graph, {path: text}):
+            found = diagnose(graph, path, settings)
+            before = {path: fingerprints(found)} if not (settings and settings.diagnosis_disabled) else None
+            chosen: Fix | None = None
+            for diagnostic in found:
+                key = (diagnostic.code, *diagnostic.names, str(_line_text(text, diagnostic)))
+                if key in given_up:
+                    continue
+                chosen = next(
+                    (
+                        f
+                        for f in _fixes(graph, diagnostic, before)
+                        if (f.safe or unsafe) and all(e.path == path for e in f.edits)
+                    ),
+                    None,
+                )
+                if chosen is not None:
+                    break
+                given_up.add(key)
+            if chosen is None:
+                break
+            text = apply_edits(text, chosen.edits)
+            mended += 1
+    if not mended:
+        return None
+    what = "finding" if mended == 1 else "findings"
+    claims = ("parses", "findings gone", "nothing new")
+    title = f"Fix {mended} {what} in this file - checked: {', '.join(claims)}"
+    return Fix(title, not unsafe, claims, edits_between(path, original, text))
+
+
+def _line_text(text: str, diagnostic: Diagnostic) -> bytes:
+    data = encode(text)
+    start = data.rfind(b"\n", 0, diagnostic.span.start) + 1
+    end = data.find(b"\n", diagnostic.span.end)
+    return data[start : end if end >= 0 else len(data)]
+
+
+def edits_between(path: str, before: str, after: str) -> tuple[Edit, ...]:
+    """Edits, one per changed run of lines, that turn `before` into `after`."""
+    old, new = encode(before).splitlines(keepends=True), encode(after).splitlines(keepends=True)
+    starts = [0]
+    for line in old:
+        starts.append(starts[-1] + len(line))
+    edits = []
+    for tag, i, j, k, m in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag != "equal":
+            text = b"".join(new[k:m]).decode("utf-8", "surrogateescape")
+            edits.append(Edit(path, starts[i], starts[j], text))
+    return tuple(edits)

@@ -1,0 +1,157 @@
+"""What must hold before an edit is offered: it parses, the finding is gone, and nothing new appears.
+
+The edited text is put into the graph's overlay, the checks run on it, and what was there before is put back.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from graft_indexer.facts import Span
+from graft_indexer.graph import SymbolGraph
+from graft_server.diagnosis.model import Diagnostic
+from graft_server.diagnosis.registry import CODES, enabled
+from graft_server.diagnosis.run import PYTHON_SUFFIXES, run_checks
+from graft_server.diagnosis.source import parse
+from graft_server.edits import Edit, apply_edits
+
+PARSES = "parses"
+RESOLVES = "resolves"
+FITS = "fits the signature"
+GONE = "finding gone"
+NOTHING_NEW = "nothing new"
+
+
+@contextmanager
+def overlaid(graph: SymbolGraph, texts: Mapping[str, str]) -> Iterator[None]:
+    """The graph with other texts in some files; on leaving, exactly what was there is back, open buffers included."""
+    before = {path: graph.text(path) if graph.is_open(path) else None for path in texts}
+    try:
+        for path, text in texts.items():
+            graph.open_buffer(path, text)
+        yield
+    finally:
+        for path, text_before in before.items():
+            if text_before is None:
+                graph.close_buffer(path)
+            else:
+                graph.open_buffer(path, text_before)
+
+
+def edited_texts(graph: SymbolGraph, edits: Iterable[Edit]) -> dict[str, str] | None:
+    """The texts that edits lead to; None if a file is unreadable, the edits overlap, or they change nothing."""
+    by_path: dict[str, list[Edit]] = {}
+    for edit in edits:
+        by_path.setdefault(edit.path, []).append(edit)
+    texts: dict[str, str] = {}
+    for path, some in by_path.items():
+        text = graph.text(path)
+        if text is None:
+            return None
+        try:
+            texts[path] = apply_edits(text, some)
+        except ValueError:
+            return None
+        if texts[path] == text:
+            return None
+    return texts or None
+
+
+def verify(
+    graph: SymbolGraph,
+    diagnostic: Diagnostic,
+    edits: Sequence[Edit],
+    *,
+    before: Mapping[str, Counter[tuple[str, ...]]] | None = None,
+) -> tuple[str, ...] | None:
+    """What holds of `edits` as a mend of `diagnostic`, in the words the user reads; None if they may not be offered.
+
+    `before` are the findings per file without the edits (`fingerprints`); they are computed where they are missing.
+    Findings of other servers cannot be run again: then only what the graph sees is claimed.
+    """
+    texts = edited_texts(graph, edits)
+    if texts is None or any(path.endswith(PYTHON_SUFFIXES) and parse(text) is None for path, text in texts.items()):
+        return None
+    known = dict(before or {})
+    for path in texts:
+        if path not in known:
+            known[path] = fingerprints(run_checks(graph, path, enabled()))
+    ours = diagnostic.code in CODES
+    target = fingerprint(diagnostic)
+    # A check that is off by default is run for its own finding.
+    checks = enabled(also=(diagnostic.code,))
+    if ours and target not in known.get(diagnostic.path, ()):
+        known[diagnostic.path] = fingerprints(run_checks(graph, diagnostic.path, checks))
+    with overlaid(graph, texts):
+        for path in texts:
+            if graph.errors(path):
+                return None
+            after = fingerprints(run_checks(graph, path, checks))
+            if any(count > known[path][key] for key, count in after.items()):
+                return None
+            if ours and path == diagnostic.path and after[target] >= known[path][target]:
+                return None
+        claims = [PARSES]
+        if _resolves(graph, texts, edits):
+            claims.append(RESOLVES)
+        elif _names_anything(edits):
+            return None
+    if ours:
+        claims.append(GONE)
+    return (*claims, NOTHING_NEW)
+
+
+def fingerprint(diagnostic: Diagnostic) -> tuple[str, ...]:
+    """What a finding is about, without its place: edits move places."""
+    return (diagnostic.code, *diagnostic.names)
+
+
+def fingerprints(diagnostics: Iterable[Diagnostic]) -> Counter[tuple[str, ...]]:
+    """How often each finding occurs."""
+    return Counter(fingerprint(d) for d in diagnostics)
+
+
+def _names_anything(edits: Sequence[Edit]) -> bool:
+    return any(any(c.isalpha() for c in e.text) for e in edits)
+
+
+def new_spans(edits: Iterable[Edit]) -> list[tuple[str, Span]]:
+    """Where the edits' new text stands after they are applied, as (path, span)."""
+    shifts: dict[str, int] = {}
+    spans = []
+    for edit in sorted(edits, key=lambda e: (e.path, e.start, e.end)):
+        shift = shifts.get(edit.path, 0)
+        size = len(edit.text.encode("utf-8", "surrogateescape"))
+        spans.append((edit.path, Span(edit.start + shift, edit.start + shift + size)))
+        shifts[edit.path] = shift + size - (edit.end - edit.start)
+    return spans
+
+
+def _resolves(graph: SymbolGraph, texts: Mapping[str, str], edits: Sequence[Edit]) -> bool:
+    """Whether every name and every import in the new text leads somewhere, as far as the graph can tell."""
+    seen = False
+    for path, span in new_spans(edits):
+        source = parse(texts[path])
+        if source is None:
+            return False
+        for name in source.all(ast.Name):
+            if span.covers(source.span(name)):
+                if not graph.definition_at(path, source.span(name).start).value and not _visible(
+                    graph, path, name, span
+                ):
+                    return False
+                seen = True
+        facts = graph.facts(path)
+        for item in facts.imports if facts else ():
+            if span.start < item.span.end and item.span.start < span.end:
+                if not graph.resolve_import(path, item).value:
+                    return False
+                seen = True
+    return seen or not _names_anything(edits)
+
+
+def _visible(graph: SymbolGraph, path: str, name: ast.Name, span: Span) -> bool:
+    return any(s.name == name.id for s in graph.visible_names(path, span.start).value)
