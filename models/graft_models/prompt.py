@@ -49,6 +49,10 @@ class Format:
     hole_opens: HoleOpens = HoleOpens.AFTER_BREAK
     comment_context: bool = False
     """The family has no file separator: context parts are written as comments before the prefix."""
+    path_inside: bool = False
+    """The path of the file with the hole stands inside its prefix (StarCoder2)."""
+    repository_break: str = "\n"
+    """What follows the repository's name."""
 
 
 GRAFT = Format(
@@ -124,11 +128,13 @@ def segments(form: Format, hole: Hole) -> list[Segment]:
     out: list[Segment] = []
     if form.file:
         if form.repository and hole.repository:
-            out += [Segment(form.repository, True), Segment(hole.repository + "\n")]
+            out += [Segment(form.repository, True), Segment(hole.repository + form.repository_break)]
         for part in hole.context:
             out += [Segment(form.file, True), Segment(f"{part.path}\n{with_final_newline(part.text)}")]
-        out += [Segment(form.file, True), Segment(hole.path + "\n")]
-        head = ""
+        head = hole.path + "\n" if form.path_inside else ""
+        out.append(Segment(form.file, True))
+        if not form.path_inside:
+            out.append(Segment(hole.path + "\n"))
     elif form.comment_context:
         head = "".join(f"# Path: {p.path}\n{commented(p.text)}" for p in hole.context) + f"# Path: {hole.path}\n"
     else:

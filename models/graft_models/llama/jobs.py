@@ -1,0 +1,186 @@
+"""The three things the engine does: complete, score, warm.  Generators that yield between batches; the last thing a
+job does is to return its answer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+
+from graft_models.engine import Done, DoneReason, Request, ScoreRequest, Scores, Usage
+from graft_models.llama import fit as fitting
+from graft_models.llama import healing
+from graft_models.llama.decoding import Control, Generation, Prepared, best_first, clock_ms, finish
+from graft_models.llama.kv import Slot
+from graft_models.llama.model import STREAMS, Model, aside_from, log_probability
+from graft_models.prompt import Hole
+
+
+class Ended(Exception):
+    """The job was interrupted before it had an answer."""
+
+    def __init__(self, reason: DoneReason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Windows:
+    """Where the window of each document lies, so that it does not move while a person types."""
+
+    def __init__(self) -> None:
+        self._by_document: dict[str, fitting.Window] = {}
+
+    def get(self, document: str) -> fitting.Window | None:
+        """The window of the last prompt."""
+        return self._by_document.get(document)
+
+    def set(self, document: str, window: fitting.Window) -> None:
+        """Keep it; a hundred documents at most."""
+        self._by_document.pop(document, None)
+        self._by_document[document] = window
+        if len(self._by_document) > 100:
+            del self._by_document[next(iter(self._by_document))]
+
+
+def prepare(model: Model, windows: Windows, hole: Hole, document: str, reserve: int, budget: int) -> Prepared:
+    """The tokens of a hole: prompt, then the forced part of what was typed; the rest is left to healing."""
+    hole = model.open_hole(hole)
+    forced, rest = healing.split(hole.typed)
+    forced_tokens = model.tokenize(forced)
+    room = model.context - reserve - len(forced_tokens) - len(rest) - 2
+    if budget:
+        room = min(room, budget)
+    fitted = fitting.fit(model.form, hole, room, model.tokenize, model.choice.ids, model.begin, windows.get(document))
+    windows.set(document, fitted.window)
+    tokens = [*fitted.tokens, *forced_tokens]
+    if not tokens:
+        # Nothing before the hole and no token that begins a text: some token has to be read.
+        tokens = [next(iter(model.ends))]
+    return Prepared(tokens, hole.typed, rest.encode("utf-8", "replace"), fitted.parts)
+
+
+def read(model: Model, control: Control, slot: Slot, tokens: list[int]) -> Iterator[None]:
+    """Evaluate a prompt into a slot.  Raises `Ended` when interrupted; what was read stays."""
+    for _ in model.feed(slot, tokens):
+        reason = control.interrupted()
+        if reason is not None and len(tokens) not in slot.ends:
+            raise Ended(reason)
+        yield
+
+
+def complete(model: Model, windows: Windows, request: Request, control: Control) -> Generator[None, None, Done]:
+    """One completion."""
+    began = time.perf_counter()
+    prepared = prepare(
+        model,
+        windows,
+        request.hole,
+        request.document,
+        min(request.max_tokens, model.context // 2),
+        request.prompt_budget,
+    )
+    slot = model.cache.acquire(request.document, prepared.tokens)
+    held = len(slot.tokens)
+    usage = Usage(prompt=len(prepared.tokens), parts=prepared.parts)
+    slot.busy += 1
+    try:
+        try:
+            reason = control.interrupted()
+            if reason is not None:
+                raise Ended(reason)
+            before = model.evaluated
+            yield from read(model, control, slot, prepared.tokens)
+        except Ended as ended:
+            usage = replace(usage, evaluated=max(0, len(slot.tokens) - held), prompt_ms=clock_ms(began))
+            return Done(ended.reason, ("",) * max(1, request.candidates), usage=usage)
+        evaluated = model.evaluated - before
+        prompt_ms = clock_ms(began)
+        began = time.perf_counter()
+        generation = Generation(model, request, control, prepared)
+        yield from generation.run(slot)
+        healed = max((sum(1 for e in s.ends if e == 0) for s in generation.streams), default=0)
+        usage = replace(
+            usage,
+            prompt=usage.prompt + healed,
+            evaluated=evaluated + healed,
+            generated=sum(s.counted for s in generation.streams),
+            prompt_ms=prompt_ms,
+            generate_ms=clock_ms(began),
+        )
+        done = finish(generation, slot, usage)
+        return best_first(done) if len(done.texts) > 1 else done
+    finally:
+        slot.busy -= 1
+
+
+def warm(model: Model, windows: Windows, hole: Hole, document: str, control: Control) -> Generator[None, None, None]:
+    """Read a prompt beside the live one of its document."""
+    prepared = prepare(model, windows, hole, document, min(64, model.context // 2), 0)
+    slot = model.cache.acquire(document, prepared.tokens, keep_live=True)
+    slot.busy += 1
+    try:
+        yield from read(model, control, slot, prepared.tokens)
+    finally:
+        slot.busy -= 1
+
+
+def score(model: Model, windows: Windows, request: ScoreRequest, control: Control) -> Generator[None, None, Scores]:
+    """Log-probabilities of texts in a hole, many texts in one batch.
+
+    With typed text before them, the tokens from the last pre-token boundary on are counted: the same for all texts.
+    """
+    reserve = min(256, model.context // 4)
+    hole = model.open_hole(request.hole)
+    prepared = prepare(model, windows, hole, request.document, reserve, 0)
+    slot = model.cache.acquire(request.document, prepared.tokens)
+    slot.busy += 1
+    try:
+        yield from read(model, control, slot, prepared.tokens)
+        first = slot.ends[len(prepared.tokens)]
+        rest = prepared.rest.decode("utf-8", "replace")
+        texts = [list(model.tokenize(rest + text))[:reserve] for text in request.texts]
+        sums = [log_probability(first, t[0]) if t else 0.0 for t in texts]
+        for start in range(0, len(texts), STREAMS):
+            yield from _score_group(
+                model, control, slot, texts[start : start + STREAMS], sums, start, aside_from(request.background)
+            )
+        return Scores(tuple(sums), tuple(map(len, texts)))
+    except Ended as ended:
+        return Scores((), (), ended.reason.value)
+    finally:
+        slot.busy -= 1
+
+
+def _score_group(
+    model: Model, control: Control, slot: Slot, texts: list[list[int]], sums: list[float], offset: int, aside: int
+) -> Iterator[None]:
+    """Add the log-probabilities of all tokens but the first of each text.  `aside` is the first sequence to use."""
+    native, base = model.native, len(slot.tokens)
+    rows = [(i, k) for i, text in enumerate(texts) for k in range(len(text) - 1)]
+    for i in range(len(texts)):
+        native.remove(aside + i, -1)
+        native.copy(slot.sequence, aside + i, base)
+    try:
+        start = 0
+        while start < len(rows):
+            batch = rows[start : start + model.batch]
+            code = native.decode(
+                [texts[i][k] for i, k in batch],
+                [base + k for _, k in batch],
+                [aside + i for i, _ in batch],
+                [True] * len(batch),
+            )
+            reason = control.interrupted()
+            if reason is not None:
+                raise Ended(reason)
+            if code == 1 and not model.cache.evict(slot):
+                raise Ended(DoneReason.FAILED)
+            if code == 0:
+                for row, (i, k) in enumerate(batch):
+                    sums[offset + i] += log_probability(native.logits(row), texts[i][k + 1])
+                start += len(batch)
+            yield
+    finally:
+        for i in range(len(texts)):
+            native.remove(aside + i, -1)

@@ -1,0 +1,250 @@
+"""A loaded model as the jobs see it: its format, its tokenizer, its memory, and how a prompt gets into it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from graft_models.engine import Capabilities, ModelInfo
+from graft_models.formats import FAMILIES, Choice, choose, opens, specials
+from graft_models.gguf_file import GgufFile, read_gguf
+from graft_models.llama.constraint import Names, ends_name
+from graft_models.llama.kv import Cache, Slot
+from graft_models.llama.native import Floats, L, Log, Native, NativeError, Options
+from graft_models.llama.vocabulary import Vocabulary
+from graft_models.prompt import Hole, HoleOpens, Order
+
+DOCUMENTS = 6
+"""Sequences for documents and for the holes that are read ahead."""
+STREAMS = 12
+"""Sequences for candidates and for texts that are scored."""
+CPU_BATCH = 48
+"""Tokens per decode on the CPU: under 64 every chunking gives the same log-probabilities, and a cancel is quick."""
+GPU_BATCH = 512
+DEFAULT_CONTEXT = 4096
+MOST_KV_BYTES = 1_500_000_000
+
+
+class Model:
+    """Raises `BadModelFile` or `NativeError`, each with one line, if the file cannot be used."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        threads: int = 0,
+        context: int = 0,
+        device: str = "auto",
+        reuse: bool = True,
+        batch: int = 0,
+        repack: bool = True,
+        log: Log | None = None,
+    ) -> None:
+        self.file = read_gguf(path)
+        log = log or Log()
+        gpu = device != "cpu" and bool(L.llama_supports_gpu_offload())
+        if device == "gpu" and not gpu:
+            raise NativeError("this llama.cpp was built without a GPU backend; set graft.model.device to cpu")
+        self.threads = threads or default_threads()
+        trained = self.file.context_length or DEFAULT_CONTEXT
+        self.evaluated = 0
+        """Prompt tokens that were evaluated since the model was loaded, background work included."""
+        self.context = min(context or DEFAULT_CONTEXT, trained)
+        self.notes: list[str] = []
+        if context > trained:
+            self.notes.append(f"context of {context} tokens asked for, the model was trained for {trained}")
+        cells = max(self.context + 256, min(self.context * 4, MOST_KV_BYTES // max(1, kv_bytes_per_token(self.file))))
+        self.batch = batch or (GPU_BATCH if gpu else CPU_BATCH)
+        self.native = Native(
+            Options(
+                path=str(path),
+                threads=self.threads,
+                cells=(cells + 255) // 256 * 256,
+                sequences=DOCUMENTS + 2 * STREAMS,
+                batch=self.batch,
+                gpu_layers=-1 if gpu else 0,
+                repack=repack and not has_tiles(),
+            ),
+            log,
+        )
+        self.device = "gpu" if gpu else "cpu"
+        native = self.native
+        self.pieces = native.pieces()
+        control = [i for i, piece in enumerate(self.pieces) if not piece or native.is_control(i)]
+        for i in control:
+            self.pieces[i] = b""
+        self.vocabulary = Vocabulary(self.pieces)
+        self.enders = ends_name(self.vocabulary)
+        metadata = native.meta()
+        texts = {native.text(i): i for i in control}
+        texts |= self._written_specials(texts)
+        self.choice: Choice = choose(metadata, texts, native.text)
+        self._space = native.tokenize(b"\n") if native.is_sentencepiece() else []
+        self.choice = Choice(
+            opens(self.choice.form, self._merges_break()),
+            self.choice.ids,
+            self.choice.message,
+            self.choice.prompt_version,
+        )
+        self.form = self.choice.form
+        self.notes += [self.choice.message] if self.choice.message else []
+        self.ends = {self.choice.ids[t] for t in self.form.end if t in self.choice.ids} | set(control)
+        """Tokens that end an answer: special tokens are never part of one."""
+        self.begin = native.bos()
+        self.tokenize = lru_cache(maxsize=256)(self._tokenize)
+        self.cache = Cache(native, DOCUMENTS, partial=self._probe_removal(), reuse=reuse)
+        self.name_sets: dict[tuple[str, ...], Names] = {}
+        """Recent sets of names; each keeps the tokens allowed at the places it was asked about."""
+        self.info = self._info(metadata)
+        self.capabilities = Capabilities(
+            infill=self.form.order is not Order.PREFIX_ONLY,
+            score=True,
+            constraint=True,
+            candidates=STREAMS,
+            snapshots=True,
+            partial_removal=self.cache.partial,
+        )
+
+    def _written_specials(self, known: dict[str, int]) -> dict[str, int]:
+        """Infill tokens that a file forgot to mark as special, if the vocabulary has them as one token."""
+        names = {t for f in FAMILIES for t in (*specials(f), *f.end)}
+        found = ((t, self.vocabulary.id_of(t.replace("▁", " ").encode())) for t in names if t not in known)
+        return {t: i for t, i in found if i is not None}
+
+    def _merges_break(self) -> bool:
+        """Whether the tokenizer puts a line break and the indentation after it into one token."""
+        tokens = self.native.tokenize(b"x\n    y")
+        return any(b"\n" in self.pieces[t][:-1] for t in tokens)
+
+    def _tokenize(self, text: str) -> tuple[int, ...]:
+        data = text.encode("utf-8", "replace")
+        if not data:
+            return ()
+        if self._space:
+            # SentencePiece puts a space before the text; behind a line break it cannot.
+            tokens = self.native.tokenize(b"\n" + data)
+            if tokens[: len(self._space)] == self._space:
+                return tuple(tokens[len(self._space) :])
+        return tuple(self.native.tokenize(data))
+
+    def _probe_removal(self) -> bool:
+        """Whether this memory can forget the end of a sequence (hybrid and sliding-window memories cannot)."""
+        tokens = self.native.tokenize(b"a b c d")[:4] or [0]
+        tokens = (tokens * 4)[:4]
+        if self.native.decode(tokens, range(4), [0] * 4, [False, False, False, True]) != 0:
+            return False
+        possible = self.native.remove(0, 2)
+        self.native.remove(0, -1)
+        return possible
+
+    def _info(self, metadata: dict[str, str]) -> ModelInfo:
+        languages = self.file.metadata.get("graft.languages") or ()
+        return ModelInfo(
+            name=self.file.name,
+            path=str(self.file.path),
+            architecture=self.file.architecture,
+            parameters=self.file.parameters,
+            quantization=self.file.quantization,
+            context_length=self.context,
+            device=self.device,
+            format=self.form.name,
+            languages=tuple(map(str, languages)) if isinstance(languages, list) else (),
+            prompt_version=self.choice.prompt_version,
+            licence=metadata.get("general.license", ""),
+            size_bytes=self.file.size,
+        )
+
+    def open_hole(self, hole: Hole) -> Hole:
+        """The hole moved to the side of the line break where this tokenizer lets it open."""
+        if self.form.hole_opens is HoleOpens.BEFORE_BREAK and hole.prefix.endswith("\n"):
+            return Hole(hole.path, hole.prefix[:-1], hole.suffix, "\n" + hole.typed, hole.repository, hole.context)
+        return hole
+
+    def feed(self, slot: Slot, tokens: Sequence[int]) -> Iterator[None]:
+        """Evaluate what of `tokens` the slot does not hold yet; the logits after the last are in `slot.ends`.
+
+        Yields after each batch, also after one that was cut short: what was evaluated before stays.  Raises
+        `NativeError` if the memory is full although nothing else is in it.
+        """
+        if len(tokens) in slot.ends and len(slot.tokens) >= len(tokens):
+            return
+        if len(slot.tokens) >= len(tokens):
+            self.cache.truncate(slot, len(tokens) - 1)
+        while (start := len(slot.tokens)) < len(tokens):
+            batch = tokens[start : start + self.batch]
+            end = start + len(batch)
+            last = [False] * len(batch)
+            last[-1] = end == len(tokens)
+            code = self.native.decode(batch, range(start, end), [slot.sequence] * len(batch), last)
+            if code == 0:
+                slot.tokens += batch
+                self.evaluated += len(batch)
+                if last[-1]:
+                    self.keep_logits(slot, self.native.logits(len(batch) - 1))
+            elif code == 1:
+                if not self.cache.evict(slot):
+                    raise NativeError("the prompt does not fit into the model's memory")
+            else:
+                self.native.remove(slot.sequence, start)
+            yield
+
+    def keep_logits(self, slot: Slot, logits: Floats) -> None:
+        """Remember the logits at the slot's end, so that the same prompt need not read its last token again."""
+        while len(slot.ends) >= 3:
+            del slot.ends[next(iter(slot.ends))]
+        slot.ends[len(slot.tokens)] = logits
+
+
+def aside_from(background: bool) -> int:
+    """The first sequence for candidates and scored texts: a background job that was put aside keeps its own."""
+    return DOCUMENTS + STREAMS * background
+
+
+def has_tiles() -> bool:
+    """Whether llama.cpp would use AMX tiles.
+
+    Graft does not: their kernels round differently for one token than for many, and llama.cpp built by GCC up to 12.3
+    crashes in them (the compiler drops the stores that `ldtilecfg` reads, GCC bug 114098).
+    """
+    return b"AMX_INT8 = 1" in L.llama_print_system_info()
+
+
+def default_threads() -> int:
+    """Physical cores minus one, at least one: the editor needs the last."""
+    return max(1, physical_cores() - 1)
+
+
+def physical_cores() -> int:
+    """Cores this process may run on, hyper-threads counted once where the system says which they are."""
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+    cores = set()
+    for cpu in allowed:
+        try:
+            cores.add(Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text().strip())
+        except OSError:
+            return max(1, len(allowed))
+    return len(cores)
+
+
+def kv_bytes_per_token(file: GgufFile) -> int:
+    """Bytes of key and value memory for one token, in half precision."""
+    a = file.architecture
+    layers = int(file.metadata.get(f"{a}.block_count", 0))
+    heads = file.metadata.get(f"{a}.attention.head_count", 1) or 1
+    heads = max(heads) if isinstance(heads, list) else int(heads)
+    kv_heads = file.metadata.get(f"{a}.attention.head_count_kv", heads)
+    kv_heads = max(kv_heads) if isinstance(kv_heads, list) else int(kv_heads)
+    width = int(file.metadata.get(f"{a}.attention.key_length", 0)) or (
+        int(file.metadata.get(f"{a}.embedding_length", 0)) // max(1, heads)
+    )
+    return layers * kv_heads * width * 2 * 2
+
+
+def log_probability(logits: Floats, token: int) -> float:
+    """Natural logarithm of the softmax at `token`."""
+    top = logits.max()
+    return float(logits[token] - top - np.log(np.exp(logits - top).sum(dtype=np.float64)))
