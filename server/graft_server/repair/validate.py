@@ -1,0 +1,169 @@
+"""Running the tests against proposals: failing tests first, then all, then the command as it was given.
+
+For pytest and unittest on systems that fork, one warm runner per sandbox (`warm.py`); any other command as given.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from graft_indexer.text import encode
+from graft_server.repair.localisation import Baseline
+from graft_server.repair.proposals import Proposal
+from graft_server.repair.sandbox import Limits, Sandbox, TestResult
+
+SHELL = ("/bin/sh", "-c")
+PARTIAL_LIMIT = 12
+"""With at most so many failing tests all of them run, so that a proposal that mends some is recognised."""
+UNFIT = re.compile(r"^(-n|--numprocesses|--dist|--forked|--boxed|--pdb|--trace|-c$|--looponfail|-f$)")
+
+
+@dataclass(frozen=True, slots=True)
+class WarmPlan:
+    """How the warm runner is started, read from the trace of the first run."""
+
+    python: str
+    config: Mapping[str, Any]
+    cwd: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Limits for one candidate in seconds: processor time for the failing tests, for all, and the wall."""
+
+    cpu: float
+    cpu_all: float
+    wall: float
+
+    def longer(self, factor: float) -> Clock:
+        """For those that ran out of time at first."""
+        return Clock(self.cpu * factor, self.cpu_all * factor, self.wall * factor)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`passed`: the tests that this stage ran all passed.  `mended`: how many failing tests now pass.
+
+    `runs`: how often tests were started.  `timeout`: it was stopped, so a longer limit may tell otherwise.
+    """
+
+    passed: bool
+    mended: int = 0
+    runs: int = 1
+    timeout: bool = False
+    tests: int = 0
+
+
+def warm_plan(base: Baseline, targets: Sequence[str], root: Path) -> WarmPlan | None:
+    """How to run these tests warm; None if they are not pytest's or unittest's, or use what forks do not bear."""
+    session = base.session
+    if session is None or session["runner"] not in ("pytest", "unittest"):
+        return None
+    argv = [str(a) for a in session["argv"]]
+    if any(UNFIT.match(a) for a in argv[1:]):
+        return None
+    modules = [m for m in session["modules"] if m.split(".")[0] not in ("__main__", "conftest")]
+    if "xdist" in modules and any(a.startswith("-n") for a in argv):
+        return None
+    config = {
+        "runner": session["runner"],
+        "args": argv[1:],
+        "argv": argv,
+        "modules": modules,
+        "targets": list(targets),
+        "dash_m": "-m" in session["orig_argv"][:4] or session["runner"] == "unittest",
+    }
+    cwd = root
+    try:
+        cwd = root / Path(session["cwd"]).resolve().relative_to(session.get("root", str(root)))
+    except ValueError:
+        return None
+    return WarmPlan(str(session["executable"]), config, cwd)
+
+
+async def start_warm(sandbox: Sandbox, plan: WarmPlan, original: Path) -> str:
+    """Start the runner; if conftest files import what is to be changed, fork before pytest starts.
+
+    Returns why it does not run, or an empty string.
+    """
+    why = await sandbox.warm(plan.python, plan.config, cwd=plan.cwd)
+    if why:
+        why = await sandbox.warm(plan.python, {**plan.config, "early": True}, cwd=plan.cwd)
+    return why
+
+
+class Validator:
+    """Runs proposals in one sandbox.  `warm` is decided by the caller after a trial with the unchanged files."""
+
+    def __init__(self, sandbox: Sandbox, command: str, base: Baseline, *, warm: bool, clock: Clock, run: float) -> None:
+        self.sandbox = sandbox
+        self.command = command
+        self.base = base
+        self.warm = warm
+        self.clock = clock
+        self.run_seconds = run
+
+    async def trial(self, proposal: Proposal, clock: Clock) -> Verdict:
+        """Failing tests, then all; the command itself if there is no warm runner."""
+        files = {proposal.path: encode(proposal.text)}
+        if not self.warm:
+            return await self.confirm(proposal, seconds=min(self.run_seconds, clock.wall))
+        failing = self.base.failing
+        runs = 1
+        mended = 0
+        if failing:
+            few = len(failing) <= PARTIAL_LIMIT
+            first = await self.sandbox.test(files, ids=failing, wall=clock.wall, cpu=clock.cpu, stop_first=not few)
+            mended = sum(outcome != "failed" for _, outcome in first.outcomes)
+            if not first.passed or not first.outcomes:
+                return Verdict(False, mended, 1, timeout=first.killed == "time")
+            runs = 2
+        every = await self.sandbox.test(files, ids=None, wall=clock.wall, cpu=clock.cpu_all)
+        seen = {name for name, outcome in every.outcomes if outcome == "passed"}
+        complete = seen.issuperset(self.base.failing) and seen.issuperset(self.base.passing)
+        return Verdict(every.passed and complete, mended, runs, every.killed == "time", len(every.outcomes))
+
+    async def confirm(self, proposal: Proposal, *, seconds: float | None = None) -> Verdict:
+        """The command as given must end with status 0."""
+        result = await self.sandbox.run(
+            [*SHELL, self.command],
+            cwd=self.sandbox.original,
+            files={proposal.path: encode(proposal.text)},
+            limits=Limits(wall=seconds or self.run_seconds),
+        )
+        return Verdict(result.rc == 0 and not result.killed, timeout=result.killed == "time")
+
+
+async def calibrate(sandbox: Sandbox, base: Baseline, run_limit: float) -> tuple[Baseline, Clock, TestResult]:
+    """Run the unchanged tests warm: the outcomes must be those of the traced run; gives the time limits.
+
+    Tests that were stopped in the first run are left out here.  The first warm run also fills the compiled-file cache.
+    """
+    ids = [*base.failing, *base.passing]
+    known = [name for name in ids if name not in set(base.hanging)]
+    chosen: list[str] | None = known if base.hanging else None
+    result: TestResult | None = None
+    if known or not ids:
+        for keep in (True, False):
+            result = await sandbox.test({}, ids=chosen, wall=run_limit, cpu=None, stop_first=False, keep_bytecode=keep)
+    if result is None:
+        result = TestResult(1, "", (), 0.2)
+    outcomes = dict(result.outcomes)
+    failing = [name for name in base.failing if outcomes.get(name, "failed") == "failed"]
+    # Processor time is what counts on a busy machine; the wall limit only catches what sleeps.
+    cpu = max(0.25, 2.0 * result.wall + 0.2)
+    clock = Clock(cpu=cpu, cpu_all=2 * cpu, wall=max(2.0, 8 * cpu))
+    return replace(base, failing=failing), clock, result
+
+
+def command_words(command: str) -> list[str]:
+    """The words of a command line, or the whole if its quoting is broken."""
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return [command]
