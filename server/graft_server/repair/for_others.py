@@ -97,7 +97,8 @@ def format_string(graph: SymbolGraph, source: Source, diagnostic: Diagnostic) ->
 def unused_import(graph: SymbolGraph, source: Source, diagnostic: Diagnostic) -> Iterator[Candidate]:
     """Drop one unused name (Ruff's F401, Pyright's reportUnusedImport) from its import statement."""
     path = diagnostic.path
-    for statement in [*source.all(ast.Import), *source.all(ast.ImportFrom)]:
+    statements: list[ast.Import | ast.ImportFrom] = [*source.all(ast.Import), *source.all(ast.ImportFrom)]
+    for statement in statements:
         span = source.span(statement)
         if not (span.start <= diagnostic.span.start < span.end):
             continue

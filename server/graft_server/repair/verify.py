@@ -20,7 +20,6 @@ from graft_server.edits import Edit, apply_edits
 
 PARSES = "parses"
 RESOLVES = "resolves"
-FITS = "fits the signature"
 GONE = "finding gone"
 NOTHING_NEW = "nothing new"
 
@@ -95,10 +94,11 @@ def verify(
             if ours and path == diagnostic.path and after[target] >= known[path][target]:
                 return None
         claims = [PARSES]
-        if _resolves(graph, texts, edits):
-            claims.append(RESOLVES)
-        elif _names_anything(edits):
+        resolved = _resolved(graph, texts, edits)
+        if resolved is None:
             return None
+        if resolved:
+            claims.append(RESOLVES)
     if ours:
         claims.append(GONE)
     return (*claims, NOTHING_NEW)
@@ -114,10 +114,6 @@ def fingerprints(diagnostics: Iterable[Diagnostic]) -> Counter[tuple[str, ...]]:
     return Counter(fingerprint(d) for d in diagnostics)
 
 
-def _names_anything(edits: Sequence[Edit]) -> bool:
-    return any(any(c.isalpha() for c in e.text) for e in edits)
-
-
 def new_spans(edits: Iterable[Edit]) -> list[tuple[str, Span]]:
     """Where the edits' new text stands after they are applied, as (path, span)."""
     shifts: dict[str, int] = {}
@@ -130,28 +126,27 @@ def new_spans(edits: Iterable[Edit]) -> list[tuple[str, Span]]:
     return spans
 
 
-def _resolves(graph: SymbolGraph, texts: Mapping[str, str], edits: Sequence[Edit]) -> bool:
-    """Whether every name and every import in the new text leads somewhere, as far as the graph can tell."""
-    seen = False
+def _resolved(graph: SymbolGraph, texts: Mapping[str, str], edits: Sequence[Edit]) -> int | None:
+    """How many names and imports of the new text lead somewhere in the graph; None if one leads nowhere."""
+    seen = 0
     for path, span in new_spans(edits):
         source = parse(texts[path])
         if source is None:
-            return False
+            return None
         for name in source.all(ast.Name):
-            if span.covers(source.span(name)):
-                if not graph.definition_at(path, source.span(name).start).value and not _visible(
-                    graph, path, name, span
-                ):
-                    return False
-                seen = True
+            at = source.span(name)
+            if span.covers(at) and isinstance(name.ctx, ast.Load):
+                if not graph.definition_at(path, at.start).value and not _visible(graph, path, name.id, at.start):
+                    return None
+                seen += 1
         facts = graph.facts(path)
         for item in facts.imports if facts else ():
             if span.start < item.span.end and item.span.start < span.end:
                 if not graph.resolve_import(path, item).value:
-                    return False
-                seen = True
-    return seen or not _names_anything(edits)
+                    return None
+                seen += 1
+    return seen
 
 
-def _visible(graph: SymbolGraph, path: str, name: ast.Name, span: Span) -> bool:
-    return any(s.name == name.id for s in graph.visible_names(path, span.start).value)
+def _visible(graph: SymbolGraph, path: str, name: str, offset: int) -> bool:
+    return any(s.name == name for s in graph.visible_names(path, offset).value)

@@ -1,0 +1,120 @@
+"""Golden cases: `call-arguments` and `swapped-arguments`."""
+
+from pathlib import Path
+
+import pytest
+from inline_snapshot import snapshot
+
+from graft_testing.checks import Seen, see
+
+SHAPES = """
+    //- /shapes.py
+    from dataclasses import dataclass
+    def area(width, height, *, scale=1): ...
+    def at(x, /, y): ...
+    class Box:
+        def __init__(self, width, height=2): ...
+        def grow(self, by): ...
+        @classmethod
+        def square(cls, side): ...
+        @staticmethod
+        def unit(): ...
+    @dataclass
+    class Point:
+        x: int
+        y: int = 0
+    //- /main.py
+    from shapes import Box, Point, area, at
+"""
+
+
+def calls(root: Path, code: str) -> Seen:
+    indented = "".join(f"    {line}\n" for line in code.splitlines())
+    seen = see(root, SHAPES + indented)
+    after = seen.after.split("\n", 1)[1] if seen.after else None
+    return Seen(seen.findings, seen.titles, after)
+
+
+def test_missing_argument(tmp_path: Path) -> None:
+    assert calls(tmp_path, "height = 2\narea(1)") == snapshot()
+
+
+def test_too_many_arguments(tmp_path: Path) -> None:
+    assert calls(tmp_path, "area(1, 2, 3)") == snapshot()
+
+
+def test_unknown_keyword(tmp_path: Path) -> None:
+    assert calls(tmp_path, "area(1, 2, scael=3)") == snapshot()
+
+
+def test_keyword_far_from_any(tmp_path: Path) -> None:
+    assert calls(tmp_path, "area(1, 2, colour=3)") == snapshot()
+
+
+def test_duplicate_argument(tmp_path: Path) -> None:
+    assert calls(tmp_path, "area(1, 2, width=1)") == snapshot()
+
+
+def test_constructor(tmp_path: Path) -> None:
+    assert calls(tmp_path, "Box()") == snapshot()
+
+
+def test_dataclass(tmp_path: Path) -> None:
+    assert calls(tmp_path, "Point(1, 2, 3)\nPoint(x=1, z=2)") == snapshot()
+
+
+def test_methods(tmp_path: Path) -> None:
+    assert calls(tmp_path, "Box(1).grow()\nBox.square()\nBox.unit(1)") == snapshot()
+
+
+def test_positional_only(tmp_path: Path) -> None:
+    assert calls(tmp_path, "at(x=1, y=2)") == snapshot()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "area(1, 2)\narea(height=1, width=2, scale=3)\narea(*[1, 2])\narea(**{})",
+        "Box(1)\nBox(1, height=3)\nBox.square(1)\nBox.unit()\nPoint(1)\nPoint(x=1, y=2)",
+        "at(1, 2)\nat(1, y=2)",
+        "import pytest\nwith pytest.raises(TypeError):\n    area()",
+        "try:\n    area()\nexcept TypeError:\n    pass",
+        "area()  # noqa",
+        "area()  # type: ignore[call-arg]",
+    ],
+)
+def test_silence(tmp_path: Path, code: str) -> None:
+    assert calls(tmp_path, code) == Seen([], [], None)
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        "@decorated\ndef f(a): ...",
+        "f = g",
+        "if x:\n    def f(a): ...\nelse:\n    def f(): ...",
+        "class f(Base):\n    def __init__(self, a): ...",
+        "class f(metaclass=Meta):\n    def __init__(self, a): ...",
+        "class f:\n    def __new__(cls): ...\n    def __init__(self, a): ...",
+        "def f(*a, **k): ...",
+    ],
+)
+def test_targets_that_prove_nothing(tmp_path: Path, definition: str) -> None:
+    assert see(tmp_path, f"from elsewhere import decorated, g, x, Base, Meta\n{definition}\nf()\n").findings == []
+
+
+def test_swapped(tmp_path: Path) -> None:
+    assert calls(tmp_path, "def f(width, height):\n    return area(height, width)") == snapshot()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def f(width, height):\n    return area(width, height)",
+        "def transposed(width, height):\n    return area(height, width)",
+        "def f(width, height):\n    return area(width, height) < area(height, width)",
+        "def f(height, other):\n    return area(height, other)",
+    ],
+)
+def test_not_swapped(tmp_path: Path, code: str) -> None:
+    assert calls(tmp_path, code).findings == []
