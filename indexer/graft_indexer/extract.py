@@ -49,6 +49,11 @@ class Record:
     truncated: str | None = None
 
 
+def empty_record(language: str, digest: bytes, size: int, truncated: str) -> Record:
+    """The record of a file that is not indexed, and why."""
+    return Record(language, digest, size, [], [], None, False, (), {}, truncated)
+
+
 def source_bytes(data: bytes) -> bytes:
     """The bytes that offsets count, of a file's bytes: the same object unless there is a mark or a declaration."""
     first = data[:3]
@@ -92,7 +97,7 @@ def extract_rows(data: bytes, language: str, tree: Tree | None = None) -> Record
     digest = digest_of(data)
     reason = refusal(data)
     if reason is not None:
-        return Record(language, digest, len(data), [], [], None, False, (), {}, reason)
+        return empty_record(language, digest, len(data), reason)
     root = (tree or parse(data, language)).root_node
     if root.has_error:
         mended = mend(data, language)

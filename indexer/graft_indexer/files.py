@@ -75,6 +75,22 @@ def list_files(root: Path, *, exclude: Sequence[str] = ()) -> Listing:
     return listing
 
 
+def belonging(
+    root: Path, paths: Iterable[str], *, exclude: Sequence[str] = (), source: Literal["git", "walk"] = "git"
+) -> dict[str, Entry]:
+    """Those of `paths` (files, or folders for what is in them) that `list_files` would list, given who listed then."""
+    wanted = tuple(paths)
+    names = _git(root, only=wanted) if source == "git" else None
+    if names is None:
+        names = [n for n in _walk(root) if any(n == w or n.startswith(w + "/") for w in wanted)]
+    found: dict[str, Entry] = {}
+    for path in _kept(root, _without_environments(names), exclude):
+        entry = _entry(root, path)
+        if entry is not None:
+            found[path] = entry
+    return found
+
+
 def stat_entry(path: Path) -> Entry | None:
     """The entry of one regular file; None if it is not there, or not a regular file."""
     try:
@@ -99,13 +115,15 @@ def _entry(root: Path, path: str) -> Entry | None:
 
 
 # -- git ------------------------------------------------------------------------------------------------------------
-def _git(root: Path, depth: int = 0) -> list[str]:
-    """Names that git lists below `root`; empty if git cannot (no repository, not trusted, not installed, too slow)."""
+def _git(root: Path, depth: int = 0, only: Sequence[str] = ()) -> list[str] | None:
+    """Names that git lists below `root`; None if git cannot (no repository, not trusted, not installed, too slow)."""
+    if len(only) > 100:
+        only = ()
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     try:
         done = subprocess.run(
-            [*GIT, "ls-files", "-co", "--exclude-standard", "-z"],
+            [*GIT, "--literal-pathspecs", "ls-files", "-co", "--exclude-standard", "-z", "--", *only],
             cwd=root,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -115,9 +133,9 @@ def _git(root: Path, depth: int = 0) -> list[str]:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         log.info("git cannot list %s: %s", root, error)
-        return []
+        return None
     if done.returncode != 0:
-        return []
+        return None
     names: list[str] = []
     seen: set[bytes] = set()
     for raw in done.stdout.split(b"\0"):
@@ -131,7 +149,7 @@ def _git(root: Path, depth: int = 0) -> list[str]:
             if (name.endswith("/") or inner.is_dir()) and not inner.is_symlink():
                 # A submodule, or a repository in the repository: git names the folder and stops.
                 if depth < 8:
-                    nested = _git(inner, depth + 1)
+                    nested = _git(inner, depth + 1) or []
                     names += [f"{name.rstrip('/')}/{n}" for n in nested]
             else:
                 names.append(name)

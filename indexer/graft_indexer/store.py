@@ -1,0 +1,313 @@
+"""SQLite: facts of the files on disk, and names -> files.
+
+`files` says what is known of which state of a file; `blobs` holds its packed facts; `postings` is an inverted index in
+segments: per name and segment one packed array of `id << 2 | roles`.  A changed file gets a new id, so that old
+postings die without being searched for; segments are merged when there are many.  One process writes (a lock on a file
+beside the database); others read, and take over when the lock is free.
+
+File names are bytes (they need not be UTF-8), words too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import marshal
+import os
+import sqlite3
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from hashlib import blake2b
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from types import TracebackType
+from typing import IO, NamedTuple
+
+from graft_indexer.packed import DEFINES, Extracted, names_of, unpack
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows has no flock; there every server writes, SQLite's own lock decides
+    fcntl = None  # type: ignore[assignment]
+
+log = logging.getLogger("graft.index")
+
+SCHEMA = 1
+MAX_PENDING = 1_500_000
+"""Postings held in memory before they become a segment (about 50 MB)."""
+MANY_SEGMENTS = 48
+
+_POSTINGS = """CREATE TABLE IF NOT EXISTS postings (
+    name BLOB NOT NULL, segment INTEGER NOT NULL, files BLOB NOT NULL, PRIMARY KEY (name, segment)) WITHOUT ROWID;"""
+_TABLES = f"""
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS files (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL UNIQUE, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,
+    digest BLOB NOT NULL, truncated TEXT, segment INTEGER);
+CREATE TABLE IF NOT EXISTS blobs (id INTEGER PRIMARY KEY, facts BLOB NOT NULL, words BLOB NOT NULL);
+{_POSTINGS}
+"""
+
+
+class FileRow(NamedTuple):
+    """What the store knows of a file."""
+
+    id: int
+    mtime_ns: int
+    size: int
+    digest: bytes
+    truncated: str | None
+
+
+@cache
+def fingerprint() -> str:
+    """Eight hexadecimal digits that change with the code that extracts: an index made by other code is not read."""
+    here = Path(__file__).parent
+    sources = [here / name for name in ("extract.py", "rows.py", "packed.py", "syntax.py", "text.py")]
+    sources += sorted(p for p in (here / "languages").rglob("*") if p.suffix in (".py", ".toml", ".scm"))
+    digest = blake2b(digest_size=4)
+    for path in sources:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def database_path(folder: Path, root: Path) -> Path:
+    """File of a workspace's index: its name, a digest of its path, and the versions of schema, format and code."""
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in root.name)[:40] or "root"
+    digest = blake2b(os.fsencode(root), digest_size=8).hexdigest()
+    return folder / f"{name}-{digest}-v{SCHEMA}.{marshal.version}-{fingerprint()}.sqlite"
+
+
+class Store:
+    """One database.  `path` None keeps it in memory.  Raises OSError or sqlite3.Error if it cannot be opened."""
+
+    def __init__(self, path: Path | None, root: Path) -> None:
+        self.path = path
+        self.writable = path is None
+        self._lock: IO[bytes] | None = None
+        self._pending: defaultdict[bytes, list[int]] = defaultdict(list)
+        self._pending_ids: list[int] = []
+        self._pending_size = 0
+        self._version = -1
+        if path is not None:
+            self.take_over()
+            # Facts quote source text: nobody else may read them.  SQLite gives its side files the same mode.
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False, timeout=5.0)
+        try:
+            self._db.execute("PRAGMA temp_store=MEMORY")
+            self._db.execute("PRAGMA cache_size=-8000")
+            if self.writable:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=NORMAL")
+                self._db.executescript(_TABLES)
+                self._db.execute("INSERT OR REPLACE INTO meta VALUES ('root', ?)", (os.fsencode(root),))
+        except sqlite3.Error:
+            self.close()
+            raise
+
+    # -- the lock -----------------------------------------------------------------------------------------------------
+    def take_over(self) -> bool:
+        """Become the writer if nobody else is; returns whether this store may write."""
+        if self.writable or self.path is None:
+            return True
+        file = self.path.with_suffix(".lock").open("ab")
+        try:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            return False
+        self._lock = file
+        self.writable = True
+        return True
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+    def changed(self) -> bool:
+        """Whether another process has written since this was last asked."""
+        version = int(self._db.execute("PRAGMA data_version").fetchone()[0])
+        before, self._version = self._version, version
+        return before != version
+
+    def load(self) -> dict[str, FileRow]:
+        """All files.  Postings that a killed writer did not get to write are made again from the words."""
+        rows = self._db.execute("SELECT path, id, mtime_ns, size, digest, truncated, segment FROM files").fetchall()
+        self._forget_pending()
+        for row in rows:
+            if row[6] is None:
+                self._remember(row[1], *names_of(unpack(*self._blobs(row[1]))))
+        return {os.fsdecode(row[0]): FileRow(*row[1:6]) for row in rows}
+
+    def facts(self, file: int) -> bytes | None:
+        """Packed facts of a file, None if it is not there."""
+        row = self._db.execute("SELECT facts FROM blobs WHERE id = ?", (file,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def words(self, file: int) -> bytes | None:
+        """Packed words of a file, None if it is not there."""
+        row = self._db.execute("SELECT words FROM blobs WHERE id = ?", (file,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def _blobs(self, file: int) -> tuple[bytes, bytes]:
+        row = self._db.execute("SELECT facts, words FROM blobs WHERE id = ?", (file,)).fetchone()
+        if row is None:
+            raise sqlite3.DatabaseError(f"facts of file {file} are missing")
+        return row[0], row[1]
+
+    def with_name(self, name: bytes, roles: int = 0) -> list[int]:
+        """Ids of files with a word, in one of the given roles if any; ids of files that are gone may be among them."""
+        keys = array("I")
+        for (blob,) in self._db.execute("SELECT files FROM postings WHERE name = ?", (name,)):
+            keys.frombytes(blob)
+        keys.extend(self._pending.get(name, ()))
+        return [key >> 2 for key in keys if not roles or key & roles]
+
+    def names(self, prefix: bytes = b"", roles: int = DEFINES) -> Iterator[bytes]:
+        """All names that begin with `prefix` and have one of the roles in some file (perhaps one that is gone)."""
+        upper = prefix + b"\xff"
+        seen: set[bytes] = set()
+        for name, blob in self._db.execute(
+            "SELECT name, files FROM postings WHERE name >= ? AND name < ?", (prefix, upper)
+        ):
+            if name not in seen and any(key & roles for key in memoryview(blob).cast("I")):
+                seen.add(name)
+                yield name
+        for name, keys in list(self._pending.items()):
+            if name.startswith(prefix) and name not in seen and any(key & roles for key in keys):
+                yield name
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+    def write(self, files: Sequence[Extracted], removed: Iterable[int] = ()) -> dict[str, FileRow]:
+        """Store files and remove others in one transaction; returns the new rows.  Postings follow with `flush`."""
+        rows: dict[str, FileRow] = {}
+        with _Transaction(self._db):
+            dead = [(i,) for i in removed]
+            for item in files:
+                old = self._db.execute("SELECT id FROM files WHERE path = ?", (os.fsencode(item.path),)).fetchone()
+                if old is not None:
+                    dead.append(old)
+            self._db.executemany("DELETE FROM files WHERE id = ?", dead)
+            self._db.executemany("DELETE FROM blobs WHERE id = ?", dead)
+            for item in files:
+                cursor = self._db.execute(
+                    "INSERT INTO files (path, mtime_ns, size, digest, truncated) VALUES (?, ?, ?, ?, ?)",
+                    (os.fsencode(item.path), item.mtime_ns, item.size, item.digest, item.truncated),
+                )
+                file = cursor.lastrowid or 0
+                self._db.execute("INSERT INTO blobs VALUES (?, ?, ?)", (file, item.facts, item.words))
+                rows[item.path] = FileRow(file, item.mtime_ns, item.size, item.digest, item.truncated)
+        for item in files:
+            self._remember(rows[item.path].id, item.plain, item.roles)
+        if self._pending_size > MAX_PENDING:
+            self.flush()
+        return rows
+
+    def touch(self, files: Iterable[tuple[int, int, int]]) -> None:
+        """Record (id, mtime_ns, size) of files whose text is as before."""
+        with _Transaction(self._db):
+            self._db.executemany(
+                "UPDATE files SET mtime_ns = ?, size = ? WHERE id = ?", [(m, s, i) for i, m, s in files]
+            )  # fmt: skip
+
+    def flush(self) -> None:
+        """Write the postings held in memory as one segment."""
+        if not self._pending_ids or not self.writable:
+            return
+        pending = self._pending
+        with _Transaction(self._db):
+            segment = self.segments() + 1
+            self._db.executemany(
+                "INSERT INTO postings VALUES (?, ?, ?)",
+                ((name, segment, array("I", pending[name]).tobytes()) for name in sorted(pending)),
+            )
+            self._db.executemany("UPDATE files SET segment = ? WHERE id = ?", [(segment, i) for i in self._pending_ids])
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('segment', ?)", (str(segment),))
+        self._forget_pending()
+
+    def segments(self) -> int:
+        """How many segments the postings have."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'segment'").fetchone()
+        return int(row[0]) if row else 0
+
+    def compact(self) -> None:
+        """Merge all segments into one and leave out files that are gone."""
+        self.flush()
+        live = {i for (i,) in self._db.execute("SELECT id FROM files")}
+        with _Transaction(self._db):
+            self._db.execute("ALTER TABLE postings RENAME TO old")
+            self._db.execute(_POSTINGS)
+            rows = self._db.execute("SELECT name, files FROM old ORDER BY name")
+            self._db.executemany("INSERT INTO postings VALUES (?, 1, ?)", _merged(rows, live))
+            self._db.execute("DROP TABLE old")
+            self._db.execute("UPDATE files SET segment = 1")
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('segment', '1')")
+
+    def close(self) -> None:
+        """Write what is pending, merge segments if there are many, and let go of the lock."""
+        try:
+            if self.writable and self.path is not None:
+                self.flush()
+                if self.segments() > MANY_SEGMENTS:
+                    self.compact()
+        except sqlite3.Error as error:
+            log.warning("index not finished: %s", error)
+        with contextlib.suppress(sqlite3.Error):
+            self._db.close()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+        self.writable = False
+
+    def _remember(self, file: int, plain: Iterable[bytes], roles: dict[bytes, int]) -> None:
+        pending, key = self._pending, file << 2
+        before = len(roles)
+        for name, bits in roles.items():
+            pending[name].append(key | bits)
+        for name in plain:
+            pending[name].append(key)
+            before += 1
+        self._pending_ids.append(file)
+        self._pending_size += before
+
+    def _forget_pending(self) -> None:
+        self._pending = defaultdict(list)
+        self._pending_ids = []
+        self._pending_size = 0
+
+
+def _merged(rows: Iterable[tuple[bytes, bytes]], live: set[int]) -> Iterator[tuple[bytes, bytes]]:
+    for name, group in groupby(rows, key=itemgetter(0)):
+        keys = array("I")
+        for _, blob in group:
+            keys.frombytes(blob)
+        kept = array("I", [key for key in keys if key >> 2 in live])
+        if kept:
+            yield name, kept.tobytes()
+
+
+class _Transaction:
+    """BEGIN IMMEDIATE ... COMMIT, or ROLLBACK on any error."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._db.execute("COMMIT")
+        elif self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
+
+def delete(path: Path) -> None:
+    """Remove a database with its side files; what is not there, or may not be removed, is left."""
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(OSError):
+            path.with_name(path.name + suffix).unlink()
