@@ -378,9 +378,13 @@ class LlamaEngine:
                 self._deliver(message)
         except BadFrame as error:
             log.warning("engine: %s", error)
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        code = await process.wait()
+        try:
+            # Not killed at once: `kill` polls, and would take the exit status from the loop's own watcher.
+            code = await asyncio.wait_for(process.wait(), 2.0)
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            code = await process.wait()
         if self._process is process:
             self._process = None
             self._died(self._death(code))

@@ -14,10 +14,12 @@ from pathlib import Path
 import gguf
 import numpy as np
 
-WORDS = (
-    "def return self import from class if else for in not None True False print len range name value item list dict "
-    "str int append self.name __init__ path open read write line text data result index key"
-).split()
+WORDS = [
+    *("def", "return", "self", "import", "from", "class", "if", "else", "for", "in", "not", "None", "True", "print"),
+    *("len", "range", "name", "value", "item", "list", "dict", "str", "int", "append", "self.name", "__init__", "path"),
+    *("open", "read", "write", "line", "text", "data", "result", "index", "key"),
+]
+FIM = ("<|endoftext|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|repo_name|>", "<|file_sep|>")
 
 
 @dataclass(frozen=True)
@@ -72,14 +74,7 @@ def merges_for(words: Iterable[str]) -> tuple[list[str], list[str]]:
 def write(
     path: Path,
     *,
-    specials: Iterable[str] = (
-        "<|endoftext|>",
-        "<|fim_prefix|>",
-        "<|fim_suffix|>",
-        "<|fim_middle|>",
-        "<|repo_name|>",
-        "<|file_sep|>",
-    ),
+    specials: Iterable[str] = FIM,
     architecture: str = "qwen2",
     pre: str = "qwen2",
     shape: Shape = NANO,

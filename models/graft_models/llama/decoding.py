@@ -84,6 +84,8 @@ class Generation:
         self.prepared = prepared
         self.needs = 0
         self.streams: list[Stream] = []
+        self._waiting: list[Stream] = []
+        """Candidates that begin where the typed text is healed."""
         self._names_cache: dict[tuple[str, ...], Names] = model.name_sets
 
     def run(self, slot: Slot) -> Iterator[None]:
@@ -99,10 +101,8 @@ class Generation:
             self.streams.append(Stream(i, sequence, start, self.prepared.rest))
         self._ask_about_typed()
         try:
-            firsts = self._first_tokens(logits, count)
-            for stream, token in zip(self.streams, firsts, strict=True):
-                self._take(stream, token, logits)
-            while live := [s for s in self.streams if s.reason is None]:
+            self._first_tokens(logits)
+            while live := [s for s in self.streams if s.reason is None and s not in self._waiting]:
                 reason = self.control.interrupted()
                 if reason is not None:
                     for stream in live:
@@ -136,21 +136,49 @@ class Generation:
                 if len(self.streams) == 1:
                     slot.tokens.append(stream.tokens[-1])
                 logits = native.logits(row)
-                self._take(stream, self._choose(stream, logits), logits)
+                if self._waiting and not stream.rest:
+                    self._fork(stream, self._waiting, logits)
+                else:
+                    self._take(stream, self._choose(stream, logits), logits)
         yield
 
     # Choosing a token
-    def _first_tokens(self, logits: Floats, count: int) -> list[int]:
-        """Greedy candidates differ in their first token; sampled ones by their seed."""
-        if count == 1 or self.request.temperature > 0:
-            return [self._choose(s, logits) for s in self.streams]
-        taken: list[int] = []
+    def _first_tokens(self, logits: Floats) -> None:
+        """Greedy candidates differ in their first token; sampled ones by their seed.
+
+        Where typed text leaves fewer first tokens than candidates, the others wait until it is healed.
+        """
+        if len(self.streams) == 1 or self.request.temperature > 0:
+            for stream in self.streams:
+                self._take(stream, self._choose(stream, logits), logits)
+            return
+        first, *others = self.streams
+        if first.rest:
+            self._waiting = others
+            self._take(first, self._choose(first, logits), logits)
+        else:
+            self._fork(first, others, logits)
+
+    def _fork(self, stream: Stream, others: list[Stream], logits: Floats) -> None:
+        """Take the likeliest token for `stream`, and the next likeliest for each of `others`, from the same place."""
+        self._waiting = []
         masked = logits.copy()
-        for stream in self.streams:
-            token = self._choose(stream, masked)
-            taken.append(token)
-            masked[token] = -np.inf
-        return taken
+        choices = []
+        for _ in range(len(others) + 1):
+            choices.append(self._choose(stream, masked))
+            masked[choices[-1]] = -np.inf
+            # An alternative that ends at once is none.
+            masked[self.model.end_ids] = -np.inf
+        for other in others:
+            self.model.native.remove(other.sequence, -1)
+            self.model.native.copy(stream.sequence, other.sequence, stream.position)
+            other.position, other.rest, other.text = stream.position, stream.rest, stream.text
+            other.tokens, other.ends, other.logprobs = [*stream.tokens], [*stream.ends], [*stream.logprobs]
+            other.counted, other.names, other.literal = stream.counted, stream.names, stream.literal
+            other.name_done, other.asked_at = stream.name_done, stream.asked_at
+            other.decoder.setstate(stream.decoder.getstate())
+        for each, token in zip([stream, *others], choices, strict=True):
+            self._take(each, token, logits)
 
     def _choose(self, stream: Stream, logits: Floats) -> int:
         """The next token under the constraints of `stream`; an end token if nothing is allowed."""
@@ -209,7 +237,7 @@ class Generation:
         return int(ids[min(int(np.searchsorted(np.cumsum(weights), at)), len(ids) - 1)])
 
     def _any_end(self) -> int:
-        return next(iter(self.model.ends))
+        return int(self.model.end_ids[0])
 
     # Taking a token
     def _take(self, stream: Stream, token: int, logits: Floats) -> None:
@@ -360,7 +388,7 @@ def whole_lines(text: str) -> str:
 
 def finish(generation: Generation, slot: Slot, usage: Usage) -> Done:
     """The answer.  What was generated beyond its text is dropped from memory."""
-    streams = generation.streams
+    streams = [s for s in generation.streams if s.reason is not None] or generation.streams[:1]
     reasons = [s.reason or DoneReason.FAILED for s in streams]
     reason = reasons[0]
     texts, sums, counts = [], [], []
@@ -371,7 +399,7 @@ def finish(generation: Generation, slot: Slot, usage: Usage) -> Done:
         if stream.reason is DoneReason.DEADLINE:
             text = whole_lines(text)
         texts.append(text)
-        starts = [0, *stream.ends[:-1]]
+        starts = [0, *stream.ends][: len(stream.ends)]
         own = [
             p for p, start, end in zip(stream.logprobs, starts, stream.ends, strict=True) if end and start < len(text)
         ]

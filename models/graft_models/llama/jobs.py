@@ -20,9 +20,10 @@ from graft_models.prompt import Hole
 class Ended(Exception):
     """The job was interrupted before it had an answer."""
 
-    def __init__(self, reason: DoneReason) -> None:
+    def __init__(self, reason: DoneReason, evaluated: int = 0) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.evaluated = evaluated
 
 
 class Windows:
@@ -60,13 +61,22 @@ def prepare(model: Model, windows: Windows, hole: Hole, document: str, reserve: 
     return Prepared(tokens, hole.typed, rest.encode("utf-8", "replace"), fitted.parts)
 
 
-def read(model: Model, control: Control, slot: Slot, tokens: list[int]) -> Iterator[None]:
-    """Evaluate a prompt into a slot.  Raises `Ended` when interrupted; what was read stays."""
-    for _ in model.feed(slot, tokens):
+def read(model: Model, control: Control, slot: Slot, tokens: list[int]) -> Generator[None, None, int]:
+    """Evaluate a prompt into a slot; returns how many tokens that took.
+
+    Raises `Ended` when interrupted, with the number of tokens; what was read stays.
+    """
+    evaluated = 0
+    reason = control.interrupted()
+    if reason is not None:
+        raise Ended(reason)
+    for count in model.feed(slot, tokens):
+        evaluated += count
         reason = control.interrupted()
         if reason is not None and len(tokens) not in slot.ends:
-            raise Ended(reason)
+            raise Ended(reason, evaluated)
         yield
+    return evaluated
 
 
 def complete(model: Model, windows: Windows, request: Request, control: Control) -> Generator[None, None, Done]:
@@ -81,20 +91,14 @@ def complete(model: Model, windows: Windows, request: Request, control: Control)
         request.prompt_budget,
     )
     slot = model.cache.acquire(request.document, prepared.tokens)
-    held = len(slot.tokens)
     usage = Usage(prompt=len(prepared.tokens), parts=prepared.parts)
     slot.busy += 1
     try:
         try:
-            reason = control.interrupted()
-            if reason is not None:
-                raise Ended(reason)
-            before = model.evaluated
-            yield from read(model, control, slot, prepared.tokens)
+            evaluated = yield from read(model, control, slot, prepared.tokens)
         except Ended as ended:
-            usage = replace(usage, evaluated=max(0, len(slot.tokens) - held), prompt_ms=clock_ms(began))
+            usage = replace(usage, evaluated=ended.evaluated, prompt_ms=clock_ms(began))
             return Done(ended.reason, ("",) * max(1, request.candidates), usage=usage)
-        evaluated = model.evaluated - before
         prompt_ms = clock_ms(began)
         began = time.perf_counter()
         generation = Generation(model, request, control, prepared)

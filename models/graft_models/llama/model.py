@@ -94,6 +94,7 @@ class Model:
         self.notes += [self.choice.message] if self.choice.message else []
         self.ends = {self.choice.ids[t] for t in self.form.end if t in self.choice.ids} | set(control)
         """Tokens that end an answer: special tokens are never part of one."""
+        self.end_ids = np.array(sorted(self.ends), dtype=np.int32)
         self.begin = native.bos()
         self.tokenize = lru_cache(maxsize=256)(self._tokenize)
         self.cache = Cache(native, DOCUMENTS, partial=self._probe_removal(), reuse=reuse)
@@ -164,10 +165,10 @@ class Model:
             return Hole(hole.path, hole.prefix[:-1], hole.suffix, "\n" + hole.typed, hole.repository, hole.context)
         return hole
 
-    def feed(self, slot: Slot, tokens: Sequence[int]) -> Iterator[None]:
+    def feed(self, slot: Slot, tokens: Sequence[int]) -> Iterator[int]:
         """Evaluate what of `tokens` the slot does not hold yet; the logits after the last are in `slot.ends`.
 
-        Yields after each batch, also after one that was cut short: what was evaluated before stays.  Raises
+        Yields the number of tokens evaluated after each batch, 0 after one that was cut short.  Raises
         `NativeError` if the memory is full although nothing else is in it.
         """
         if len(tokens) in slot.ends and len(slot.tokens) >= len(tokens):
@@ -180,7 +181,9 @@ class Model:
             last = [False] * len(batch)
             last[-1] = end == len(tokens)
             code = self.native.decode(batch, range(start, end), [slot.sequence] * len(batch), last)
+            done = 0
             if code == 0:
+                done = len(batch)
                 slot.tokens += batch
                 self.evaluated += len(batch)
                 if last[-1]:
@@ -190,7 +193,7 @@ class Model:
                     raise NativeError("the prompt does not fit into the model's memory")
             else:
                 self.native.remove(slot.sequence, start)
-            yield
+            yield done
 
     def keep_logits(self, slot: Slot, logits: Floats) -> None:
         """Remember the logits at the slot's end, so that the same prompt need not read its last token again."""
