@@ -1,0 +1,253 @@
+"""What the model is shown of other files: gathered from the graph, each part with its value per token, within 10 ms.
+
+All functions run on the graph's thread.  Parts are ordered by how seldom they change, so that the engine's cache keeps
+its beginning; `ContextPart.value` says which go first when the budget is short.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from graft_indexer.facts import DefinitionKind
+from graft_indexer.graph import Origin, Symbol, SymbolGraph
+from graft_models.prompt import ContextPart
+from graft_server.completion import secrets
+from graft_server.completion.gate import matches
+from graft_server.completion.names import CALLABLE, stub
+
+DEADLINE_MS = 10.0
+BUDGET_TOKENS = 512
+BYTES_PER_TOKEN = 3.5
+NEAR_LINES = 12
+"""Lines above the cursor whose names are looked up."""
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_SKIP = frozenset(
+    re.findall(
+        r"\w+",
+        "False None True and as assert async await break class continue def del elif else except finally for from "
+        "global if import in is lambda nonlocal not or pass raise return try while with yield self cls super print len "
+        "str int list dict set tuple range isinstance match case type",
+    )
+)
+_ORDER = {"header": 0, "outline": 1, "definition": 2, "usage": 3, "caller": 4, "test": 5, "edit": 6}
+
+
+@dataclass(slots=True)
+class _Gathering:
+    graph: SymbolGraph
+    path: str
+    text: str
+    offset: int
+    parts: list[ContextPart]
+    deadline: float
+    disabled: tuple[str, ...]
+
+    def late(self) -> bool:
+        return time.perf_counter() > self.deadline
+
+    def add(self, path: str, text: str, kind: str, value: float) -> None:
+        """Add a part unless its file is secret or its text stands in the open file already."""
+        if not text.strip() or matches(path, self.disabled):
+            return
+        body = text.strip()
+        if body in self.text or any(body in p.text for p in self.parts):
+            return
+        self.parts.append(ContextPart(path, secrets.mask(text), kind, value))
+
+
+def gather(
+    graph: SymbolGraph,
+    path: str,
+    text: str,
+    offset: int,
+    *,
+    budget: int = BUDGET_TOKENS,
+    deadline_ms: float = DEADLINE_MS,
+    disabled: tuple[str, ...] = (),
+    edits: Iterable[ContextPart] = (),
+    kinds: frozenset[str] | None = None,
+) -> tuple[ContextPart, ...]:
+    """The parts for a cursor at byte `offset` of `text`, within `budget` tokens (estimated), most stable first.
+
+    `kinds` limits which sources are asked (None: all); `edits` are recent edits elsewhere, which only the caller knows.
+    """
+    work = _Gathering(graph, path, text, offset, [], time.perf_counter() + deadline_ms / 1000, disabled)
+    sources: list[tuple[str, Callable[[_Gathering], None]]] = [
+        ("definition", _definitions),
+        ("outline", _outlines),
+        ("caller", _callers),
+        ("test", _tests),
+        ("usage", _usages),
+    ]
+    for kind, source in sources:
+        if (kinds is None or kind in kinds) and not work.late():
+            source(work)
+    if kinds is None or "edit" in kinds:
+        for part in edits:
+            work.add(part.path, part.text, "edit", part.value)
+    return choose(work.parts, budget)
+
+
+def tokens_of(text: str) -> int:
+    """Tokens that a text will take, estimated from its bytes."""
+    return max(1, round(len(text.encode("utf-8", "replace")) / BYTES_PER_TOKEN))
+
+
+def choose(parts: Iterable[ContextPart], budget: int) -> tuple[ContextPart, ...]:
+    """The parts with the highest value that fit, in the order of how seldom they change."""
+    left = budget
+    kept: list[ContextPart] = []
+    for part in sorted(parts, key=lambda p: -p.value):
+        cost = tokens_of(part.text) + 8
+        if cost <= left:
+            kept.append(part)
+            left -= cost
+    merged = _merged(kept)
+    return tuple(sorted(merged, key=lambda p: (_ORDER.get(p.kind, 9), p.path)))
+
+
+def _merged(parts: list[ContextPart]) -> list[ContextPart]:
+    """Parts of the same file and kind as one, so that its path is written once."""
+    out: dict[tuple[str, str], ContextPart] = {}
+    for part in parts:
+        key = (part.path, part.kind)
+        have = out.get(key)
+        if have is None:
+            out[key] = part
+        else:
+            joined = have.text.rstrip("\n") + "\n" + part.text
+            out[key] = replace(have, text=joined, value=max(have.value, part.value))
+    return list(out.values())
+
+
+def _definitions(work: _Gathering) -> None:
+    """Definitions of the names used near the cursor and in the headers around it."""
+    seen: set[str] = set()
+    for rank, (name, at) in enumerate(near_names(work.text, work.offset)):
+        if work.late() or rank >= 24:
+            break
+        for symbol in work.graph.definition_at(work.path, at).value[:1]:
+            if symbol.qualified_name in seen or symbol.path == work.path:
+                continue
+            seen.add(symbol.qualified_name)
+            weight = {Origin.WORKSPACE: 1.0, Origin.INSTALLED: 0.6}.get(symbol.origin, 0.0)
+            if weight and name not in _SKIP:
+                work.add(symbol.path, shown(work, symbol), "definition", weight / (1 + 0.15 * rank))
+
+
+def near_names(text: str, offset: int) -> list[tuple[str, int]]:
+    """Names near the cursor with the byte offset of one of their uses, nearest first."""
+    data = text.encode("utf-8", "surrogateescape")
+    before = data[:offset].decode("utf-8", "surrogateescape")
+    lines = before.split("\n")
+    region = "\n".join(lines[-NEAR_LINES:])
+    base = offset - len(region.encode("utf-8", "surrogateescape"))
+    out: dict[str, int] = {}
+    for found in reversed(list(_WORD.finditer(region))):
+        name = found.group()
+        if name in _SKIP or name in out or found.end() == len(region):
+            continue
+        out[name] = base + len(region[: found.start()].encode("utf-8", "surrogateescape"))
+    return list(out.items())
+
+
+def shown(work: _Gathering, symbol: Symbol) -> str:
+    """A symbol as the model sees it: a function's header, a class in outline with its constructor first."""
+    if symbol.kind is not DefinitionKind.CLASS:
+        return stub(symbol)
+    return outline(work.graph, symbol)
+
+
+def outline(graph: SymbolGraph, symbol: Symbol, limit: int = 24) -> str:
+    """A class with the headers of its public members."""
+    facts = graph.facts(symbol.path)
+    head = stub(symbol).replace(": ...\n", ":\n")
+    if facts is None:
+        return head
+    own = symbol.qualified_name.removeprefix(f"{symbol.module}.") if symbol.module else symbol.qualified_name
+    lines: list[str] = []
+    for definition in facts.definitions:
+        if definition.parent != own or len(lines) >= limit:
+            continue
+        if not definition.is_public and definition.name != "__init__":
+            continue
+        if definition.name.startswith("__") and definition.name not in ("__init__", "__call__", "__enter__"):
+            continue
+        member = Symbol(
+            name=definition.name,
+            qualified_name=definition.qualified_name,
+            kind=definition.kind,
+            path=symbol.path,
+            span=definition.span,
+            name_span=definition.name_span,
+            signature=definition.signature,
+            annotation=definition.annotation,
+            decorators=definition.decorators,
+        )
+        if (
+            definition.kind in CALLABLE
+            or definition.kind in (DefinitionKind.PROPERTY, DefinitionKind.VARIABLE)
+            or (definition.kind is DefinitionKind.ATTRIBUTE and definition.annotation)
+        ):
+            lines.append(stub(member, "    "))
+    return head + ("".join(lines) or "    ...\n")
+
+
+def _outlines(work: _Gathering) -> None:
+    """The bases of the class around the cursor, in outline."""
+    for around in work.graph.enclosing(work.path, work.offset):
+        if around.kind is not DefinitionKind.CLASS:
+            continue
+        for base in around.bases:
+            name = base.partition("[")[0].rpartition(".")[2]
+            for symbol in work.graph.find(name)[:1]:
+                if symbol.kind is DefinitionKind.CLASS and symbol.path != work.path and not work.late():
+                    work.add(symbol.path, outline(work.graph, symbol), "outline", 0.9)
+        return
+
+
+def _around(work: _Gathering) -> Symbol | None:
+    for around in work.graph.enclosing(work.path, work.offset):
+        if around.kind in CALLABLE:
+            return around
+    return None
+
+
+def _callers(work: _Gathering) -> None:
+    """Lines that call the function around the cursor: how it is used says what it must do."""
+    function = _around(work)
+    if function is None:
+        return
+    for place in work.graph.callers(function).value[:3]:
+        if work.late():
+            return
+        if place.path == work.path:
+            continue
+        lines = (work.graph.text(place.path) or "").split("\n")
+        window = lines[max(0, place.line - 3) : place.line + 1]
+        work.add(place.path, "\n".join(window) + "\n", "caller", 0.45)
+
+
+def _tests(work: _Gathering) -> None:
+    """The most direct test of the function around the cursor."""
+    function = _around(work)
+    if function is None:
+        return
+    for test in work.graph.tests_of(function)[:1]:
+        if work.late() or test.path == work.path:
+            return
+        text = work.graph.text(test.path) or ""
+        body = text.encode("utf-8", "surrogateescape")[test.span.start : test.span.end]
+        lines = body.decode("utf-8", "surrogateescape").split("\n")[:12]
+        work.add(test.path, "\n".join(lines) + "\n", "test", 0.4)
+
+
+def _usages(work: _Gathering) -> None:
+    """Windows of other files that look like the code at the cursor."""
+    for window in work.graph.usages(work.path, work.offset, limit=2):
+        if work.late():
+            return
+        work.add(window.path, window.text, "usage", 0.5 * window.score)

@@ -1,0 +1,393 @@
+"""Gates over syntax and the graph: the suggestion parses where it stands, and says no name that the graph can disprove.
+
+Runs on the graph's thread, on the text as it would be after insertion.  Only closed answers reject; what cannot be
+decided passes.  A suggestion that fails is cut back to its last good token, and dropped if too little is left.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from tree_sitter import Node, Tree
+
+from graft_indexer import syntax
+from graft_indexer.facts import DefinitionKind, ParameterKind, Span
+from graft_indexer.graph import SymbolGraph
+from graft_server.completion.anchor import Place
+from graft_server.completion.model import Verdict
+from graft_server.completion.shape import cut_to_balance
+from graft_server.completion.stops import closers_for, unmatched
+
+MAX_CUTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is left of a suggestion (empty: nothing) and what the gates said."""
+
+    text: str
+    verdicts: tuple[Verdict, ...]
+
+
+class Trees:
+    """The last tree of each document, so that candidates are parsed incrementally.  One thread only."""
+
+    def __init__(self, size: int = 4) -> None:
+        self._kept: OrderedDict[str, tuple[bytes, Tree]] = OrderedDict()
+        self._size = size
+
+    def parse(self, path: str, data: bytes, language: str) -> Tree:
+        """The tree of `data`; what it shares with the last text of `path` is not parsed again."""
+        have = self._kept.pop(path, None)
+        tree = syntax.parse(data, language) if have is None else syntax.reparse(have[1].copy(), have[0], data, language)
+        self._kept[path] = (data, tree)
+        while len(self._kept) > self._size:
+            self._kept.popitem(last=False)
+        return tree
+
+
+def judge(
+    graph: SymbolGraph | None,
+    trees: Trees,
+    path: str,
+    language: str,
+    place: Place,
+    text: str,
+    cover: int,
+    *,
+    names: bool = True,
+) -> Judged:
+    """Parse and check `text` in its place; `names` may switch the graph's part off (for measuring)."""
+    if language not in syntax.languages():
+        return Judged(text, ())
+    verdicts: list[Verdict] = []
+    for _ in range(MAX_CUTS):
+        if not text.strip():
+            break
+        after = place.after[cover:]
+        closed = virtual_end(text, place, cover)
+        data = (place.before + text + closed + after).encode("utf-8", "surrogateescape")
+        start = len(place.before.encode("utf-8", "surrogateescape"))
+        end = start + len(text.encode("utf-8", "surrogateescape"))
+        line_start = data.rfind(b"\n", 0, start) + 1
+        tree = trees.parse(path, data, language)
+        wrong = new_errors(trees, path, language, place, tree, data, Span(line_start, end + len(closed.encode())))
+        if wrong is not None:
+            verdicts.append(Verdict("parses", False, wrong))
+            return Judged("", tuple(verdicts))
+        tree = trees.parse(path, data, language)
+        if graph is None or language != "python" or not names:
+            return Judged(text, (*verdicts, Verdict("parses", True)))
+        found = disproved(graph, path, data, tree, Span(start, end))
+        if found is None:
+            return Judged(text, (*verdicts, Verdict("parses", True), Verdict("names", True)))
+        offset, message = found
+        verdicts.append(Verdict("names", False, message))
+        keep = data[start:offset].decode("utf-8", "surrogateescape")
+        text = cut_to_balance(last_good(keep), place)
+        if len(text.strip()) < 3:
+            text = ""
+    return Judged("", tuple(verdicts))
+
+
+def last_good(text: str) -> str:
+    """`text` without what hangs at its end: operators, dots, openers, an unfinished `for x in` and the like."""
+    previous = None
+    while previous != text:
+        previous = text
+        text = text.rstrip()
+        text = re.sub(r"[.,=+\-*/%&|^<>@:(\[{]+$", "", text).rstrip()
+        text = re.sub(r"\b(?:and|or|not|in|is|if|else|for|from|import|lambda|as|await|return|yield|raise)$", "", text)
+    return text
+
+
+def virtual_end(text: str, place: Place, cover: int) -> str:
+    """What must stand after an unfinished but good suggestion to make it parse: closers, and a body after a colon."""
+    tail = place.after[cover:]
+    line_tail = tail.partition("\n")[0]
+    openers = unmatched(place.before[-3000:] + text + tail[:3000])[1]
+    closing = closers_for(openers)
+    line = (place.line + text).rpartition("\n")[2]
+    if line_tail.strip():
+        return closing
+    whole = line + closing
+    lead = line[: len(line) - len(line.lstrip())]
+    if re.search(r":\s*(#.*)?$", whole) and not openers:
+        below = next((x for x in tail.split("\n")[1:] if x.strip()), "")
+        if len(below) - len(below.lstrip()) > len(lead):
+            return closing
+        body = f"\n{lead}    pass"
+        if re.match(r"\s*try\s*:", line) and not re.match(r"\s*(except|finally)\b", below):
+            body += f"\n{lead}finally:\n{lead}    pass"
+        return closing + body
+    if line.lstrip().startswith("@"):
+        below = next((x for x in tail.split("\n")[1:] if x.strip()), "")
+        if not re.match(r"\s*(@|def |class |async )", below):
+            return closing + f"\n{lead}def _(): pass"
+    return closing
+
+
+def new_errors(
+    trees: Trees, path: str, language: str, place: Place, tree: Tree, data: bytes, region: Span
+) -> str | None:
+    """Why the tree is worse than the one without the suggestion's line; None if it is not.
+
+    Compared with the text with the cursor's line blank and with `pass` in it, whichever has fewer errors: what was
+    broken before is not held against the suggestion.
+    """
+    root = tree.root_node
+    if not root.has_error:
+        return None
+    errors = syntax.error_spans(root, language)
+    inside = [e for e in errors if e.start < region.end + 1 and e.end > region.start - 1]
+    lead = place.line[: len(place.line) - len(place.line.lstrip())]
+    head = place.before[: len(place.before) - len(place.line)]
+    tail = place.after[len(place.rest) :]
+    best: list[Span] | None = None
+    for filler in ("", "pass") if language == "python" else ("",):
+        base = (head + lead + filler + tail).encode("utf-8", "surrogateescape")
+        there = trees.parse(path, base, language).root_node
+        found = list(syntax.error_spans(there, language))
+        if best is None or len(found) < len(best):
+            best = found
+    assert best is not None
+    if len(errors) > len(best):
+        return "does not parse here"
+    if inside and not any(e.start <= region.start and e.end >= region.start for e in best):
+        return "does not parse here"
+    return None
+
+
+def disproved(graph: SymbolGraph, path: str, data: bytes, tree: Tree, new: Span) -> tuple[int, str] | None:
+    """The first name of the new text that the graph proves wrong: (byte offset, message); None if there is none."""
+    nodes = _leaves(tree.root_node, new)
+    if not nodes:
+        return None
+    before = graph.text(path)
+    graph.open_buffer(path, data.decode("utf-8", "surrogateescape"))
+    try:
+        visible: dict[int, frozenset[str] | None] = {}
+        for node in nodes:
+            message = _wrong(graph, path, node, visible, new)
+            if message:
+                return node.start_byte, message
+        return _wrong_call(graph, path, tree, new)
+    finally:
+        if before is not None:
+            graph.open_buffer(path, before)
+        else:
+            graph.close_buffer(path)
+
+
+def _leaves(root: Node, new: Span) -> list[Node]:
+    """Identifiers that lie, or end, in the new text, in order."""
+    out: list[Node] = []
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node.end_byte <= new.start or node.start_byte >= new.end:
+            continue
+        if node.type == "identifier":
+            # The last name may still be typed on: whether it is right is known only if something follows it.
+            out.append(node)
+        elif node.type not in ("string_content", "comment"):
+            stack.extend(reversed(node.children))
+    return sorted(out, key=lambda n: n.start_byte)
+
+
+def _wrong(
+    graph: SymbolGraph, path: str, node: Node, visible: dict[int, frozenset[str] | None], new: Span
+) -> str | None:
+    """Why one identifier is wrong; None if it is right, or cannot be decided."""
+    parent = node.parent
+    name = (node.text or b"").decode("utf-8", "replace")
+    if parent is None or not name:
+        return None
+    if parent.type == "attribute" and parent.child_by_field_name("attribute") == node:
+        receiver = parent.child_by_field_name("object")
+        if receiver is None or _is_target(parent):
+            return None
+        answer = graph.members_at(path, receiver.end_byte)
+        if answer.closed and answer.value and name not in {s.name for s in answer.value}:
+            return f"{_short(receiver)} has no member {name}"
+        return None
+    if parent.type == "keyword_argument" and parent.child_by_field_name("name") == node:
+        return _wrong_keyword(graph, path, node, name)
+    if _binds(node) or parent.type == "dotted_name":
+        return _wrong_import(graph, path, node, name)
+    scope = _scope_start(node)
+    if scope not in visible:
+        answer = graph.visible_names(path, node.start_byte)
+        visible[scope] = frozenset(s.name for s in answer.value) if answer.closed else None
+    names = visible[scope]
+    if names is not None and name not in names:
+        # Scopes of comprehensions and lambdas are finer than a function's: ask again at just this place.
+        answer = graph.visible_names(path, node.start_byte)
+        if answer.closed and name not in {s.name for s in answer.value}:
+            return f"{name} is not defined here"
+    return None
+
+
+def _wrong_keyword(graph: SymbolGraph, path: str, node: Node, name: str) -> str | None:
+    call = graph.call_at(path, node.start_byte)
+    if call is None:
+        return None
+    target = graph.call_target(path, call)
+    if not target.closed or len(target.value) != 1:
+        return None
+    parameters = target.value[0].signature.parameters
+    if any(p.kind is ParameterKind.VAR_KEYWORD for p in parameters):
+        return None
+    if name in {p.name for p in parameters if p.kind is not ParameterKind.POSITIONAL_ONLY}:
+        return None
+    return f"{target.value[0].symbol.name} has no parameter {name}"
+
+
+def _wrong_import(graph: SymbolGraph, path: str, node: Node, name: str) -> str | None:
+    """Checks a name in an import statement; other bindings are always right."""
+    statement: Node | None = node
+    while statement is not None and statement.type not in ("import_from_statement", "import_statement", "module"):
+        statement = statement.parent
+    if statement is None or statement.type != "import_from_statement":
+        return None
+    module = statement.child_by_field_name("module_name")
+    if module is None or module.start_byte <= node.start_byte < module.end_byte:
+        return None
+    dotted = node.parent
+    if dotted is not None and dotted.parent is not None and dotted.parent.type == "aliased_import":
+        alias = dotted.parent.child_by_field_name("alias")
+        if alias is not None and alias.start_byte == node.start_byte:
+            return None
+    written = (module.text or b"").decode("utf-8", "replace")
+    level = len(written) - len(written.lstrip("."))
+    answer = graph.module_members(written.lstrip("."), path, level)
+    if answer.closed and answer.value and name not in {s.name for s in answer.value}:
+        return f"{written} has no {name}"
+    return None
+
+
+def _wrong_call(graph: SymbolGraph, path: str, tree: Tree, new: Span) -> tuple[int, str] | None:
+    """The first finished call in the new text with the wrong number of positional arguments."""
+    stack = [tree.root_node]
+    while stack:
+        node = stack.pop()
+        if node.end_byte <= new.start or node.start_byte >= new.end:
+            continue
+        stack.extend(reversed(node.children))
+        arguments = node.child_by_field_name("arguments") if node.type == "call" else None
+        if arguments is None or arguments.type != "argument_list" or not new.start < arguments.end_byte <= new.end:
+            continue
+        given = [c for c in arguments.named_children if c.type != "comment"]
+        if any(c.type in ("list_splat", "dictionary_splat") for c in given):
+            continue
+        call = graph.call_at(path, arguments.start_byte + 1)
+        target = graph.call_target(path, call) if call is not None else None
+        if target is None or not target.closed or len(target.value) != 1:
+            continue
+        message = arity(target.value[0].symbol.name, target.value[0].signature.parameters, given)
+        if message:
+            return max(new.start, arguments.start_byte), message
+    return None
+
+
+def arity(name: str, parameters: tuple[object, ...], given: list[Node]) -> str:
+    """What is wrong with the arguments of a call, empty if nothing is.  Shapes: `facts.Parameter`s, argument nodes."""
+    from graft_indexer.facts import Parameter
+
+    known = [p for p in parameters if isinstance(p, Parameter)]
+    positional = [p for p in known if p.kind in (ParameterKind.POSITIONAL_ONLY, ParameterKind.POSITIONAL_OR_KEYWORD)]
+    keywords = set()
+    count = 0
+    for node in given:
+        if node.type == "keyword_argument":
+            field = node.child_by_field_name("name")
+            keywords.add((field.text or b"").decode() if field is not None else "")
+        else:
+            count += 1
+    if count > len(positional) and not any(p.kind is ParameterKind.VAR_POSITIONAL for p in known):
+        return f"{name} takes {len(positional)} positional arguments, not {count}"
+    missing = [p.name for p in positional[count:] if p.required and p.name not in keywords]
+    missing += [p.name for p in known if p.kind is ParameterKind.KEYWORD_ONLY and p.required and p.name not in keywords]
+    if missing:
+        return f"{name} needs {', '.join(missing)}"
+    return ""
+
+
+_TARGETS = frozenset({"assignment", "augmented_assignment", "for_statement", "for_in_clause", "named_expression"})
+
+
+def _is_target(node: Node) -> bool:
+    """Whether an expression is assigned to (an attribute may be created so)."""
+    parent = node.parent
+    while parent is not None and parent.type in ("pattern_list", "tuple_pattern", "list_pattern"):
+        node, parent = parent, parent.parent
+    if parent is None or parent.type not in _TARGETS:
+        return False
+    left = parent.child_by_field_name("left") or parent.child_by_field_name("name")
+    return left is not None and left == node
+
+
+def _binds(node: Node) -> bool:
+    """Whether an identifier is a new name where it stands, or names no variable at all."""
+    parent = node.parent
+    if parent is None:
+        return True
+    kind = parent.type
+    if kind in ("function_definition", "class_definition", "type_alias_statement"):
+        return parent.child_by_field_name("name") == node
+    if kind in (
+        "parameters",
+        "lambda_parameters",
+        "aliased_import",
+        "global_statement",
+        "nonlocal_statement",
+        "as_pattern_target",
+        "list_splat_pattern",
+        "dictionary_splat_pattern",
+        "case_pattern",
+        "keyword_pattern",
+        "type_parameter",
+        "pattern_list",
+        "tuple_pattern",
+        "list_pattern",
+        "class_pattern",
+    ):
+        return True
+    if kind in ("default_parameter", "typed_default_parameter"):
+        return parent.child_by_field_name("name") == node
+    if kind == "typed_parameter":
+        return parent.children[0] == node
+    if kind in ("dotted_name",):
+        return True
+    return _is_target(node)
+
+
+_SCOPES = frozenset(
+    {
+        "module",
+        "function_definition",
+        "class_definition",
+        "lambda",
+        "list_comprehension",
+        "set_comprehension",
+        "dictionary_comprehension",
+        "generator_expression",
+    }
+)
+
+
+def _scope_start(node: Node) -> int:
+    scope: Node | None = node
+    while scope is not None and scope.type not in _SCOPES:
+        scope = scope.parent
+    return scope.start_byte if scope is not None else 0
+
+
+def _short(node: Node) -> str:
+    text = (node.text or b"").decode("utf-8", "replace")
+    return text if len(text) <= 30 else text[:27] + "..."
+
+
+CALLABLE_KINDS = frozenset({DefinitionKind.FUNCTION, DefinitionKind.METHOD, DefinitionKind.CLASS})

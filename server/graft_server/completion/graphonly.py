@@ -1,0 +1,150 @@
+"""Suggestions without a model: members, imports, keyword arguments and call skeletons, straight from the graph.
+
+Said only where the graph leaves little choice, because a wrong guess costs more than silence: one name fits what is
+typed, or a call's arguments have names that stand in the scope.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graft_indexer.facts import DefinitionKind, ParameterKind
+from graft_indexer.graph import Symbol, SymbolGraph
+from graft_server.completion.anchor import Place
+
+_MEMBER = re.compile(r"\.(\w*)$")
+_FROM = re.compile(r"^\s*from\s+(\.*)([\w.]*)\s+import\s+(?:\(\s*)?((?:\w+\s*,\s*)*)(\w*)$")
+_IMPORT = re.compile(r"^\s*(?:import|from)\s+(\.*)((?:\w+\.)*)(\w*)$")
+_CALL = re.compile(r"([A-Za-z_][\w.]*)\($")
+_NAME = re.compile(r"(?<![\w.])([A-Za-z_]\w{2,})$")
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A name that may be written at the cursor, in place of the `typed` characters before it."""
+
+    name: str
+    kind: DefinitionKind
+    detail: str
+    symbol: Symbol | None = None
+    rank: int = 0
+    """Smaller comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """All names for a cursor: `typed` is the beginning that stands there, `closed` whether they are all there are."""
+
+    typed: str
+    options: tuple[Option, ...]
+    closed: bool
+    where: str
+    """member, import, argument or name."""
+
+
+def options_at(graph: SymbolGraph, path: str, offset: int, place: Place, limit: int = 200) -> Options:
+    """What may be written at the cursor, best first, filtered by what is typed (case-insensitive beginning)."""
+    line = place.line
+    if found := _FROM.match(line):
+        answer = graph.module_members(found.group(2), path, len(found.group(1)))
+        have = set(re.findall(r"\w+", found.group(3)))
+        symbols = [s for s in answer.value if s.name not in have]
+        return _options(found.group(4), symbols, answer.closed, "import", limit)
+    if found := _IMPORT.match(line):
+        modules = graph.modules(found.group(2).rstrip("."), path, len(found.group(1)))
+        fitting = [m for m in modules.value if m.startswith(found.group(3))]
+        made = tuple(Option(m, DefinitionKind.MODULE, "module") for m in fitting[:limit])
+        return Options(found.group(3), made, modules.closed, "import")
+    if found := _MEMBER.search(line):
+        typed = found.group(1)
+        answer = graph.members_at(path, offset - len(typed.encode()) - 1)
+        return _options(typed, list(answer.value), answer.closed, "member", limit)
+    word = re.search(r"\w*$", line)
+    typed = word.group() if word is not None else ""
+    if typed[:1].isdigit():
+        return Options(typed, (), False, "name")
+    names = graph.visible_names(path, offset)
+    found_names = _options(typed, list(names.value), names.closed, "name", limit)
+    arguments = _keyword_options(graph, path, offset, typed)
+    return Options(typed, (*arguments, *found_names.options)[:limit], names.closed, "name")
+
+
+def _options(typed: str, symbols: Sequence[Symbol], closed: bool, where: str, limit: int) -> Options:
+    lower = typed.lower()
+    made: dict[str, Option] = {}
+    for symbol in symbols:
+        if symbol.name.lower().startswith(lower) and symbol.name not in made:
+            made[symbol.name] = Option(symbol.name, symbol.kind, detail_of(symbol), symbol, _rank(symbol, typed))
+    ordered = sorted(made.values(), key=lambda o: (o.rank, o.name.lower()))
+    return Options(typed, tuple(ordered[:limit]), closed, where)
+
+
+def _rank(symbol: Symbol, typed: str) -> int:
+    if symbol.name.startswith("__") and not typed.startswith("__"):
+        return 3
+    if symbol.name.startswith("_") and not typed.startswith("_"):
+        return 2
+    local = symbol.kind in (DefinitionKind.LOCAL, DefinitionKind.PARAMETER)
+    return 0 if local or (symbol.name.startswith(typed) and symbol.origin == "workspace") else 1
+
+
+def detail_of(symbol: Symbol) -> str:
+    """A short line about a symbol: its signature, or its annotation, or its kind."""
+    from graft_server.completion.names import header
+
+    head = header(symbol)
+    return head.rstrip(":") if head != symbol.name else symbol.kind.value
+
+
+def _keyword_options(graph: SymbolGraph, path: str, offset: int, typed: str) -> tuple[Option, ...]:
+    from graft_server.completion.constraint import keyword_names
+
+    return tuple(
+        Option(f"{name}=", DefinitionKind.PARAMETER, "argument", None, -1)
+        for name in keyword_names(graph, path, offset)
+        if name.startswith(typed)
+    )
+
+
+def suggest(graph: SymbolGraph, path: str, offset: int, place: Place) -> str:
+    """Ghost text without a model: what goes in after the cursor, empty if nothing is certain enough."""
+    line = place.line
+    if _CALL.search(line):
+        return skeleton(graph, path, offset, place)
+    if not (_MEMBER.search(line) or _FROM.match(line) or _IMPORT.match(line) or _NAME.search(line)):
+        return ""
+    found = options_at(graph, path, offset, place, limit=40)
+    if not found.typed and found.where != "import":
+        # After a dot with nothing typed the graph knows what is possible, not what is wanted.
+        return ""
+    fitting = [o for o in found.options if o.name.startswith(found.typed) and o.rank >= 0]
+    if len(fitting) != 1 and not (fitting and all(o.name.startswith(fitting[0].name) for o in fitting[1:])):
+        return ""
+    return fitting[0].name[len(found.typed) :]
+
+
+def skeleton(graph: SymbolGraph, path: str, offset: int, place: Place) -> str:
+    """Arguments for a call just opened: every required parameter must have a visible variable of its name.
+
+    Positional parameters are written as the variable, keyword-only ones as `name=name`.
+    """
+    call = graph.call_at(path, offset)
+    if call is None:
+        return ""
+    target = graph.call_target(path, call)
+    if not target.closed or len(target.value) != 1:
+        return ""
+    wanted = [p for p in target.value[0].signature.parameters if p.required]
+    if not wanted:
+        return ")" if not place.rest.startswith(")") and not target.value[0].signature.parameters else ""
+    visible = {
+        s.name
+        for s in graph.visible_names(path, offset).value
+        if s.kind in (DefinitionKind.LOCAL, DefinitionKind.PARAMETER, DefinitionKind.VARIABLE)
+    }
+    if any(p.name not in visible for p in wanted):
+        return ""
+    written = [f"{p.name}={p.name}" if p.kind is ParameterKind.KEYWORD_ONLY else p.name for p in wanted]
+    return ", ".join(written) + ")"

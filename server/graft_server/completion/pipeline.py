@@ -1,0 +1,322 @@
+"""From a snapshot of a document to suggestions: gate, cache, hole, engine, stops, gates, item.
+
+The event loop only looks things up; the graph is asked on its thread, the engine in its process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from graft_indexer.graph import SymbolGraph
+from graft_models.engine import Allow, Engine, Need, Request, Usage
+from graft_models.prompt import ContextPart
+from graft_server.completion import constraint, context, gate, graphonly, secrets, shape
+from graft_server.completion.anchor import Holes, LiveHole, Place, hole_of, place_of
+from graft_server.completion.cache import SuggestionCache
+from graft_server.completion.flight import Flight, Raw
+from graft_server.completion.gates import Judged, Trees, judge
+from graft_server.completion.model import Completion, Mode, Snapshot, Verdict
+from graft_server.completion.rhythm import Rhythm
+from graft_server.completion.stops import rule_for
+from graft_server.settings import Settings
+from graft_server.workspace import INTERACTIVE, GraphThread
+
+log = logging.getLogger("graft.completion")
+
+THRESHOLD = 0.35
+"""Mean probability per token below which nothing is shown, unless the settings say another."""
+DEADLINE_MS = 4000
+CONTEXT_WAIT_MS = 40.0
+JUDGE_WAIT_MS = 150.0
+NEED_WAIT_MS = 4.5
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """Parts that can be switched off, for measuring what each is worth."""
+
+    context: bool = True
+    constraint: bool = True
+    names: bool = True
+    threshold: bool = True
+    fallback: bool = True
+    kinds: frozenset[str] | None = None
+    """Context kinds to gather (None: all)."""
+
+
+class Pipeline:
+    """Completion for the documents of one workspace folder."""
+
+    def __init__(
+        self,
+        graph: GraphThread | None,
+        engine: Callable[[], Engine | None],
+        settings: Callable[[], Settings],
+        *,
+        root: str = "",
+        repository: str = "",
+        memory: gate.Memory | None = None,
+        switches: Switches | None = None,
+        edits: Callable[[str], Sequence[ContextPart]] | None = None,
+    ) -> None:
+        self.graph = graph
+        self.memory = memory or gate.Memory()
+        self.switches = switches or Switches()
+        self.rhythm = Rhythm()
+        self._engine = engine
+        self._settings = settings
+        self._root = root
+        self._repository = repository
+        self._edits = edits or (lambda path: ())
+        self._holes = Holes()
+        self._cache = SuggestionCache()
+        self._flights: OrderedDict[str, Flight] = OrderedDict()
+        self._trees = Trees()
+        self._numbers = itertools.count(1)
+
+    def forget(self, path: str) -> None:
+        """The document was closed."""
+        self._holes.forget(path)
+        self._cache.forget(path)
+        flight = self._flights.pop(path, None)
+        if flight is not None:
+            flight.cancel()
+
+    def cancel_all(self) -> None:
+        """End every decode."""
+        for flight in self._flights.values():
+            flight.cancel()
+
+    async def complete(self, snapshot: Snapshot, count: int = 1) -> list[Completion]:
+        """Suggestions, best first; `shown` says whether an editor should show them.  An empty list: nothing to say.
+
+        Cancelling the caller ends the decode, unless another request has joined it.
+        """
+        started = time.perf_counter()
+        settings = self._settings()
+        place = place_of(snapshot)
+        cursor = snapshot.offset
+        if snapshot.selected is not None:
+            snapshot, place = _with_selected(snapshot, place)
+        self.rhythm.key()
+        decision = gate.decide(
+            snapshot,
+            place,
+            settings,
+            self.memory,
+            ignored=bool(self._root) and gate.graft_ignored(self._root, snapshot.path),
+        )
+        if not decision.ask:
+            return [_silent(snapshot, cursor, Verdict("gate", False, decision.reason), started)]
+        known, kept, _ = self._cache.get(snapshot.path, place)
+        if known and not snapshot.manual and count == 1:
+            if kept is None:
+                return []
+            found = self._item(snapshot, cursor, place, kept.text, kept)
+            return [replace(found, source="cache", usage=Usage(), milliseconds=_ms(started))]
+        completions = await self._from_model(snapshot, cursor, place, decision.mode, settings, count, started)
+        if not any(c.shown for c in completions) and self.switches.fallback:
+            graph_said = await self._from_graph(snapshot, cursor, place, started)
+            if graph_said is not None:
+                completions = [graph_said, *completions]
+        best = next((c for c in completions if c.shown), None)
+        if count == 1:
+            self._cache.put(snapshot.path, place, best)
+        return completions
+
+    async def _from_model(
+        self, snapshot: Snapshot, cursor: int, place: Place, mode: Mode, settings: Settings, count: int, started: float
+    ) -> list[Completion]:
+        engine = self._engine()
+        if engine is None or engine.status.state not in ("ready", "unloaded"):
+            return []
+        flight = self._flights.get(snapshot.path)
+        if flight is None or count > 1 or not flight.fits(place):
+            delay = 0.0 if snapshot.manual else self.rhythm.delay(settings.completion_delay)
+            if delay > 0:
+                await asyncio.sleep(delay)
+            if flight is not None:
+                flight.cancel()
+            live, typed = self._holes.at(snapshot.path, place)
+            await self._fill(live, snapshot, settings, engine)
+            flight = self._start(engine, live, typed, snapshot, place, mode, settings, count)
+        live, _ = self._holes.at(snapshot.path, place)
+        begun = time.perf_counter()
+        raws = await flight.result()
+        self.rhythm.answered(_ms(begun))
+        typed_since = place.before[len(flight.place.before) :]
+        out: list[Completion] = []
+        for raw in raws:
+            if raw.text.startswith(typed_since) and len(raw.text) > len(typed_since):
+                made = await self._judged(snapshot, cursor, place, mode, raw, len(typed_since), settings)
+                made = replace(made, usage=flight.usage, milliseconds=_ms(started), parts=live.context)
+                if not any(c.text == made.text and c.shown == made.shown for c in out):
+                    out.append(made)
+        return sorted(out, key=lambda c: (not c.shown, -c.score))
+
+    async def _fill(self, live: LiveHole, snapshot: Snapshot, settings: Settings, engine: Engine) -> None:
+        """Gather the hole's context, once while it lives."""
+        if live.context_known or self.graph is None or not (settings.completion_context and self.switches.context):
+            return
+        model = engine.status.model
+        length = model.context_length if model is not None else 0
+        budget = context.BUDGET_TOKENS if length == 0 else min(1536, max(128, length // 4))
+        edits = self._edits(snapshot.path)
+
+        def question(graph: SymbolGraph) -> tuple[ContextPart, ...] | None:
+            return context.gather(
+                graph,
+                snapshot.path,
+                snapshot.text,
+                snapshot.offset,
+                budget=budget,
+                disabled=settings.completion_disabled_globs,
+                edits=edits,
+                kinds=self.switches.kinds,
+            )
+
+        parts = await self.graph.ask(question, None, priority=INTERACTIVE, wait_ms=CONTEXT_WAIT_MS)
+        if parts is not None:
+            live.context = parts
+            live.context_known = True
+
+    def _start(
+        self,
+        engine: Engine,
+        live: LiveHole,
+        typed: str,
+        snapshot: Snapshot,
+        place: Place,
+        mode: Mode,
+        settings: Settings,
+        count: int,
+    ) -> Flight:
+        limit = snapshot.max_tokens or settings.completion_max_tokens
+        request = Request(
+            id=next(self._numbers),
+            hole=hole_of(live, typed, snapshot.path, self._repository),
+            max_tokens=limit if mode == "block" or snapshot.max_tokens else min(limit, 48),
+            candidates=count,
+            temperature=0.0 if count == 1 else 0.6,
+            triggers=constraint.TRIGGERS if self._constrains(engine, snapshot) else (),
+            deadline_ms=DEADLINE_MS,
+            document=f"{self._root}:{snapshot.path}",
+            prompt_budget=settings.model_context,
+        )
+
+        async def answer(need: Need) -> Allow | None:
+            if self.graph is None:
+                return None
+            return await self.graph.ask(
+                lambda graph: constraint.allowed(graph, snapshot.path, place, typed, need), None, wait_ms=NEED_WAIT_MS
+            )
+
+        flight = Flight(engine, request, place, rule_for(place, mode), answer)
+        self._flights[snapshot.path] = flight
+        self._flights.move_to_end(snapshot.path)
+        while len(self._flights) > 8:
+            self._flights.popitem(last=False)[1].cancel()
+        return flight
+
+    def _constrains(self, engine: Engine, snapshot: Snapshot) -> bool:
+        return (
+            self.switches.constraint
+            and snapshot.language == "python"
+            and self.graph is not None
+            and self.graph.ready
+            and engine.capabilities.constraint
+        )
+
+    async def _judged(
+        self, snapshot: Snapshot, cursor: int, place: Place, mode: Mode, raw: Raw, skip: int, settings: Settings
+    ) -> Completion:
+        """One candidate through all gates."""
+        shaped = shape.shaped(raw.text[skip:], place, mode, manual=snapshot.manual)
+        verdicts = list(shaped.verdicts)
+        text = shaped.text
+        if text:
+            names = self.switches.names
+            judged: Judged | None = None
+            if self.graph is not None and self.graph.ready:
+                judged = await self.graph.ask(
+                    lambda graph: judge(
+                        graph, self._trees, snapshot.path, snapshot.language, place, text, shaped.cover, names=names
+                    ),
+                    None,
+                    wait_ms=JUDGE_WAIT_MS,
+                )
+            if judged is None:
+                judged = judge(None, Trees(), snapshot.path, snapshot.language, place, text, shaped.cover)
+            verdicts += judged.verdicts
+            text = judged.text
+        if text and secrets.find(text):
+            verdicts.append(Verdict("secrets", False, "looks like a secret"))
+            text = ""
+        score = raw.score(skip + len(text) if text else None)
+        passed = bool(text)
+        if passed and not snapshot.manual and self.memory.was_rejected(place.line, text):
+            verdicts.append(Verdict("rejected", False, "rejected a moment ago"))
+            passed = False
+        if passed and self.switches.threshold:
+            least = settings.completion_threshold or THRESHOLD
+            sure = math.exp(score)
+            if sure < least and not snapshot.manual:
+                verdicts.append(Verdict("confidence", False, f"{sure:.2f} per token, {least:.2f} wanted"))
+                passed = False
+        best = text or shaped.text or raw.text[skip:]
+        made = self._item(snapshot, cursor, place, best, None)
+        return replace(made, score=score, shown=passed, gates=tuple(verdicts))
+
+    async def _from_graph(self, snapshot: Snapshot, cursor: int, place: Place, started: float) -> Completion | None:
+        """What the graph alone is certain of."""
+        if self.graph is None or snapshot.language != "python" or place.rest.strip(gate.CLOSERS):
+            return None
+        text = await self.graph.ask(
+            lambda graph: graphonly.suggest(graph, snapshot.path, snapshot.offset, place), "", wait_ms=JUDGE_WAIT_MS
+        )
+        if not text or (self.memory.was_rejected(place.line, text) and not snapshot.manual):
+            return None
+        made = self._item(snapshot, cursor, place, text, None)
+        return replace(made, shown=True, source="graph", milliseconds=_ms(started))
+
+    def _item(self, snapshot: Snapshot, cursor: int, place: Place, text: str, like: Completion | None) -> Completion:
+        """The edit that inserts `text` at the place: from the line's start to the cursor, over covered closers."""
+        data = snapshot.text.encode("utf-8", "surrogateescape")
+        start = max(data.rfind(b"\n", 0, cursor), data.rfind(b"\r", 0, cursor)) + 1
+        cover = shape.covering(text, place)
+        end = cursor + len(place.rest[:cover].encode("utf-8", "surrogateescape"))
+        written = text.replace("\n", place.newline)
+        base = like or Completion("", "", 0, 0, 0.0, True)
+        return replace(base, text=written, insert=place.line + written, start=start, end=end)
+
+
+def _silent(snapshot: Snapshot, cursor: int, verdict: Verdict, started: float) -> Completion:
+    return Completion("", "", cursor, cursor, 0.0, False, (verdict,), milliseconds=_ms(started))
+
+
+def _with_selected(snapshot: Snapshot, place: Place) -> tuple[Snapshot, Place]:
+    """The snapshot as if the entry selected in the editor's list were accepted: a suggestion must extend it."""
+    assert snapshot.selected is not None
+    start, end, text = snapshot.selected
+    data = snapshot.text.encode("utf-8", "surrogateescape")
+    if not 0 <= start <= snapshot.offset <= end <= len(data):
+        return replace(snapshot, selected=None), place
+    written = text.encode("utf-8", "surrogateescape")
+    made = replace(
+        snapshot,
+        text=(data[:start] + written + data[end:]).decode("utf-8", "surrogateescape"),
+        offset=start + len(written),
+        selected=None,
+    )
+    return made, place_of(made)
+
+
+def _ms(started: float) -> float:
+    return (time.perf_counter() - started) * 1000

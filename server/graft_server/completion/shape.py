@@ -1,0 +1,210 @@
+"""Gates over text alone: what the model said becomes what could be inserted.
+
+Each function takes and returns text with LF line ends.  They run in a fixed order (`shaped`): special tokens,
+repetition, lines that stand below already, spaces at the seam, indentation, brackets and the range over closers.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from graft_server.completion.anchor import Place
+from graft_server.completion.gate import indent_of
+from graft_server.completion.model import Mode, Verdict
+from graft_server.completion.stops import bracket_depth, repetition, unmatched
+
+_SPECIAL = re.compile(
+    r"<\|[A-Za-z_]+\|>|<\uff5c[^\uff5c]*\uff5c>|</?s>|<fim[_-]\w+>|<(?:PRE|SUF|MID|EOT|END)>|<(?:file_sep|repo_name|filename|endoftext)>|\ufffd"
+)
+_STRING = re.compile(r"'''|\"\"\"|'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"|#[^\n]*")
+_QUOTES = re.compile(r"'''|\"\"\"|['\"]")
+_COVERABLE = ")]}>\"'`,;: \t"
+MINIMUM = 2
+"""Characters other than white space that an automatic suggestion must have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shaped:
+    """`text` goes in after the cursor, in place of the `cover` characters there.  Empty text: nothing to show."""
+
+    text: str
+    cover: int
+    verdicts: tuple[Verdict, ...]
+
+
+def shaped(text: str, place: Place, mode: Mode, *, manual: bool = False) -> Shaped:
+    """All gates over text, in order; each that changed or refused something leaves a verdict."""
+    verdicts: list[Verdict] = []
+
+    def note(gate: str, before: str, after: str) -> str:
+        if before != after:
+            verdicts.append(Verdict(gate, bool(after.strip()), f"cut {len(before) - len(after)} characters"))
+        return after
+
+    text = note("special-tokens", text, without_specials(text))
+    at = repetition(text)
+    text = note("repetition", text, text if at is None else text[:at])
+    text = note("seam", text, at_seam(text, place))
+    text = note("indentation", text, indented(text, place))
+    text = note("duplicate", text, without_duplicates(text, place, mode))
+    text = text.rstrip() if mode == "block" or not place.rest.strip() else text.rstrip("\n")
+    text = note("rest-of-line", text, without_rest(text, place))
+    text, cover = balanced(text, place)
+    if text and bracket_penalty(text, cover, place) > bracket_penalty("", 0, place):
+        text = note("brackets", text, cut_to_balance(text, place))
+        cover = covering(text, place)
+    if len(re.sub(r"\s", "", text)) < (1 if manual else MINIMUM):
+        if text.strip():
+            verdicts.append(Verdict("length", False, "too short to be worth a look"))
+        text = ""
+    return Shaped(text, cover if text else 0, tuple(verdicts))
+
+
+def without_specials(text: str) -> str:
+    """Up to the first special token of any model family, or replacement character."""
+    found = _SPECIAL.search(text)
+    return text if found is None else text[: found.start()]
+
+
+def at_seam(text: str, place: Place) -> str:
+    """No second space where one stands before the cursor, no blank lines to begin with."""
+    if place.line.strip() and place.line[-1:] in (" ", "\t"):
+        return text.lstrip(" \t")
+    if not place.line.strip() and text[:1] == "\n":
+        stripped = text.lstrip("\n")
+        lead = indent_of(stripped.split("\n", 1)[0]) if stripped.strip() else 0
+        # The blank lines go; what was said for a later line is moved to the cursor's own.
+        return stripped.lstrip(" \t") if lead == indent_of(place.line + "x") else ""
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class IndentStyle:
+    """How a file indents: one tab, or `width` spaces."""
+
+    tabs: bool
+    width: int
+
+
+def indent_style(text: str) -> IndentStyle:
+    """The style of most indented lines; four spaces for a file without any."""
+    tabs = len(re.findall(r"^\t+\S", text, re.MULTILINE))
+    widths = [len(w) for w in re.findall(r"^( +)\S", text, re.MULTILINE)]
+    if tabs > len(widths):
+        return IndentStyle(True, 4)
+    steps = [w for w in widths if w in (2, 3, 4, 8)]
+    return IndentStyle(False, min(steps) if steps else 4)
+
+
+def indented(text: str, place: Place) -> str:
+    """White space at line starts as the file has it; an unexpected indentation of the first line is taken off."""
+    if "\n" not in text and place.line.strip():
+        return text
+    style = indent_style(place.before[-8000:] + place.after[:8000])
+    lines = text.split("\n")
+    if not place.line.strip() and lines[0][:1] in (" ", "\t"):
+        above = next((line for line in reversed(place.before.split("\n")[:-1]) if line.strip()), "")
+        deepest = indent_of(above) + (style.width if above.rstrip()[-1:] in ":([{," else 0)
+        lead = len(lines[0]) - len(lines[0].lstrip())
+        if indent_of(place.line + lines[0]) > deepest and bracket_depth(place.before[-4000:]) <= 0:
+            lines[0] = lines[0][lead:]
+    out = [lines[0]]
+    for line in lines[1:]:
+        body = line.lstrip(" \t")
+        lead_text = line[: len(line) - len(body)]
+        if style.tabs and " " in lead_text:
+            columns = len(lead_text.expandtabs(style.width))
+            lead_text = "\t" * (columns // style.width) + " " * (columns % style.width)
+        elif not style.tabs and "\t" in lead_text:
+            lead_text = lead_text.replace("\t", " " * style.width)
+        out.append(lead_text + body if body else "")
+    return "\n".join(out)
+
+
+def without_duplicates(text: str, place: Place, mode: Mode) -> str:
+    """Without lines that stand below the cursor already, and nothing if the line itself would repeat its neighbour."""
+    below = [line.strip() for line in place.after.split("\n")[1:] if line.strip()][:3]
+    above = [line.strip() for line in place.before.split("\n")[:-1] if line.strip()][-1:]
+    lines = text.split("\n")
+    first = (place.line + lines[0]).strip()
+    if len(first) > 3 and mode != "span":
+        if below and first == below[0]:
+            return ""
+        if above and first == above[0] and not first.endswith((",", "(", "[", "{")):
+            return ""
+    for number in range(1, len(lines)):
+        tail = [line.strip() for line in lines[number:] if line.strip()]
+        if tail and below and tail == below[: len(tail)] and any(len(line) > 1 for line in tail):
+            return "\n".join(lines[:number])
+    return text
+
+
+def without_rest(text: str, place: Place) -> str:
+    """In mid-line: without what follows the cursor anyway, if the suggestion ends with it or runs into it."""
+    rest = place.rest
+    if not rest.strip(_COVERABLE) or "\n" in text:
+        return text
+    stripped = rest.rstrip()
+    if stripped and text.rstrip().endswith(stripped):
+        return text.rstrip()[: -len(stripped)]
+    for size in range(min(len(text), len(stripped)), 1, -1):
+        if text.endswith(stripped[:size]):
+            return text[:-size]
+    return text
+
+
+def balanced(text: str, place: Place) -> tuple[str, int]:
+    """(text, cover): the range covers those closers and quotes after the cursor that the text brings itself."""
+    return text, covering(text, place)
+
+
+def covering(text: str, place: Place) -> int:
+    """How many characters after the cursor the text replaces: the fewest that leave brackets and quotes balanced.
+
+    Only closers, quotes and punctuation can be covered, and only if the text holds them in the same order, so that the
+    editor can draw the suggestion as an insertion.
+    """
+    if not text or ("\n" in text and place.rest.strip()):
+        limit = 0
+    else:
+        limit = len(place.rest) - len(place.rest.lstrip(_COVERABLE))
+    best, least = 0, bracket_penalty(text, 0, place)
+    for cover in range(1, limit + 1):
+        if not _ends_with_subsequence(text, place.rest[:cover].replace(" ", "")):
+            continue
+        penalty = bracket_penalty(text, cover, place)
+        if penalty < least:
+            best, least = cover, penalty
+    return best
+
+
+def bracket_penalty(text: str, cover: int, place: Place) -> int:
+    """Brackets and quotes that have no partner, were the text inserted."""
+    line_rest = place.rest[cover:]
+    tail = place.after[len(place.rest) :][:3000]
+    around = place.before[-3000:]
+    whole = around + text + line_rest
+    closers, openers = unmatched(whole + tail)
+    bare = _STRING.sub("", place.line + text + line_rest) if "\n" not in text else ""
+    return len(closers) + len(openers) + 2 * (len(_QUOTES.findall(bare)) % 2)
+
+
+def cut_to_balance(text: str, place: Place) -> str:
+    """The longest beginning of `text`, ending with a whole token, that leaves no bracket or quote without a partner."""
+    base = bracket_penalty("", 0, place)
+    for end in sorted({m.start() for m in re.finditer(r"(?<=[\w)\]}'\"])(?!\w)|\n", text)} | {len(text)}, reverse=True):
+        head = text[:end].rstrip()
+        if head and not re.search(r"[=+\-*/%&|^<>,.(\[{:]$", head):
+            cover = covering(head, place)
+            if bracket_penalty(head, cover, place) <= base:
+                return head
+    return ""
+
+
+def _ends_with_subsequence(text: str, wanted: str) -> bool:
+    at = 0
+    for character in text:
+        if at < len(wanted) and character == wanted[at]:
+            at += 1
+    return at == len(wanted)

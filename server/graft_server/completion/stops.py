@@ -1,0 +1,138 @@
+"""Where a suggestion ends: by line, statement or block, before repetition and before what stands after the cursor."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+
+from graft_server.completion.anchor import Place
+from graft_server.completion.gate import indent_of
+from graft_server.completion.model import Mode
+
+MAX_BLOCK_LINES = 12
+_STRING = re.compile(r"'''|\"\"\"|'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"|#[^\n]*")
+_OPEN, _CLOSE = "([{", ")]}"
+_PAIRS = dict(zip(_CLOSE, _OPEN, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class StopRule:
+    """What ends this suggestion: derived once per request, asked after every token."""
+
+    mode: Mode
+    indent: int
+    """Columns of the line that the cursor is in (its own white space), for blocks."""
+    in_brackets: bool
+    """The line is a continuation: brackets are open before the cursor."""
+    next_line: str
+    """The first line after the cursor's that is not blank, stripped."""
+    rest: str
+    """The cursor's line after the cursor, stripped."""
+    typed: str
+    """The cursor's line before the cursor."""
+
+
+def rule_for(place: Place, mode: Mode) -> StopRule:
+    """The rule for a place."""
+    following = next((line.strip() for line in place.after.split("\n")[1:] if line.strip()), "")
+    return StopRule(
+        mode=mode,
+        indent=indent_of(place.line + "x"),
+        in_brackets=bracket_depth(place.before[-4000:]) > 0,
+        next_line=following,
+        rest=place.rest.strip(),
+        typed=place.line,
+    )
+
+
+def end_of(text: str, rule: StopRule) -> int | None:
+    """Where `text` (generated after the cursor) ends by the rule, in characters; None if it may go on.
+
+    The end is found as soon as it is certain: a line ends with its break, a block with the first line that leaves it.
+    """
+    if rule.mode in ("line", "span"):
+        return _end_of_line(text, rule)
+    return _end_of_block(text, rule)
+
+
+def _end_of_line(text: str, rule: StopRule) -> int | None:
+    at = text.find("\n")
+    first = True
+    while at >= 0:
+        line = rule.typed + text[:at]
+        if not text[:at].strip() and first and not rule.typed.strip():
+            # A blank line to begin with is no suggestion; what follows may be.
+            first = False
+            at = text.find("\n", at + 1)
+            continue
+        if rule.mode == "span" or bracket_depth(line) <= 0 or text.count("\n", 0, at) >= 8:
+            return at
+        at = text.find("\n", at + 1)
+    return None
+
+
+def _end_of_block(text: str, rule: StopRule) -> int | None:
+    lines = text.split("\n")
+    kept = len(lines[0])
+    at = kept
+    for number, line in enumerate(lines[1:], 1):
+        finished = number < len(lines) - 1
+        at += 1 + len(line)
+        if not line.strip():
+            if finished and number + 1 < len(lines) - 1 and not lines[number + 1].strip():
+                return kept  # Two blank lines.
+            continue
+        if bracket_depth(text[:kept]) <= 0 and (indent_of(line) < rule.indent or number >= MAX_BLOCK_LINES):
+            return kept
+        if not finished:
+            return None
+        if len(rule.next_line) > 3 and line.strip() == rule.next_line:
+            return kept
+        kept = at
+    return None
+
+
+def bracket_depth(text: str) -> int:
+    """Open brackets minus closed ones outside strings and comments."""
+    depth = 0
+    for character in _STRING.sub("", text):
+        if character in _OPEN:
+            depth += 1
+        elif character in _CLOSE:
+            depth -= 1
+    return depth
+
+
+def unmatched(text: str) -> tuple[str, str]:
+    """(closers without an opener, openers without a closer) in order, outside strings and comments."""
+    closers, openers = "", ""
+    for character in _STRING.sub("", text):
+        if character in _OPEN:
+            openers += character
+        elif character in _CLOSE:
+            if openers and openers[-1] == _PAIRS[character]:
+                openers = openers[:-1]
+            else:
+                closers += character
+    return closers, openers
+
+
+def closers_for(openers: str) -> str:
+    """The closers that end `openers`, innermost first."""
+    return "".join(_CLOSE[_OPEN.index(c)] for c in reversed(openers))
+
+
+def repetition(text: str) -> int | None:
+    """Where a suggestion begins to repeat itself: a character run or word group said three times, or a line twice in a
+    row (then at the second).  None if it does not.  Indentation and rules (`----`) are not repetition."""
+    found = re.search(r"(\S.{2,30}?)\1{2,}", text)
+    if found is not None and not re.fullmatch(r"([-=#*_~. ])\1*", found.group(1)):
+        return found.start() + len(found.group(1))
+    lines = text.split("\n")
+    at = len(lines[0])
+    for before, line in pairwise(lines):
+        if line.strip() and len(line.strip()) > 3 and line.strip() == before.strip():
+            return at
+        at += 1 + len(line)
+    return None

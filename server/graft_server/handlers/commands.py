@@ -1,0 +1,48 @@
+"""Commands that the editor, or an item, runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from typing import TYPE_CHECKING, Any
+
+from graft_server.handlers.completion import ACCEPTED
+
+if TYPE_CHECKING:
+    from graft_server.app import GraftServer
+
+log = logging.getLogger("graft.commands")
+
+
+def register(server: GraftServer) -> None:
+    """Register the commands: their names are part of the interface."""
+
+    @server.command(ACCEPTED)
+    def accepted(ls: GraftServer, *arguments: Any) -> None:
+        number = arguments[0] if arguments and isinstance(arguments[0], int) else None
+        if ls.shown.told_accepted(number) is not None:
+            ls.session.memory.accept()
+
+    @server.command("graft.status")
+    def status(ls: GraftServer, *arguments: Any) -> dict[str, Any]:
+        return dataclasses.asdict(ls.session.status())
+
+    @server.command("graft.snooze")
+    def snooze(ls: GraftServer, *arguments: Any) -> None:
+        minutes = arguments[0] if arguments and isinstance(arguments[0], (int, float)) else 10
+        ls.session.memory.snooze(float(minutes))
+        ls.session.changed()
+
+    @server.command("graft.restartModel")
+    async def restart(ls: GraftServer, *arguments: Any) -> None:
+        await ls.session.restart_engine()
+
+    @server.command("graft.reindex")
+    def reindex(ls: GraftServer, *arguments: Any) -> None:
+        for folder in ls.session.folders:
+            ls.session.refresh(folder, None)
+
+    @server.command("graft.explain")
+    def explain(ls: GraftServer, *arguments: Any) -> list[dict[str, Any]]:
+        uri = arguments[0] if arguments and isinstance(arguments[0], str) else ""
+        return [dataclasses.asdict(c) for c in ls.last_completions.get(uri, [])]
