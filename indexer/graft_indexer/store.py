@@ -311,3 +311,47 @@ def delete(path: Path) -> None:
     for suffix in ("", "-wal", "-shm"):
         with contextlib.suppress(OSError):
             path.with_name(path.name + suffix).unlink()
+
+
+class Inspection(NamedTuple):
+    """What can be said of a database from outside."""
+
+    root: str | None
+    bytes: int
+    """With its side files."""
+    state: str
+    """"in use", "dead" (its workspace is gone), "damaged", "old version" (other code made it), or "ok"."""
+
+
+def inspect(path: Path) -> Inspection:
+    """Look at a database without changing it."""
+    size = 0
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(OSError):
+            size += path.with_name(path.name + suffix).stat().st_size
+    root: str | None = None
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=1.0)) as db:
+            (value,) = db.execute("SELECT value FROM meta WHERE key = 'root'").fetchone()
+            root = os.fsdecode(value)
+    except (sqlite3.Error, TypeError):
+        return Inspection(None, size, "in use" if _held(path) else "damaged")
+    if _held(path):
+        return Inspection(root, size, "in use")
+    if not Path(root).is_dir():
+        return Inspection(root, size, "dead")
+    current = path.name.endswith(f"-v{SCHEMA}.{marshal.version}-{fingerprint()}.sqlite")
+    return Inspection(root, size, "ok" if current else "old version")
+
+
+def _held(path: Path) -> bool:
+    """Whether some process holds the writer's lock."""
+    lock = path.with_suffix(".lock")
+    if fcntl is None or not lock.exists():
+        return False
+    try:
+        with lock.open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    return False
