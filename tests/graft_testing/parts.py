@@ -97,10 +97,8 @@ def debian_mirror() -> str:
     chosen = os.environ.get("GRAFT_DEBIAN_MIRROR")
     if chosen:
         return chosen
-    texts = []
-    for path in [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]:
-        if path.is_file():
-            texts.append(path.read_text("utf-8", "replace"))
+    lists = [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]
+    texts = [path.read_text("utf-8", "replace") for path in lists if path.is_file()]
     for address in re.findall(r"^(?:URIs:|deb(?:\s+\[[^]]*\])?)\s+(\S+)", "\n".join(texts), re.MULTILINE):
         if str(address).rstrip("/").endswith("/debian"):
             return str(address)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from graft_testing import parts  # noqa: E402
+from graft_testing import parts
 
 PART = "llama"
 PROGRAMS = ("llama-server", "llama-bench", "llama-quantize", "llama-cli", "llama-tokenize")

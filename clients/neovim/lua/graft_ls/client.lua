@@ -115,6 +115,7 @@ function M.lsp_config(cmd)
     end,
     on_exit = function(code, signal, id)
       vim.schedule(function()
+        M.hush()
         M.exited(code, signal, id)
       end)
     end,
@@ -181,6 +182,25 @@ function M.restart_delay(times, now)
   return math.min(8000, 500 * 2 ^ math.max(0, recent - 1))
 end
 
+--- Neovim reports every exit of a server in a line so long that it waits for Enter, which eats what is being typed.
+--- We say it ourselves, once and short; the line goes to the client's log.
+function M.hush()
+  local notify = vim.notify
+  local function quiet(message, level, opts)
+    if type(message) == "string" and message:match("^Client graft_ls quit with exit code") then
+      vim.lsp.log.warn(message)
+    else
+      return notify(message, level, opts)
+    end
+  end
+  vim.notify = quiet
+  vim.defer_fn(function()
+    if vim.notify == quiet then
+      vim.notify = notify
+    end
+  end, 100)
+end
+
 --- @param code integer
 --- @param signal integer
 --- @param id integer
@@ -205,6 +225,7 @@ function M.exited(code, signal, id)
     ghost.say_once("Graft: " .. M.given_up)
     return
   end
+  ghost.say_once("Graft: the server stopped and is started again; :GraftLs log shows why")
   vim.defer_fn(function()
     if vim.lsp.is_enabled(M.NAME) then
       M.start()

@@ -227,9 +227,7 @@ function M.run(arguments)
   local name = arguments[1] or "status"
   local subcommand = M.subcommands[name]
   if not subcommand then
-    local names = vim.tbl_keys(M.subcommands)
-    table.sort(names)
-    say(("there is no :GraftLs %s (%s)"):format(name, table.concat(names, ", ")), vim.log.levels.WARN)
+    say(("there is no :GraftLs %s; <Tab> after :GraftLs lists what there is"):format(name), vim.log.levels.WARN)
     return
   end
   subcommand.run(vim.list_slice(arguments, 2))

@@ -133,10 +133,12 @@ end
 local function cancel(state)
   local request = state.request
   state.request = nil
-  if state.timer then
-    state.timer:stop()
-    state.timer:close()
-    state.timer = nil
+  local timer = state.timer
+  state.timer = nil
+  -- It closes itself when it fires, which may be before the state has heard of it.
+  if timer and not timer:is_closing() then
+    timer:stop()
+    timer:close()
   end
   if request and request.id then
     local client = vim.lsp.get_client_by_id(request.client_id)
