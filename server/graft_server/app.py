@@ -253,6 +253,7 @@ class GraftServer(LanguageServer):
         self.features = ClientFeatures()
         self.shown = ShownItems(Statistics())
         self.last_completions: dict[str, list[Completion]] = {}
+        self.last_document = ""
         super().__init__("graft", __version__, protocol_cls=GraftProtocol)
 
     def report_server_error(self, error: Exception, source: Any) -> None:

@@ -6,7 +6,6 @@ Knows no protocol: the handlers translate.  Everything here runs on the event lo
 from __future__ import annotations
 
 import asyncio
-import importlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -27,13 +26,14 @@ from graft_server.completion.pipeline import Pipeline
 from graft_server.diagnosis.model import Diagnostic
 from graft_server.settings import Settings
 from graft_server.status import ServerStatus, StatusBoard
-from graft_server.workspace import BACKGROUND, Document, Folder, GraphThread, innermost, project_root
+from graft_server.workspace import BACKGROUND, Build, Document, Folder, GraphThread, Pump, innermost, project_root
 
 log = logging.getLogger("graft.session")
 
 Progress = Callable[[int, int], None]
 """(files done, files in all)."""
-GraphFactory = Callable[[str, Settings, Progress], SymbolGraph]
+GraphFactory = Callable[[str, Settings, Progress], tuple[SymbolGraph, Build | None]]
+"""Opens a folder's graph at once; what is returned beside it reads the files."""
 EngineFactory = Callable[[Settings], tuple[Engine | None, EngineStatus]]
 
 WATCH_SECONDS = 0.5
@@ -42,12 +42,33 @@ RESCAN_SECONDS = 30.0
 """Clients without file watching: the disk is compared at most so often, after a save or an opened file."""
 
 
-def open_graph(root: str, settings: Settings, progress: Progress) -> SymbolGraph:
-    """The graph of a workspace folder with its index on disk; in memory only where the cache cannot be written."""
-    module = importlib.import_module("graft_indexer.pygraph")
-    folder = paths.private(paths.index_dir())
-    graph: SymbolGraph = module.open_graph(root, index_dir=folder, jobs=settings.index_jobs, progress=progress)
-    return graph
+def open_graph(root: str, settings: Settings, progress: Progress) -> tuple[SymbolGraph, Build | None]:
+    """The graph of a workspace folder as its index on disk has it, and what brings it up to date.
+
+    The index is in memory only where the cache cannot be written.  Raises NotADirectoryError if there is no folder.
+    """
+    from graft_indexer.environment import discover
+    from graft_indexer.pygraph import PyGraph
+    from graft_indexer.workspace import Workspace
+    from graft_indexer.world import World
+
+    source = Workspace.open(
+        Path(root),
+        index_dir=paths.private(paths.index_dir()),
+        jobs=settings.index_jobs,
+        exclude=settings.index_exclude,
+        refresh=False,
+    )
+
+    def build(graph: SymbolGraph, pump: Pump) -> None:
+        def step(done: int, total: int, path: str = "") -> None:
+            progress(done, total)
+            pump()
+
+        pump()
+        source.refresh(progress=step)
+
+    return PyGraph(source, World(source, discover(Path(root), None))), build
 
 
 @dataclass(slots=True)
@@ -159,7 +180,7 @@ class Session:
             return have
         loop = self._loop or asyncio.get_running_loop()
 
-        def progress(done: int, total: int, *_: Any) -> None:
+        def progress(done: int, total: int) -> None:
             loop.call_soon_threadsafe(self._progressed, root, done, total)
 
         def opened(failure: str) -> None:
@@ -167,7 +188,7 @@ class Session:
 
         settings = self.settings
         self._indexing[root] = (0, 0)
-        graph = GraphThread(root, lambda: self.graph_factory(root, settings, progress), opened=opened)
+        graph = graph_thread(self.graph_factory, root, settings, progress, opened)
         folder = Folder(root, graph)
         self.folders.append(folder)
         for document in self.documents.values():
@@ -388,6 +409,29 @@ class Session:
         done = sum(d for d, _ in self._indexing.values())
         total = sum(t for _, t in self._indexing.values())
         return f"indexing {done} of {total} files" if total else "indexing"
+
+
+def graph_thread(
+    factory: GraphFactory,
+    root: str,
+    settings: Settings,
+    progress: Progress = lambda done, total: None,
+    opened: Callable[[str], None] | None = None,
+) -> GraphThread:
+    """The thread of a folder's graph, which opens it and then reads the files."""
+    builds: list[Build] = []
+
+    def opener() -> SymbolGraph:
+        graph, build = factory(root, settings, progress)
+        if build is not None:
+            builds.append(build)
+        return graph
+
+    def build(graph: SymbolGraph, pump: Pump) -> None:
+        for work in builds:
+            work(graph, pump)
+
+    return GraphThread(root, opener, build=build, opened=opened)
 
 
 WINDOW_BYTES = 48_000

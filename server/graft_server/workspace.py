@@ -107,6 +107,9 @@ def spliced(lines: Lines, start: int, end: int, new: bytes) -> Lines:
 
 
 Opener = Callable[[], SymbolGraph]
+Pump = Callable[[], None]
+Build = Callable[[SymbolGraph, Pump], None]
+"""Brings an opened graph up to date, on its thread; calls the pump between steps, which answers what waits."""
 
 
 @dataclass(order=True, slots=True)
@@ -122,15 +125,20 @@ class GraphThread:
 
     Questions are answered by priority, then in order.  Texts of open documents are handed over with `sync`; only the
     newest text of a document is parsed, before the next question.  Until the graph is open, and if it cannot be
-    opened, questions answer their default.
+    opened, questions answer their default.  While it is being built, interactive questions are answered from what is
+    known so far, and the others wait.
     """
 
-    def __init__(self, root: str, opener: Opener, *, opened: Callable[[str], None] | None = None) -> None:
-        """`opened` is called on the graph's thread with an empty text, or with why the graph could not be opened."""
+    def __init__(
+        self, root: str, opener: Opener, *, build: Build | None = None, opened: Callable[[str], None] | None = None
+    ) -> None:
+        """`opened` is called on the graph's thread once it is built: with an empty text, or with why that failed."""
         self.root = root
         self.failure = ""
         self._opener = opener
+        self._build = build
         self._opened = opened
+        self._built = False
         self._graph: SymbolGraph | None = None
         self._tasks: list[_Task] = []
         self._numbers = itertools.count()
@@ -142,8 +150,8 @@ class GraphThread:
 
     @property
     def ready(self) -> bool:
-        """Whether the graph is open."""
-        return self._graph is not None
+        """Whether the graph is open and knows all files: only then do its closed answers prove anything."""
+        return self._graph is not None and self._built
 
     def sync(self, path: str, text: str | None) -> None:
         """The text of an open document, None when it was closed.  Never blocks."""
@@ -207,8 +215,16 @@ class GraphThread:
             self._drain()
             return
         self._graph = graph
+        if self._build is not None:
+            try:
+                self._build(graph, lambda: self._pump(graph))
+            except Exception as error:
+                # What was read before is kept; the rest is read at the next refresh.
+                log.exception("indexing %s", self.root)
+                self.failure = f"indexing {self.root} ended early: {error}".splitlines()[0]
+        self._built = not self.failure
         if self._opened is not None:
-            self._opened("")
+            self._opened(self.failure)
         while True:
             with self._condition:
                 while not (self._tasks or self._buffers or self._closing):
@@ -219,16 +235,28 @@ class GraphThread:
                 break
             for path, text in buffers.items():
                 self._shadow(graph, path, text)
-            if task is not None and task.future.set_running_or_notify_cancel():
-                try:
-                    task.future.set_result(task.ask(graph))
-                except BaseException as error:
-                    task.future.set_exception(error)
+            if task is not None:
+                _answer(task, graph)
         self._drain()
         try:
             graph.close()
         except Exception:
             log.exception("closing the graph of %s", self.root)
+
+    def _pump(self, graph: SymbolGraph) -> None:
+        """Between two steps of the build: take new texts, answer who waits for a key press."""
+        while True:
+            with self._condition:
+                if self._closing:
+                    raise RuntimeError("closed while indexing")
+                buffers, self._buffers = self._buffers, {}
+                urgent = self._tasks and self._tasks[0].priority == INTERACTIVE
+                task = heapq.heappop(self._tasks) if urgent else None
+            for path, text in buffers.items():
+                self._shadow(graph, path, text)
+            if task is None:
+                return
+            _answer(task, graph)
 
     def _shadow(self, graph: SymbolGraph, path: str, text: str | None) -> None:
         try:
@@ -246,6 +274,14 @@ class GraphThread:
         for task in tasks:
             if task.future.set_running_or_notify_cancel():
                 task.future.set_exception(RuntimeError(self.failure or "the graph is closed"))
+
+
+def _answer(task: _Task, graph: SymbolGraph) -> None:
+    if task.future.set_running_or_notify_cancel():
+        try:
+            task.future.set_result(task.ask(graph))
+        except BaseException as error:
+            task.future.set_exception(error)
 
 
 @dataclass(slots=True)

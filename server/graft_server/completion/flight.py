@@ -108,8 +108,8 @@ class Flight:
         raw.marks.append((len(raw.text), token.logprob))
         raw.text += token.text
         end = end_of(raw.text, self._rule)
-        if end is None and len(raw.text) > 40:
-            end = repetition(raw.text)
+        if end is None and len(raw.text) > 40 and repetition(raw.text) is not None:
+            end = len(raw.text)
         if end is not None:
             raw.text = raw.text[:end]
             raw.stopped = True

@@ -129,8 +129,9 @@ def mode_of(snapshot: Snapshot, place: Place, settings: Settings) -> Mode:
 
 
 def indent_of(line: str) -> int:
-    """Columns of white space before the first character; a tab goes to the next multiple of eight."""
-    return len(line.expandtabs(8)) - len(line.expandtabs(8).lstrip())
+    """Columns of white space before the first character.  A tab counts four: models answer in spaces to tabs."""
+    wide = line.expandtabs(4)
+    return len(wide) - len(wide.lstrip())
 
 
 _TOKENS = re.compile(r"'''|\"\"\"|\\.|['\"#\n]", re.DOTALL)

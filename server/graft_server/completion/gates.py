@@ -18,7 +18,7 @@ from graft_indexer.graph import SymbolGraph
 from graft_server.completion.anchor import Place
 from graft_server.completion.model import Verdict
 from graft_server.completion.shape import cut_to_balance
-from graft_server.completion.stops import closers_for, unmatched
+from graft_server.completion.stops import closers_for, piece_before, unmatched
 
 MAX_CUTS = 3
 
@@ -107,7 +107,7 @@ def virtual_end(text: str, place: Place, cover: int) -> str:
     """What must stand after an unfinished but good suggestion to make it parse: closers, and a body after a colon."""
     tail = place.after[cover:]
     line_tail = tail.partition("\n")[0]
-    openers = unmatched(place.before[-3000:] + text + tail[:3000])[1]
+    openers = unmatched(piece_before(place.before) + text + tail[:3000])[1]
     closing = closers_for(openers)
     line = (place.line + text).rpartition("\n")[2]
     if line_tail.strip():
@@ -153,11 +153,30 @@ def new_errors(
         if best is None or len(found) < len(best):
             best = found
     assert best is not None
-    if len(errors) > len(best):
-        return "does not parse here"
-    if inside and not any(e.start <= region.start and e.end >= region.start for e in best):
-        return "does not parse here"
-    return None
+    worse = len(errors) > len(best) or (
+        bool(inside) and not any(e.start <= region.start and e.end >= region.start for e in best)
+    )
+    if not worse:
+        return None
+    if best and _parses_alone(place, data, region, language):
+        return None
+    return "does not parse here"
+
+
+def _parses_alone(place: Place, data: bytes, region: Span, language: str) -> bool:
+    """For files that are broken elsewhere: whether the top-level piece around the cursor parses by itself, or was
+    broken itself before."""
+    start = region.start
+    while start > 0 and data[start : start + 1] in b" \t\r\n)]}":
+        start = data.rfind(b"\n", 0, start - 1) + 1
+    following = re.compile(rb"^[^ \t\r\n)\]}]", re.MULTILINE).search(
+        data, data.find(b"\n", region.end) + 1 or len(data)
+    )
+    end = following.start() if following is not None else len(data)
+    if not syntax.parse(data[start:end], language).root_node.has_error:
+        return True
+    before = data[start : region.start] + b"pass" + data[region.end : end]
+    return start < region.start and syntax.parse(before, language).root_node.has_error
 
 
 def disproved(graph: SymbolGraph, path: str, data: bytes, tree: Tree, new: Span) -> tuple[int, str] | None:

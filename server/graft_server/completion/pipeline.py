@@ -94,9 +94,10 @@ class Pipeline:
         for flight in self._flights.values():
             flight.cancel()
 
-    async def complete(self, snapshot: Snapshot, count: int = 1) -> list[Completion]:
+    async def complete(self, snapshot: Snapshot, count: int = 1, *, force: bool = False) -> list[Completion]:
         """Suggestions, best first; `shown` says whether an editor should show them.  An empty list: nothing to say.
 
+        `force` asks the model even where the gate says no (the verdict is kept), and uses no cache: for measuring.
         Cancelling the caller ends the decode, unless another request has joined it.
         """
         started = time.perf_counter()
@@ -105,7 +106,8 @@ class Pipeline:
         cursor = snapshot.offset
         if snapshot.selected is not None:
             snapshot, place = _with_selected(snapshot, place)
-        self.rhythm.key()
+        if not force:
+            self.rhythm.key()
         decision = gate.decide(
             snapshot,
             place,
@@ -113,10 +115,10 @@ class Pipeline:
             self.memory,
             ignored=bool(self._root) and gate.graft_ignored(self._root, snapshot.path),
         )
-        if not decision.ask:
+        if not decision.ask and not force:
             return [_silent(snapshot, cursor, Verdict("gate", False, decision.reason), started)]
         known, kept, _ = self._cache.get(snapshot.path, place)
-        if known and not snapshot.manual and count == 1:
+        if known and not snapshot.manual and count == 1 and not force:
             if kept is None:
                 return []
             found = self._item(snapshot, cursor, place, kept.text, kept)
@@ -127,7 +129,10 @@ class Pipeline:
             if graph_said is not None:
                 completions = [graph_said, *completions]
         best = next((c for c in completions if c.shown), None)
-        if count == 1:
+        if force and not decision.ask:
+            no = Verdict("gate", False, decision.reason)
+            completions = [replace(c, shown=False, gates=(no, *c.gates)) for c in completions]
+        if count == 1 and not force:
             self._cache.put(snapshot.path, place, best)
         return completions
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from graft_server.completion.anchor import Place
 from graft_server.completion.gate import indent_of
 from graft_server.completion.model import Mode, Verdict
-from graft_server.completion.stops import bracket_depth, repetition, unmatched
+from graft_server.completion.stops import bracket_depth, piece_before, repetition, unmatched
 
 _SPECIAL = re.compile(
     r"<\|[A-Za-z_]+\|>|<\uff5c[^\uff5c]*\uff5c>|</?s>|<fim[_-]\w+>|<(?:PRE|SUF|MID|EOT|END)>|<(?:file_sep|repo_name|filename|endoftext)>|\ufffd"
@@ -44,7 +44,8 @@ def shaped(text: str, place: Place, mode: Mode, *, manual: bool = False) -> Shap
 
     text = note("special-tokens", text, without_specials(text))
     at = repetition(text)
-    text = note("repetition", text, text if at is None else text[:at])
+    # A line that goes round in circles is no good from its beginning; the lines before it may be.
+    text = note("repetition", text, text if at is None else text[: max(0, text.rfind("\n", 0, at + 1))])
     text = note("seam", text, at_seam(text, place))
     text = note("indentation", text, indented(text, place))
     text = note("duplicate", text, without_duplicates(text, place, mode))
@@ -101,13 +102,13 @@ def indented(text: str, place: Place) -> str:
     """White space at line starts as the file has it; an unexpected indentation of the first line is taken off."""
     if "\n" not in text and place.line.strip():
         return text
-    style = indent_style(place.before[-8000:] + place.after[:8000])
+    style = indent_style(place.before[-8000:] + "x" + place.after[:8000])
     lines = text.split("\n")
     if not place.line.strip() and lines[0][:1] in (" ", "\t"):
         above = next((line for line in reversed(place.before.split("\n")[:-1]) if line.strip()), "")
         deepest = indent_of(above) + (style.width if above.rstrip()[-1:] in ":([{," else 0)
         lead = len(lines[0]) - len(lines[0].lstrip())
-        if indent_of(place.line + lines[0]) > deepest and bracket_depth(place.before[-4000:]) <= 0:
+        if indent_of(place.line + lines[0]) > deepest and bracket_depth(piece_before(place.before)) <= 0:
             lines[0] = lines[0][lead:]
     out = [lines[0]]
     for line in lines[1:]:
@@ -176,6 +177,9 @@ def covering(text: str, place: Place) -> int:
         penalty = bracket_penalty(text, cover, place)
         if penalty < least:
             best, least = cover, penalty
+    said = text.rstrip()[-1:]
+    if said and said in ":;," and best < limit and place.rest[best] == said:
+        best += 1
     return best
 
 

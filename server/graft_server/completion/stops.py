@@ -39,7 +39,7 @@ def rule_for(place: Place, mode: Mode) -> StopRule:
     return StopRule(
         mode=mode,
         indent=indent_of(place.line + "x"),
-        in_brackets=bracket_depth(place.before[-4000:]) > 0,
+        in_brackets=bracket_depth(piece_before(place.before)) > 0,
         next_line=following,
         rest=place.rest.strip(),
         typed=place.line,
@@ -91,6 +91,14 @@ def _end_of_block(text: str, rule: StopRule) -> int | None:
             return kept
         kept = at
     return None
+
+
+def piece_before(before: str, characters: int = 4000) -> str:
+    """The end of `before` from the top-level line that the cursor belongs to, so that a bracket left open further up
+    does not count."""
+    tail = before[-characters:]
+    starts = [found.start() for found in re.finditer(r"^[^\s)\]}#'\"]", tail, re.MULTILINE)]
+    return tail[starts[-1] :] if starts else tail
 
 
 def bracket_depth(text: str) -> int:

@@ -6,6 +6,7 @@ import dataclasses
 import logging
 from typing import TYPE_CHECKING, Any
 
+from graft_server.completion.explain import explain_all
 from graft_server.handlers.completion import ACCEPTED
 
 if TYPE_CHECKING:
@@ -23,26 +24,27 @@ def register(server: GraftServer) -> None:
         if ls.shown.told_accepted(number) is not None:
             ls.session.memory.accept()
 
-    @server.command("graft.status")
+    # None of these names may be one that the VS Code extension registers itself: its client registers ours too.
+    @server.command("graft.serverStatus")
     def status(ls: GraftServer, *arguments: Any) -> dict[str, Any]:
         return dataclasses.asdict(ls.session.status())
 
-    @server.command("graft.snooze")
+    @server.command("graft.pause")
     def snooze(ls: GraftServer, *arguments: Any) -> None:
         minutes = arguments[0] if arguments and isinstance(arguments[0], (int, float)) else 10
         ls.session.memory.snooze(float(minutes))
         ls.session.changed()
 
-    @server.command("graft.restartModel")
+    @server.command("graft.reloadModel")
     async def restart(ls: GraftServer, *arguments: Any) -> None:
         await ls.session.restart_engine()
 
-    @server.command("graft.reindex")
+    @server.command("graft.index")
     def reindex(ls: GraftServer, *arguments: Any) -> None:
         for folder in ls.session.folders:
             ls.session.refresh(folder, None)
 
     @server.command("graft.explain")
-    def explain(ls: GraftServer, *arguments: Any) -> list[dict[str, Any]]:
-        uri = arguments[0] if arguments and isinstance(arguments[0], str) else ""
-        return [dataclasses.asdict(c) for c in ls.last_completions.get(uri, [])]
+    def explain(ls: GraftServer, *arguments: Any) -> str:
+        uri = arguments[0] if arguments and isinstance(arguments[0], str) else ls.last_document
+        return explain_all(ls.last_completions.get(uri, []))

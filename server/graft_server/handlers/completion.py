@@ -98,6 +98,7 @@ async def inline_completion(ls: GraftServer, params: types.InlineCompletionParam
         return types.InlineCompletionList([])
     items = []
     ls.last_completions[document.uri] = found
+    ls.last_document = document.uri
     for completion in found:
         if not completion.shown or not completion.text:
             continue
