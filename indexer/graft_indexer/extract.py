@@ -28,7 +28,8 @@ MAX_SIZE = 10_000_000
 MINIFIED_SIZE, MINIFIED_LINE = 64_000, 1_500
 """A file of at least so many bytes whose lines are longer than this on average is generated, not written."""
 
-_WORD = re.compile(rb"[0-9A-Za-z_\x80-\xff]+")
+# Everything that is no part of a word becomes a blank: splitting is twice as fast as a regular expression.
+_BLANKS = bytes(c if c >= 0x80 or chr(c).isalnum() or c == 0x5F else 0x20 for c in range(256))
 _CODING = re.compile(rb"coding[:=]")
 _POSITION = itemgetter(2, 4)
 
@@ -81,7 +82,7 @@ def refusal(data: bytes) -> str | None:
 
 def count_words(data: bytes) -> dict[bytes, int]:
     """Every identifier-like word (comments and strings included), normalised as Python does -> how often."""
-    counts: dict[bytes, int] = Counter(_WORD.findall(data))
+    counts: dict[bytes, int] = Counter(data.translate(_BLANKS).split())
     for word in [w for w in counts if w[0] < 0x3A]:
         del counts[word]
     if not data.isascii():

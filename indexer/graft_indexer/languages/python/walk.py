@@ -285,6 +285,10 @@ class _Walker:
             parent, row_kind, prefix = scope.owner, Kind.ATTRIBUTE, ""
         elif kind in _TARGETS:
             parts = target.named_children
+            if len(parts) == 1 and target.child_count == 3 and self.data[start] == 0x28:
+                # A name in parentheses is no sequence.
+                self._bind(parts[0], statement, scope, conditional, annotation, value)
+                return
             values: list[Node] | None = None
             if value is not None and kind in _SEQUENCES and value.kind_id in _SEQUENCES:
                 values = [v for v in value.named_children if v.kind_id != _COMMENT]

@@ -1,0 +1,75 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graft_indexer.facts import Span
+from graft_indexer.syntax import changed_range, error_spans, language_of, languages, mend, parse, reparse
+
+SOURCE = st.text(alphabet="ab \n():=.'\"é", max_size=60).map(str.encode)
+
+
+def test_languages_are_the_folders() -> None:
+    assert "python" in languages()
+    assert languages()["python"].tier == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "language"),
+    [
+        ("a/b.py", "python"),
+        ("stubs/x.PYI", "python"),
+        ("SConstruct", "python"),
+        (".py", None),
+        ("a.rs", None),
+        ("Makefile", None),
+        ("a.py/b", None),
+    ],
+)
+def test_language_of(path: str, language: str | None) -> None:
+    assert language_of(path) == language
+
+
+@given(SOURCE, SOURCE)
+def test_changed_range_replaces_one_text_by_the_other(old: bytes, new: bytes) -> None:
+    start, old_end, new_end = changed_range(old, new)
+    assert old[:start] + new[start:new_end] + old[old_end:] == new
+    if old != new:
+        # Smallest: the first bytes differ, and so do the last.
+        assert old[start : start + 1] != new[start : start + 1]
+
+
+@given(SOURCE, SOURCE)
+def test_reparse_reads_the_new_text(old: bytes, new: bytes) -> None:
+    tree = reparse(parse(old), old, new)
+    assert tree.root_node.end_byte <= len(new)
+    if not tree.root_node.has_error:
+        assert str(tree.root_node) == str(parse(new).root_node)
+
+
+@given(SOURCE)
+def test_error_spans_are_in_order_and_apart(data: bytes) -> None:
+    root = parse(data).root_node
+    spans = error_spans(root)
+    assert bool(spans) == root.has_error
+    for span in spans:
+        assert 0 <= span.start <= span.end <= len(data)
+    for before, after in pairwise(spans):
+        assert before.end <= after.start
+
+
+def test_error_span_of_a_broken_line() -> None:
+    data = b"x = 1\ny = = 2\nz = 3\n"
+    (span,) = error_spans(parse(data).root_node)
+    assert span in (Span(10, 11), Span(8, 9), Span(10, 12))
+
+
+def test_mend_only_what_python_accepts() -> None:
+    good = b"def f():\n    (a.  # why\nb)\n    return 1\n"
+    assert parse(good).root_node.has_error
+    tree = mend(good)
+    assert tree is not None
+    assert tree.root_node.end_byte == len(good)
+    assert mend(b"def f():\n    (a.\nb\n") is None
+    assert mend(b"x = = 1\n") is None
