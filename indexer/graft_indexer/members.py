@@ -1,0 +1,306 @@
+"""Members of values as symbols, with the proof that there are no others.
+
+For instances that may be of a subclass the members of every known subclass count as well.  Attributes that the
+repository sets from outside on something that may be the receiver count too.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from graft_indexer.classes import Member
+from graft_indexer.facts import DefinitionKind, Span
+from graft_indexer.graph import Origin, Symbol
+from graft_indexer.receivers import Inference
+from graft_indexer.repository import Repository
+from graft_indexer.symbols import file_symbol, member_symbol, module_symbol, target_symbol
+from graft_indexer.values import (
+    ClassValue,
+    Cls,
+    FunctionValue,
+    Instance,
+    ModuleValue,
+    NoneValue,
+    Result,
+    SuperValue,
+    Value,
+)
+from graft_indexer.world import MODULE_NAMES, Found
+
+_CLOSED_BUILTINS = frozenset(
+    {"str", "bytes", "bytearray", "int", "float", "complex", "bool", "list", "dict", "set", "frozenset", "tuple",
+     "range", "memoryview", "slice", "object"}
+)  # fmt: skip
+"""Builtin classes whose instances take no other attributes."""
+
+
+class Members:
+    """Answers about members for a graph."""
+
+    def __init__(self, inference: Inference, repository: Repository) -> None:
+        self.inference = inference
+        self.repository = repository
+        self.world = inference.world
+
+    # -- all of them --------------------------------------------------------------------------------------------------
+    def all(self, result: Result) -> tuple[list[Symbol], str]:
+        """Members of any of several values by name, and why there may be more."""
+        table: dict[str, Symbol] = {}
+        reason = result.reason
+        values = [v for v in result.values if not isinstance(v, NoneValue)]
+        if not values:
+            return [], reason or "it is None"
+        for value in values:
+            symbols, why = self.of(value)
+            reason = reason or why
+            for symbol in symbols:
+                table.setdefault(symbol.name, symbol)
+        return list(table.values()), reason
+
+    def of(self, value: Value) -> tuple[list[Symbol], str]:
+        """Members of one value."""
+        match value:
+            case ModuleValue(module=module):
+                return self.module(module)
+            case Instance(cls=cls, exact=exact):
+                return self._instance(cls, exact)
+            case ClassValue(cls=cls, exact=exact):
+                return self._class(value)
+            case SuperValue(receiver=receiver, after=after):
+                return self._super(receiver.cls, after)
+            case FunctionValue():
+                return self._function(value)
+            case NoneValue():
+                return [], ""
+
+    def module(self, module: object) -> tuple[list[Symbol], str]:
+        """Names of a module, submodules included."""
+        from graft_indexer.modules import Module
+
+        assert isinstance(module, Module)
+        key = ("module members", module.path or module.name)
+        known = self.world.memo.get(key)
+        if known is not None:
+            return known  # type: ignore[return-value]
+        names, reason = self.world.namespace(module)
+        table: dict[str, Symbol] = {}
+        file = self.world.module_file(module)
+        for name in names:
+            if " " in name:
+                continue
+            found = self.world.module_name_target(module, name)
+            symbol = self._first(found, name)
+            if symbol is None and file is not None:
+                symbol = self._import_symbol(file, name)
+            if symbol is not None:
+                table[name] = symbol
+        for name in self.world.finder.submodules(module):
+            if name not in table:
+                sub = self.world.finder.submodule(module, name)
+                if sub is not None:
+                    table[name] = Symbol(
+                        name, sub.name, DefinitionKind.MODULE, sub.path or sub.source, _EMPTY, _EMPTY,
+                        module=sub.name, origin=sub.origin,
+                    )  # fmt: skip
+        if module.is_package and not module.path and module.origin is not Origin.WORKSPACE:
+            reason = reason or "namespace packages may lie elsewhere"
+        answer = list(table.values()), reason
+        self.world.memo[key] = answer
+        return answer
+
+    def _import_symbol(self, file: object, name: str) -> Symbol | None:
+        from graft_indexer.symbols import binding_symbol
+        from graft_indexer.world import PyFile
+
+        assert isinstance(file, PyFile)
+        bindings = file.scope.bindings.get(name)
+        return binding_symbol(file, bindings[0]) if bindings else None
+
+    def _first(self, found: Found, name: str) -> Symbol | None:
+        for target in found.targets:
+            symbol = target_symbol(self.world, target, name)
+            if symbol is not None:
+                return symbol
+        return None
+
+    def _instance(self, cls: Cls, exact: bool) -> tuple[list[Symbol], str]:
+        cache = self.inference.classes.cache(cls) if cls.file.in_workspace else self.world.memo
+        key = ("instance members", cls, exact)
+        known = cache.get(key)
+        if known is None:
+            known = cache[key] = self._instance_members(cls, exact)
+        return known  # type: ignore[return-value]
+
+    def _instance_members(self, cls: Cls, exact: bool) -> tuple[list[Symbol], str]:
+        classes = self.inference.classes
+        shape = classes.shape(cls)
+        reason = shape.reason
+        table = {name: member_symbol(m) for name, m in classes.members(cls).items()}
+        holders = list(shape.order)
+        if not exact and not self._sealed(cls):
+            below, why = self.inference.subclasses(cls)
+            reason = reason or why
+            for sub in below:
+                inner = classes.shape(sub)
+                reason = reason or inner.reason
+                holders += inner.order
+                for name, member in classes.members(sub).items():
+                    if name not in table:
+                        table[name] = member_symbol(member)
+        if not self._sealed(cls):
+            table.setdefault("__dict__", member_symbol(Member("__dict__", cls)))
+            for symbol in self.repository.set_from_outside(holders):
+                table.setdefault(symbol.name, symbol)
+        return list(table.values()), reason
+
+    def _sealed(self, cls: Cls) -> bool:
+        return cls.file is self.world.builtins and cls.name in _CLOSED_BUILTINS
+
+    def _class(self, value: ClassValue) -> tuple[list[Symbol], str]:
+        classes = self.inference.classes
+        cls = value.cls
+        shape = classes.shape(cls)
+        reason = shape.reason
+        table: dict[str, Symbol] = {}
+        for name, member in classes.members(cls).items():
+            if member.bindings or not member.attributes or _set_on_class(member):
+                table[name] = member_symbol(member)
+        if not value.exact:
+            below, why = self.inference.subclasses(cls)
+            reason = reason or why
+            for sub in below:
+                reason = reason or classes.shape(sub).reason
+                for name, member in classes.members(sub).items():
+                    table.setdefault(name, member_symbol(member))
+        meta = self.inference.metaclass(cls)
+        reason = reason or meta.reason
+        for one in meta.values:
+            if isinstance(one, ClassValue):
+                shape_ = classes.shape(one.cls)
+                reason = reason or shape_.reason
+                for name, member in classes.members(one.cls).items():
+                    table.setdefault(name, member_symbol(member))
+        for symbol in self.repository.set_from_outside(list(shape.order)):
+            table.setdefault(symbol.name, symbol)
+        return list(table.values()), reason
+
+    def _super(self, cls: Cls, after: Cls) -> tuple[list[Symbol], str]:
+        classes = self.inference.classes
+        shape = classes.shape(cls)
+        order = shape.order[shape.order.index(after) + 1 :] if after in shape.order else shape.order
+        table: dict[str, Symbol] = {}
+        for current in order:
+            for name in classes.own_names(current):
+                member = classes.own_member(current, name)
+                if member is not None and (member.bindings or name not in table):
+                    table.setdefault(name, member_symbol(member))
+        return list(table.values()), shape.reason or "super() may lead to a sibling"
+
+    def _function(self, value: FunctionValue) -> tuple[list[Symbol], str]:
+        found = self.inference.known("types", "MethodType" if value.bound else "FunctionType")
+        table: dict[str, Symbol] = {}
+        for one in found.values:
+            if isinstance(one, Instance):
+                table = {n: member_symbol(m) for n, m in self.inference.classes.members(one.cls).items()}
+        return list(table.values()), "functions take any attribute"
+
+    # -- one of them --------------------------------------------------------------------------------------------------
+    def named(self, result: Result, name: str) -> tuple[list[Symbol], str]:
+        """Definitions of the member `name`; no symbols and no reason: provably there is none."""
+        found: list[Symbol] = []
+        reason = result.reason
+        values = [v for v in result.values if not isinstance(v, NoneValue)]
+        if not values:
+            return [], reason or "nothing is known"
+        for value in values:
+            symbols, why = self._named(value, name)
+            found += [s for s in symbols if s not in found]
+            reason = reason or why
+        return found, reason
+
+    def _named(self, value: Value, name: str) -> tuple[list[Symbol], str]:
+        classes = self.inference.classes
+        match value:
+            case ModuleValue(module=module):
+                target = self.world.module_name_target(module, name)
+                symbols = [s for t in target.targets if (s := target_symbol(self.world, t, name)) is not None]
+                reason = target.reason
+                if not symbols and name in MODULE_NAMES:
+                    file = self.world.module_file(module)
+                    return ([file_symbol(file)] if file is not None else [module_symbol(self.world, module)]), ""
+                if not symbols and not reason and self.repository.stored_elsewhere(name):
+                    reason = "it is set elsewhere"
+                if not symbols and not reason and self.repository.attribute_guarded(name):
+                    reason = "it is asked for with hasattr"
+                return symbols, reason
+            case Instance(cls=cls, exact=exact):
+                member = classes.member(cls, name)
+                if member is not None:
+                    return self._all_definitions(member), ""
+                if name == "__dict__" and not self._sealed(cls):
+                    return [], "instances have __dict__"
+                shape = classes.shape(cls)
+                if shape.reason:
+                    return [], shape.reason
+                if not exact and not self._sealed(cls):
+                    below, reason = self.inference.subclasses(cls)
+                    if reason:
+                        return [], reason
+                    hits = [m for c in below if (m := classes.member(c, name)) is not None]
+                    if hits:
+                        return [member_symbol(hits[0])], "only subclasses have it"
+                    reason = next((r for c in below if (r := classes.shape(c).reason)), "")
+                    if reason:
+                        return [], reason
+                return [], self._doubt(cls, name)
+            case ClassValue(cls=cls):
+                symbols, reason = self._class(value)
+                hits_ = [s for s in symbols if s.name == name]
+                if hits_:
+                    return hits_, ""
+                return [], reason or self._doubt(cls, name)
+            case SuperValue(receiver=receiver, after=after):
+                member = classes.member(receiver.cls, name, after)
+                if member is not None:
+                    return self._all_definitions(member), ""
+                return [], "super() may lead to a sibling"
+            case FunctionValue():
+                symbols, reason = self._function(value)
+                return [s for s in symbols if s.name == name], reason
+            case NoneValue():
+                return [], "it is None"
+
+    def _all_definitions(self, member: Member) -> list[Symbol]:
+        from graft_indexer.symbols import binding_symbol
+
+        file = member.owner.file
+        functions = [b for b in member.bindings if isinstance(b.node, ast.FunctionDef | ast.AsyncFunctionDef)]
+        if functions:
+            return [binding_symbol(file, b) for b in functions]
+        return [member_symbol(member)]
+
+    def _doubt(self, cls: Cls, name: str) -> str:
+        """Why an attribute that no class defines may be there all the same."""
+        if self._sealed(cls):
+            return ""
+        if cls.file.is_stub and name.startswith("_"):
+            return "stubs leave out private names"
+        if self.repository.stored_elsewhere(name):
+            return "it is set elsewhere"
+        if self.repository.attribute_guarded(name):
+            return "it is asked for with hasattr"
+        return ""
+
+
+def _set_on_class(member: Member) -> bool:
+    for binding in member.attributes:
+        node = binding.scope.node
+        for decorator in getattr(node, "decorator_list", []):
+            if isinstance(decorator, ast.Name) and decorator.id == "classmethod":
+                return True
+        if getattr(node, "name", "") in ("__init_subclass__", "__new__", "__prepare__"):
+            return True
+    return False
+
+
+_EMPTY = Span(0, 0)

@@ -1,0 +1,366 @@
+"""Python source -> `ast` statements of one file, kept up to date while it is typed in.
+
+The standard parser is exact and four times as fast as walking another tree in Python, so level 2 works on `ast`.
+Broken text is mended line by line: the line that the parser blames becomes `pass` (or `if 1:` before a deeper block)
+and is remembered as *broken*, so that nothing is proved from what it may have said.  After an edit only the top-level
+statements that it touched are parsed again.  Positions of nodes are lines and UTF-8 columns; `Tree.span` gives bytes.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import warnings
+from bisect import bisect_right
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+
+from graft_indexer import recover
+from graft_indexer.facts import Span
+from graft_indexer.text import Lines, encode
+
+_MAX_MENDS = 12
+"""Lines that may be mended before the file counts as not Python; more cost time and prove nothing."""
+MAX_BYTES = 1_500_000
+"""Larger files are not analysed: generated tables, mostly."""
+_BINDS = re.compile(
+    rb"(?<![=!<>])=(?!=)|:=|\b(?:def|class|import|for|with|as|global|nonlocal|except|del|exec|match|case|type)\b|\"\"\"|'''"
+)
+_SKIPPED = frozenset({"ctx", "op", "ops", "type_ignores", "kind", "type_comment"})
+_FIELDS: dict[type, tuple[str, ...]] = {}
+
+
+@dataclass(eq=False)
+class Tree:
+    """Statements of one file with their text.  `broken` are the spans of mended lines, in order."""
+
+    text: str
+    data: bytes
+    lines: Lines
+    body: list[ast.stmt]
+    broken: list[Span] = field(default_factory=list)
+    unreadable: str = ""
+    """Why there are no statements though there is text; empty if there are."""
+
+    def start(self, node: ast.AST) -> int:
+        """First byte of a node (without its decorators)."""
+        return self.lines.starts[node.lineno - 1] + node.col_offset  # type: ignore[attr-defined, no-any-return]
+
+    def end(self, node: ast.AST) -> int:
+        """First byte after a node."""
+        return self.lines.starts[node.end_lineno - 1] + node.end_col_offset  # type: ignore[attr-defined, no-any-return]
+
+    def span(self, node: ast.AST) -> Span:
+        """Bytes of a node, without its decorators."""
+        return Span(self.start(node), self.end(node))
+
+    def full_span(self, node: ast.AST) -> Span:
+        """Bytes of a definition with its decorators."""
+        start = self.start(node)
+        decorators = getattr(node, "decorator_list", None)
+        if decorators:
+            start = self.data.rfind(b"@", 0, self.start(decorators[0]))
+        return Span(start, self.end(node))
+
+    def source(self, node: ast.AST) -> str:
+        """Source text of a node."""
+        return self.data[self.start(node) : self.end(node)].decode("utf-8", "surrogateescape")
+
+    def name_span(self, node: ast.AST) -> Span:
+        """Bytes of the name that a definition, parameter, handler or import binds."""
+        start = self.start(node)
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                keyword = rb"class" if isinstance(node, ast.ClassDef) else rb"def"
+                return self._after(keyword, name, start)
+            case ast.arg(arg=name):
+                return Span(start, start + len(name.encode()))
+            case ast.ExceptHandler(name=str(name)):
+                begin = self.end(node.type) if node.type else start
+                return self._after(rb"as", name, begin)
+            case ast.Attribute(attr=name):
+                end = self.end(node)
+                return Span(end - len(name.encode()), end)
+            case ast.alias(name=name, asname=asname):
+                if asname:
+                    return self._after(rb"as", asname, start)
+                return Span(start, start + len(name.encode()))
+            case ast.keyword(arg=str(name)):
+                return Span(start, start + len(name.encode()))
+            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                end = self.end(node)
+                return Span(end - len(name.encode()), end)
+            case ast.MatchMapping(rest=str(name)):
+                at = self.data.rfind(name.encode(), start, self.end(node))
+                return Span(at, at + len(name.encode()))
+        if node.__class__.__name__ in ("TypeVar", "ParamSpec", "TypeVarTuple"):
+            name = str(getattr(node, "name", ""))
+            at = self.data.find(name.encode(), start)
+            return Span(at, at + len(name.encode()))
+        return self.span(node)
+
+    def _after(self, keyword: bytes, name: str, start: int) -> Span:
+        raw = name.encode("utf-8", "surrogateescape")
+        found = re.compile(rb"\b" + keyword + rb"(?:\s|\\)+" + re.escape(raw)).search(self.data, start)
+        if found is None:  # normalised identifiers differ from what is written
+            return Span(start, start)
+        return Span(found.end() - len(raw), found.end())
+
+    def is_broken(self, span: Span) -> bool:
+        """Whether a mended line inside `span` may have bound a name."""
+        return bool(self.unreadable) or any(b.start < span.end and span.start <= b.end for b in self.hiding)
+
+    @property
+    def hiding(self) -> list[Span]:
+        """The mended lines that may have bound a name."""
+        return [b for b in self.broken if _BINDS.search(self.data, b.start, b.end)]
+
+    def statement_at(self, offset: int) -> ast.stmt | None:
+        """The top-level statement that holds `offset`, or the last one before it on another line."""
+        line = self.lines.line_at(offset) + 1
+        at = bisect_right(self.body, line, key=first_line) - 1
+        return self.body[at] if at >= 0 else None
+
+
+def first_line(statement: ast.stmt) -> int:
+    """1-based line on which a statement begins, decorators included."""
+    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
+    return min(decorators[0].lineno, statement.lineno) if decorators else statement.lineno
+
+
+def parse(text: str, before: Tree | None = None) -> Tree:
+    """Parse a file.  With `before`, its statements outside the edited lines are kept (the old tree is used up)."""
+    data = encode(text)
+    lines = Lines(data)
+    if len(data) > MAX_BYTES:
+        return Tree(text, data, lines, [], unreadable="the file is too large")
+    if before is not None and before.body and not before.unreadable:
+        tree = _derive(text, data, lines, before)
+        if tree is not None:
+            return tree
+    body = _parse(text)
+    if body is not None:
+        return Tree(text, data, lines, body)
+    found, broken, unreadable = _mend(data, lines, 0, len(lines.starts))
+    return Tree(text, data, lines, found, broken, unreadable)
+
+
+def _parse(text: str, first: int = 0) -> list[ast.stmt] | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse("\n" * first + text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _derive(text: str, data: bytes, lines: Lines, before: Tree) -> Tree | None:
+    """Reuse the statements above the first and below the last changed line; None if there is nothing to reuse."""
+    old = before.data
+    top = before.lines.line_at(_common(old, data))
+    shorter = min(len(old), len(data))
+    tail = min(_common(old[::-1], data[::-1]), shorter - min(shorter, before.lines.starts[top]))
+    bottom = before.lines.line_at(len(old) - tail) + 1  # first old line that is wholly unchanged
+    shift = len(lines) - len(before.lines)
+    keep = bisect_right(before.body, top + 1, key=first_line) - 1  # the statement that holds the line is parsed again
+    rest = bisect_right(before.body, bottom, key=first_line)
+    if keep < 0 and rest >= len(before.body):
+        return None
+    first = first_line(before.body[keep]) - 1 if keep >= 0 else 0
+    if keep > 0 and before.body[keep - 1].end_lineno == first + 1:
+        return None  # `a; b` on one line
+    last = first_line(before.body[rest]) - 1 if rest < len(before.body) else len(before.lines)
+    if rest < len(before.body) and rest > 0 and before.body[rest - 1].end_lineno == last + 1:
+        return None
+    head, end = before.body[: max(keep, 0)], last + shift
+    middle_bytes = data[lines.starts[first] : lines.starts[end] if end < len(lines) else len(data)]
+    middle = _parse(middle_bytes.decode("utf-8", "surrogateescape"), first)
+    broken = [b for b in before.broken if b.end < before.lines.starts[first]]
+    if middle is None:
+        if not before.broken and (body := _parse(text)) is not None:
+            return Tree(text, data, lines, body)  # the edit joined statements
+        middle, mended, unreadable = _mend(data, lines, first, end)
+        if unreadable:
+            return None
+        broken += mended
+    tail_body = before.body[rest:]
+    moved = len(data) - len(old)
+    if tail_body and shift:
+        fresh = _parse(data[lines.starts[end] :].decode("utf-8", "surrogateescape"), end)
+        if fresh is None:
+            return None
+        tail_body = fresh
+    if last < len(before.lines):
+        edge = before.lines.starts[last]
+        broken += [Span(b.start + moved, b.end + moved) for b in before.broken if b.start >= edge]
+    return Tree(text, data, lines, head + middle + tail_body, broken)
+
+
+def _common(a: bytes, b: bytes) -> int:
+    """Length of the common prefix."""
+    low, high = 0, min(len(a), len(b))
+    if a[:high] == b[:high]:
+        return high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _mend(data: bytes, lines: Lines, first: int, end: int) -> tuple[list[ast.stmt], list[Span], str]:
+    """Parse lines `first` to `end` with blamed lines replaced; (statements, broken spans, why it was given up)."""
+    starts = [*lines.starts, len(data)]
+    rows = [data[starts[n] : starts[n + 1]].decode("utf-8", "surrogateescape") for n in range(first, end)]
+    rows = [row.encode("utf-8", "replace").decode() for row in rows]
+    mended: set[int] = set()
+    for _ in range(_MAX_MENDS):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                body = ast.parse("\n" * first + "".join(rows)).body
+        except SyntaxError as error:
+            at = min((error.lineno or 1) - 1 - first, len(rows) - 1)
+            while at >= 0 and (at in mended or not rows[at].strip()):
+                at -= 1
+            if at < 0:
+                break
+            mended.add(at)
+            rows[at] = _replacement(rows, at)
+        except (ValueError, RecursionError, MemoryError) as error:
+            return [], [], f"not parseable ({type(error).__name__})"
+        else:
+            spans = [Span(starts[first + n], lines.end_of(first + n)) for n in sorted(mended)]
+            return body, spans, ""
+    converted = recover.statements(data, starts[first], starts[end] if end < len(starts) else len(data), lines)
+    if converted is None:
+        return [], [], "too many syntax errors"
+    return converted[0], converted[1], ""
+
+
+def _replacement(rows: list[str], at: int) -> str:
+    row = rows[at]
+    indent = row[: len(row) - len(row.lstrip(" \t\f"))]
+    ending = row[len(row.rstrip("\r\n")) :]
+    deeper = next((r for r in rows[at + 1 :] if r.strip() and not r.lstrip().startswith("#")), "")
+    opens = len(deeper) - len(deeper.lstrip(" \t\f")) > len(indent)
+    return indent + ("if 1:" if opens else "pass") + ending
+
+
+def children(node: ast.AST) -> Iterator[ast.AST]:
+    """Child nodes in source order of their fields, operators and contexts left out; f-strings with true positions."""
+    fields = _FIELDS.get(node.__class__)
+    if fields is None:
+        fields = _FIELDS[node.__class__] = tuple(f for f in node._fields if f not in _SKIPPED)
+    for name in fields:
+        value = getattr(node, name, None)
+        if value.__class__ is list:
+            for item in value:
+                if isinstance(item, ast.AST):
+                    yield item
+        elif isinstance(value, ast.AST):
+            yield value
+
+
+def fix_formatted(tree: Tree, node: ast.JoinedStr) -> list[ast.expr]:
+    """The expressions of an f-string with true positions (before Python 3.12 the parser's are off)."""
+    if sys.version_info >= (3, 12):
+        return [v for v in node.values if isinstance(v, ast.FormattedValue)]
+    fixed: list[ast.expr] | None = getattr(node, "_graft_fixed", None)
+    if fixed is None:
+        fixed = list(_replacement_fields(tree, tree.start(node), tree.end(node)))
+        node._graft_fixed = fixed  # type: ignore[attr-defined]
+    return fixed
+
+
+_STRING = re.compile(rb"""([A-Za-z]{0,3})('''|\"\"\"|'|\")""")
+
+
+def _replacement_fields(tree: Tree, start: int, end: int) -> Iterator[ast.expr]:
+    """Expressions between braces of the f-strings in `[start, end)`, literals joined to them included."""
+    data, at = tree.data, start
+    while at < end:
+        found = _STRING.search(data, at, end)
+        if found is None:
+            return
+        prefix, quote = found.group(1).lower(), found.group(2)
+        at = found.end()
+        while at < end and data[at : at + len(quote)] != quote:
+            byte = data[at : at + 1]
+            if (byte == b"\\" and not (b"r" in prefix and data[at + 1 : at + 2] in b"{}")) or (
+                b"f" in prefix and byte == b"{" and data[at + 1 : at + 2] == b"{"
+            ):
+                at += 2
+            elif b"f" in prefix and byte == b"{":
+                at = yield from _field(tree, at + 1, end)
+            else:
+                at += 1
+        at += len(quote)
+
+
+def _field(tree: Tree, start: int, end: int) -> Generator[ast.expr, None, int]:
+    """One replacement field from behind its brace; returns the offset behind its closing brace."""
+    data, at, depth, in_spec = tree.data, start, 0, False
+    close = -1
+    while at < end:
+        byte = data[at : at + 1]
+        if not in_spec and byte in (b"'", b'"'):
+            quote = data[at : at + 3] if data[at : at + 3] == byte * 3 else byte
+            stop = data.find(quote, at + len(quote), end)
+            at = end if stop < 0 else stop + len(quote)
+            continue
+        if in_spec and byte == b"{":
+            at = yield from _field(tree, at + 1, end)
+            continue
+        if not in_spec and byte in b"([{":
+            depth += 1
+        elif byte == b"}" and (depth == 0 or in_spec):
+            close = at if close < 0 else close
+            break
+        elif not in_spec and byte in b")]}":
+            depth -= 1
+        elif depth == 0 and not in_spec and (byte == b":" or (byte == b"!" and data[at + 1 : at + 2] != b"=")):
+            close, in_spec = at, True
+        at += 1
+    code = data[start : close if close >= 0 else at].decode("utf-8", "surrogateescape")
+    yield from _expression_at(tree, code, start)
+    return at + 1
+
+
+def _expression_at(tree: Tree, code: str, start: int) -> Iterator[ast.expr]:
+    stripped = code.rstrip()
+    if stripped.endswith("=") and not stripped.endswith(("==", "!=", "<=", ">=")):
+        stripped = stripped[:-1]
+    expression = parse_expression(stripped)
+    if expression is None:
+        return
+    place(tree, expression, start, lead=1)
+    yield expression
+
+
+def parse_expression(code: str) -> ast.expr | None:
+    """An expression standing alone, on one logical line; None if it is none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(f"({code}\n)", mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def place(tree: Tree, expression: ast.expr, start: int, lead: int = 1) -> None:
+    """Move a separately parsed expression to byte `start` of the tree (`lead` bytes stood before it)."""
+    line = tree.lines.line_at(start)
+    column = start - tree.lines.starts[line] - lead
+    for node in ast.walk(expression):
+        if not isinstance(node, ast.expr | ast.arg | ast.keyword):
+            continue
+        if node.lineno == 1:
+            node.col_offset += column
+        if node.end_lineno == 1 and node.end_col_offset is not None:
+            node.end_col_offset += column
+        node.lineno += line
+        node.end_lineno = (node.end_lineno or 1) + line

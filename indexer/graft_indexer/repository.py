@@ -1,0 +1,225 @@
+"""Questions about the whole workspace: subclasses, attributes set from outside, where names are used."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Sequence
+
+from graft_indexer.classes import class_of
+from graft_indexer.facts import DefinitionKind, Span
+from graft_indexer.graph import Symbol
+from graft_indexer.receivers import Inference
+from graft_indexer.scopes import FUNCTIONS, Scope, scope_of
+from graft_indexer.text import encode
+from graft_indexer.values import Cls
+from graft_indexer.world import PyFile
+
+_STORE = re.compile(rb"(?P<holder>[\w\])]+)\s*\.\s*(?P<name>\w+)\s*(?:[-+*/%&|^@]|//|\*\*|<<|>>)?=(?!=)")
+_LIST = re.compile(rb"^[ \t]*\(?[ \t]*((?:[\w.\[\]'\"*]+[ \t]*,[ \t]*)+[\w.\[\]'\"*]*)\)?[ \t]*=(?!=)", re.M)
+_NOTE = re.compile(rb"^[ \t]*(?P<holder>[\w.\])]+)\.(?P<name>\w+)[ \t]*:[ \t]*[^=\n]+=(?!=)", re.M)
+_LOOP = re.compile(rb"\b(?:for|as)[ \t]+[^\n]*?(?P<holder>[\w\])]+)\.(?P<name>\w+)[ \t]*(?:,|\bin\b|:)")
+_SETATTR = re.compile(rb"(?:setattr|__setattr__|patch\.object)\([^,\n]+,\s*f?['\"](?P<name>\w+)['\"]")
+_PATCH = re.compile(rb"patch(?:\.dict)?\(\s*f?['\"][\w.]*\.(?P<name>\w+)['\"]")
+_ASKED = re.compile(rb"(?:hasattr|getattr|delattr)\([^\n]*?['\"](?P<name>\w+)['\"]")
+_BUILTIN = re.compile(
+    rb"(?:\bbuiltins(?:__)?\.(?:__dict__\[)?(?P<name>\w+)\s*=(?!=))|(?:\bbuiltins(?:__)?[^\n]*['\"](?P<quoted>\w+)['\"])"
+)
+_OWN = (b"self", b"cls")
+_MAX_CLASSES = 300
+"""Subclasses looked at; beyond that the answer is open."""
+
+
+class Repository:
+    """Answers for a graph; remembers what it found by file and version."""
+
+    def __init__(self, inference: Inference) -> None:
+        self.inference = inference
+        self.world = inference.world
+        self.source = inference.world.source
+        self._stores: dict[str, tuple[str, dict[str, int], frozenset[str]]] = {}
+        inference.stored_elsewhere = self.stored_elsewhere
+        inference.subclasses = self.subclasses
+
+    # -- attributes set from outside ------------------------------------------------------------------------------
+    def outside_stores(self, path: str) -> tuple[dict[str, int], frozenset[str]]:
+        """Attributes that a file sets on anything but self -> offset; and those it asks for with hasattr or getattr."""
+        digest = self.source.digest(path) or ""
+        known = self._stores.get(path)
+        if known is not None and known[0] == digest:
+            return known[1], known[2]
+        data = encode(self.source.text(path) or "")
+        found: dict[str, int] = {}
+        for pattern in (_STORE, _NOTE, _LOOP):
+            for match in pattern.finditer(data):
+                holder = match["holder"]
+                if holder in _OWN and data[match.start("holder") - 1 : match.start("holder")] != b".":
+                    continue
+                found.setdefault(match["name"].decode(), match.start("name"))
+        for match in _LIST.finditer(data):
+            for item in re.finditer(rb"([\w\]]+)\.(\w+)\s*(?:,|$)", match[1]):
+                if item[1] not in _OWN or match[1][max(0, item.start() - 1) : item.start()] == b".":
+                    found.setdefault(item[2].decode(), match.start(1) + item.start(2))
+        for pattern in (_SETATTR, _PATCH):
+            for match in pattern.finditer(data):
+                found.setdefault(match["name"].decode(), match.start("name"))
+        asked = frozenset(m["name"].decode() for m in _ASKED.finditer(data))
+        self._stores[path] = (digest, found, asked)
+        return found, asked
+
+    def stored_elsewhere(self, name: str) -> bool:
+        """Whether any file of the workspace sets an attribute of that name on anything but self."""
+        key = ("stored", name)
+        memo = self.world.memo
+        if key not in memo:
+            memo[key] = any(name in self.outside_stores(p)[0] for p in self._python(self.source.files_with(name)))
+        return bool(memo[key])
+
+    def attribute_guarded(self, name: str) -> bool:
+        """Whether any file of the workspace asks with hasattr or getattr whether an attribute is there."""
+        key = ("asked", name)
+        memo = self.world.memo
+        if key not in memo:
+            memo[key] = any(name in self.outside_stores(p)[1] for p in self._python(self.source.files_with(name)))
+        return bool(memo[key])
+
+    def set_from_outside(self, holders: Sequence[Cls]) -> list[Symbol]:
+        """Attributes that files which mention one of the classes set on something that is not self."""
+        names = {c.name for c in holders if c.file.name not in ("builtins", "typing")}
+        paths: dict[str, None] = {}
+        for name in names:
+            paths.update(dict.fromkeys(self._python(self.source.files_with(name))))
+        found: dict[str, Symbol] = {}
+        for path in paths:
+            for name, offset in self.outside_stores(path)[0].items():
+                if name not in found:
+                    span = Span(offset, offset + len(name.encode()))
+                    module = self.world.finder.module_name(path)
+                    found[name] = Symbol(
+                        name,
+                        f"{holders[0].full_name}.{name}",
+                        DefinitionKind.ATTRIBUTE,
+                        path,
+                        span,
+                        span,
+                        module=module,
+                    )
+        return list(found.values())
+
+    def builtins_set(self) -> dict[str, Symbol]:
+        """Names that files of the workspace add to the builtins."""
+        known = self.world.memo.get("builtins set")
+        if known is None:
+            found: dict[str, Symbol] = {}
+            for path in self._python(self.source.files_with("builtins")):
+                data = encode(self.source.text(path) or "")
+                for match in _BUILTIN.finditer(data):
+                    name = (match["name"] or match["quoted"]).decode()
+                    span = Span(match.start(), match.end())
+                    module = self.world.finder.module_name(path)
+                    found[name] = Symbol(
+                        name, f"builtins.{name}", DefinitionKind.VARIABLE, path, span, span, module=module
+                    )
+            known = self.world.memo["builtins set"] = found
+        return known  # type: ignore[return-value]
+
+    @staticmethod
+    def _python(paths: Iterable[str]) -> list[str]:
+        return [p for p in paths if p.endswith((".py", ".pyi"))]
+
+    # -- subclasses ---------------------------------------------------------------------------------------------------
+    def subclasses(self, cls: Cls) -> tuple[tuple[Cls, ...], str]:
+        """Subclasses that the workspace defines (and, of a class outside, those its own file defines), direct and
+        indirect; with why there may be more."""
+        key = ("subclasses", cls)
+        memo = self.world.memo
+        known = memo.get(key)
+        if known is None:
+            memo[key] = ((), "")  # a class cannot be its own subclass
+            known = memo[key] = self._subclasses(cls)
+        return known  # type: ignore[return-value]
+
+    def _subclasses(self, cls: Cls) -> tuple[tuple[Cls, ...], str]:
+        found: dict[Cls, None] = {}
+        queue = [cls]
+        seen_paths = 0
+        while queue:
+            current = queue.pop()
+            for candidate in self._direct(current):
+                if candidate is not cls and candidate not in found:
+                    found[candidate] = None
+                    queue.append(candidate)
+            seen_paths += 1
+            if len(found) > _MAX_CLASSES:
+                return tuple(found), "it has many subclasses"
+        return tuple(found), ""
+
+    def _direct(self, cls: Cls) -> list[Cls]:
+        key = ("direct", cls)
+        known = self.world.memo.get(key)
+        if known is not None:
+            return known  # type: ignore[return-value]
+        found: list[Cls] = []
+        if not cls.file.in_workspace:
+            found += self._derived(cls, cls.file)
+        if cls.file is not self.world.builtins:
+            for path in self._python(self.source.files_with(cls.name)):
+                facts = self.source.facts(path)
+                if facts is None or not any(d.kind is DefinitionKind.CLASS and d.bases for d in facts.definitions):
+                    continue
+                aliases = {cls.name} | {i.alias for i in facts.imports if i.alias and i.name == cls.name}
+                if not any(
+                    d.kind is DefinitionKind.CLASS and any(_last(b) in aliases for b in d.bases)
+                    for d in facts.definitions
+                ):
+                    continue
+                file = self.world.file(path)
+                if file is None:
+                    continue
+                found += self._derived(cls, file)
+        self.world.memo[key] = found
+        return found
+
+    def _derived(self, cls: Cls, file: PyFile) -> list[Cls]:
+        """Classes of a file that name `cls` as a base."""
+        candidates = (c for c in classes_in(file) if c.node.bases)
+        return [c for c in candidates if any(b.cls is cls for b in self.inference.classes.bases(c)[0])]
+
+
+def _last(base: str) -> str:
+    return base.split("[", 1)[0].rpartition(".")[2].strip()
+
+
+def classes_in(file: PyFile) -> list[Cls]:
+    """Every class of a file, nested ones and those in functions included."""
+    known = file.memo.get("classes")
+    if known is None:
+        found: list[Cls] = []
+        _collect(file, file.scope, file.tree.body, found)
+        known = file.memo["classes"] = found
+    return known  # type: ignore[return-value]
+
+
+def _collect(file: PyFile, scope: Scope, body: list[ast.stmt], found: list[Cls]) -> None:
+    for statement in body:
+        if isinstance(statement, ast.ClassDef):
+            found.append(class_of(file, statement, scope))
+            _collect(file, scope_of(scope, statement), statement.body, found)
+        elif isinstance(statement, FUNCTIONS):
+            if _has_class(statement):
+                _collect(file, scope_of(scope, statement), statement.body, found)
+        else:
+            for name in ("body", "orelse", "finalbody"):
+                block = getattr(statement, name, None)
+                if isinstance(block, list):
+                    _collect(file, scope, [s for s in block if isinstance(s, ast.stmt)], found)
+            for handler in getattr(statement, "handlers", []):
+                _collect(file, scope, handler.body, found)
+
+
+def _has_class(node: ast.stmt) -> bool:
+    known = getattr(node, "_graft_class", None)
+    if known is None:
+        known = any(isinstance(n, ast.ClassDef) for n in ast.walk(node) if n is not node)
+        node._graft_class = known  # type: ignore[attr-defined]
+    return bool(known)

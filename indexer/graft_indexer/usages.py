@@ -1,0 +1,131 @@
+"""Windows of other files that look like the code around the cursor.
+
+Windows of 20 lines, 10 apart; similarity is Jaccard over identifiers.  Files that share the rarer identifiers and
+imports come first, and only so many are read: sparse overlap retrieves as well as dense vectors do (RepoCoder, 2023).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from graft_indexer.facts import Facts, Span
+from graft_indexer.graph import Window
+from graft_indexer.source import FactSource
+from graft_indexer.text import Lines, encode
+
+WINDOW = 20
+_STEP = 10
+_MAX_FILES = 12
+_QUERY_LINES = 20
+_KEPT = 64
+_WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]{2,}")
+_COMMON = frozenset(
+    b"self cls def class return import from None True False not and for the with this that pass raise else elif try "
+    b"except finally lambda yield await async str int len print isinstance assert while".split()
+)
+
+
+class Usages:
+    """Keeps the windows of files it has read, by digest."""
+
+    def __init__(self, source: FactSource) -> None:
+        self.source = source
+        self._windows: OrderedDict[str, tuple[str, list[tuple[int, int, frozenset[bytes]]], bytes]] = OrderedDict()
+
+    def windows(self, path: str, offset: int, limit: int = 4) -> Sequence[Window]:
+        """The best windows of other files, best first; one file gives at most two, never overlapping."""
+        text = self.source.text(path)
+        if text is None:
+            return ()
+        data = encode(text)
+        lines = Lines(data)
+        line = lines.line_at(offset)
+        start = lines.starts[max(0, line - _QUERY_LINES)]
+        query = words(data[start:offset])
+        if not query:
+            return ()
+        scored: list[tuple[float, str, int, int]] = []
+        for candidate in self._candidates(path, query):
+            for first, last, have in self._of(candidate):
+                common = len(query & have)
+                if common >= 2:
+                    scored.append((common / len(query | have), candidate, first, last))
+        scored.sort(key=lambda item: (-item[0], item[1], item[2]))
+        taken: dict[str, list[int]] = {}
+        found: list[Window] = []
+        for score, candidate, first, last in scored:
+            near = taken.setdefault(candidate, [])
+            if len(near) >= 2 or any(abs(first - other) < WINDOW for other in near):
+                continue
+            near.append(first)
+            found.append(self._window(candidate, first, last, score))
+            if len(found) >= limit:
+                break
+        return found
+
+    def _candidates(self, path: str, query: frozenset[bytes]) -> list[str]:
+        """Files that share the rarest of the query's words, weighed by rarity and by common imports."""
+        total = max(1, len(self.source.paths()))
+        weights: dict[str, float] = {}
+        rare: list[tuple[int, Sequence[str]]] = []
+        for word in query:
+            files = self.source.files_with(word.decode())
+            if 1 < len(files) <= max(8, total // 4):
+                rare.append((len(files), files))
+        rare.sort(key=lambda item: item[0])
+        for count, files in rare[:16]:
+            for file in files:
+                weights[file] = weights.get(file, 0.0) + 1.0 / count
+        weights.pop(path, None)
+        best = sorted(weights, key=lambda p: (-weights[p], p))[: 3 * _MAX_FILES]
+        mine = _imports(self.source.facts(path))
+        if mine:
+            for file in best:
+                theirs = _imports(self.source.facts(file))
+                if theirs:
+                    weights[file] += len(mine & theirs) / len(mine | theirs)
+            best.sort(key=lambda p: (-weights[p], p))
+        return best[:_MAX_FILES]
+
+    def _of(self, path: str) -> list[tuple[int, int, frozenset[bytes]]]:
+        digest = self.source.digest(path) or ""
+        known = self._windows.get(path)
+        if known is not None and known[0] == digest:
+            self._windows.move_to_end(path)
+            return known[1]
+        data = encode(self.source.text(path) or "")
+        lines = Lines(data)
+        found: list[tuple[int, int, frozenset[bytes]]] = []
+        for first in range(0, min(len(lines), 4000), _STEP):
+            last = min(first + WINDOW, len(lines))
+            end = lines.starts[last] if last < len(lines) else len(data)
+            have = words(data[lines.starts[first] : end])
+            if have:
+                found.append((first, last, have))
+            if last == len(lines):
+                break
+        self._windows[path] = (digest, found, data)
+        while len(self._windows) > _KEPT:
+            self._windows.popitem(last=False)
+        return found
+
+    def _window(self, path: str, first: int, last: int, score: float) -> Window:
+        data = self._windows[path][2]
+        lines = Lines(data)
+        start = lines.starts[first]
+        end = lines.starts[last] if last < len(lines) else len(data)
+        text = data[start:end].decode("utf-8", "replace")
+        return Window(path, Span(start, end), first + 1, text, round(score, 4))
+
+
+def words(data: bytes) -> frozenset[bytes]:
+    """Identifiers of a piece of text that say something."""
+    return frozenset(_WORD.findall(data)) - _COMMON
+
+
+def _imports(facts: Facts | None) -> frozenset[str]:
+    if facts is None:
+        return frozenset()
+    return frozenset(f"{i.module}.{i.name}" if i.name else i.module for i in facts.imports)
