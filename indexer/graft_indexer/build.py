@@ -34,6 +34,8 @@ BATCH_BYTES, BATCH_FILES = 300_000, 48
 IN_FLIGHT = 2
 """Batches that a worker holds, so that it need not wait for the next."""
 HANG_SECONDS = 60.0
+START_SECONDS = 600.0
+"""Longer than that no worker takes to start, on however busy a machine."""
 MAX_JOBS = 16
 
 
@@ -122,9 +124,16 @@ class _Worker:
     held: deque[list[Wanted]] = field(default_factory=deque)
     buffer: bytearray = field(default_factory=bytearray)
     since: float = 0.0
+    """0 until it has started."""
+    born: float = field(default_factory=time.monotonic)
+
+    def hangs(self, now: float) -> bool:
+        if not self.since:
+            return now - self.born > START_SECONDS
+        return bool(self.held) and now - self.since > HANG_SECONDS
 
     def send(self, root: str, batch: list[Wanted], parse_only: bool) -> None:
-        if not self.held:
+        if not self.held and self.since:
             self.since = time.monotonic()
         self.held.append(batch)
         frame = marshal.dumps((os.fsencode(root), parse_only, [(os.fsencode(w[0]), *w[1:]) for w in batch]))
@@ -143,6 +152,11 @@ class _Worker:
             size = int.from_bytes(self.buffer[:4], "little")
             if len(self.buffer) < 4 + size:
                 break
+            if size == 0:
+                # The greeting of a worker that has started: its first batch begins now.
+                del self.buffer[:4]
+                self.since = time.monotonic()
+                continue
             rows = marshal.loads(memoryview(self.buffer)[4 : 4 + size].tobytes())
             del self.buffer[: 4 + size]
             self.held.popleft()
@@ -233,7 +247,7 @@ def _parallel(
                 yield from answers
             if not events:
                 now = time.monotonic()
-                for worker in [w for w in workers if w.held and now - w.since > HANG_SECONDS]:
+                for worker in [w for w in workers if w.hangs(now)]:
                     given_up = lose(worker, f"it took longer than {HANG_SECONDS:.0f} s")
                     if given_up:
                         yield given_up
@@ -255,6 +269,8 @@ def work() -> None:
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     source = sys.stdin.buffer
+    out.write(bytes(4))
+    out.flush()
     while True:
         head = source.read(4)
         if len(head) < 4:

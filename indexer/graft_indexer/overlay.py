@@ -88,7 +88,7 @@ class Buffer:
         self._walk(tree.root_node.children, 0, 0, len(self.data))
 
     def _walk(self, nodes: list[Node], start: int, old_end: int, new_end: int) -> None:
-        """Make the parts anew: kept where they lie wholly before `start` or after the edit, else walked."""
+        """Make the parts anew: kept where they lie before `start` or after the edit, else walked."""
         shift = new_end - old_end
         known = {(p.start, p.end, p.kind): p for p in self._parts}
         parts: list[_Part] = []
@@ -96,9 +96,9 @@ class Buffer:
         for node in nodes:
             begin, end, kind = node.start_byte, node.end_byte, node.kind_id
             kept: _Part | None = None
-            if end < start:
+            if end <= start:
                 kept = known.get((begin, end, kind))
-            elif begin > new_end:
+            elif begin >= new_end:
                 kept = known.get((begin - shift, end - shift, kind))
                 if kept is not None and shift:
                     kept = _Part(begin, end, kind, _moved(kept.sink, shift))
