@@ -341,8 +341,8 @@ def inspect(path: Path) -> Inspection:
             (value,) = db.execute("SELECT value FROM meta WHERE key = 'root'").fetchone()
             root = os.fsdecode(value)
     except (sqlite3.Error, TypeError):
-        return Inspection(None, size, "in use" if _held(path) else "damaged")
-    if _held(path):
+        return Inspection(None, size, "in use" if held(path) else "damaged")
+    if held(path):
         return Inspection(root, size, "in use")
     if not Path(root).is_dir():
         return Inspection(root, size, "dead")
@@ -350,7 +350,7 @@ def inspect(path: Path) -> Inspection:
     return Inspection(root, size, "ok" if current else "old version")
 
 
-def _held(path: Path) -> bool:
+def held(path: Path) -> bool:
     """Whether some process holds the writer's lock."""
     lock = path.with_suffix(".lock")
     if fcntl is None or not lock.exists():

@@ -21,7 +21,7 @@ from graft_indexer.facts import Definition, Facts
 from graft_indexer.files import Entry, Listing, belonging, list_files, script_language, stat_entry
 from graft_indexer.overlay import Buffer
 from graft_indexer.packed import DEFINES, IMPORTS, DamagedError, Extracted, roles_of, unpack
-from graft_indexer.store import FileRow, Store, database_path, delete
+from graft_indexer.store import FileRow, Store, database_path, delete, held
 from graft_indexer.syntax import language_of
 from graft_indexer.text import decode, encode
 
@@ -232,10 +232,8 @@ class Workspace:
                 self._disk = Store(path, self._root)
                 self._load(self._disk)
             except (sqlite3.DatabaseError, DamagedError) as error:
-                busy = isinstance(error, sqlite3.OperationalError)
-                writable = self._disk is not None and self._disk.writable
                 self._close_disk()
-                if busy or (attempt == 2) or not writable:
+                if isinstance(error, sqlite3.OperationalError) or attempt == 2 or held(path):
                     self._say(f"the index is kept in memory: {path}: {error}")
                     return
                 log.warning("%s is damaged (%s) and is built again", path, error)
