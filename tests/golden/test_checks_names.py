@@ -9,14 +9,22 @@ from graft_testing.checks import Seen, fixed, see
 
 
 def test_slip_of_a_local_name(tmp_path: Path) -> None:
-    assert see(tmp_path, "def f(length):\n    return lenght + 1\n") == snapshot()
+    assert see(tmp_path, "def f(length):\n    return lenght + 1\n") == snapshot(
+        Seen(
+            findings=["2:12 [lenght] undefined-name: `lenght` is not defined; did you mean `length`?"],
+            titles=["Change to `length` - checked: parses, resolves, finding gone, nothing new"],
+            after="""\
+def f(length):
+    return length + 1
+""",
+        )
+    )
 
 
 def test_project_definition_is_imported(tmp_path: Path) -> None:
-    assert (
-        see(
-            tmp_path,
-            """
+    assert see(
+        tmp_path,
+        """
         //- /shop/__init__.py
         //- /shop/cart.py
         class Cart:
@@ -26,36 +34,104 @@ def test_project_definition_is_imported(tmp_path: Path) -> None:
 
         print(sys.argv, Cart())
         """,
+    ) == snapshot(
+        Seen(
+            findings=["3:17 [Cart] undefined-name: `Cart` is not defined"],
+            titles=["Import `Cart` from shop.cart - checked: parses, resolves, finding gone, nothing new"],
+            after="""\
+import sys
+
+from shop.cart import Cart
+
+print(sys.argv, Cart())
+""",
         )
-        == snapshot()
     )
 
 
 def test_standard_library_name_is_imported(tmp_path: Path) -> None:
-    assert see(tmp_path, '"""Doc."""\nfrom os import sep\n\nprint(Path(sep))\n') == snapshot()
+    assert see(tmp_path, '"""Doc."""\nfrom os import sep\n\nprint(Path(sep))\n') == snapshot(
+        Seen(
+            findings=["4:7 [Path] undefined-name: `Path` is not defined"],
+            titles=["Import `Path` from pathlib - checked: parses, resolves, finding gone, nothing new"],
+            after='''\
+"""Doc."""
+from os import sep
+from pathlib import Path
+
+print(Path(sep))
+''',
+        )
+    )
 
 
 def test_module_is_imported(tmp_path: Path) -> None:
-    assert see(tmp_path, "import sys\n\nprint(json.dumps(sys.argv))\n") == snapshot()
+    assert see(tmp_path, "import sys\n\nprint(json.dumps(sys.argv))\n") == snapshot(
+        Seen(
+            findings=["3:7 [json] undefined-name: `json` is not defined"],
+            titles=["Import `json` - checked: parses, resolves, finding gone, nothing new"],
+            after="""\
+import json
+import sys
+
+print(json.dumps(sys.argv))
+""",
+        )
+    )
 
 
 def test_name_joins_an_existing_import(tmp_path: Path) -> None:
-    assert (
-        see(tmp_path, "from collections import (\n    OrderedDict,\n    deque,\n)\n\nOrderedDict, deque, defaultdict\n")
-        == snapshot()
+    assert see(
+        tmp_path, "from collections import (\n    OrderedDict,\n    deque,\n)\n\nOrderedDict, deque, defaultdict\n"
+    ) == snapshot(
+        Seen(
+            findings=["6:21 [defaultdict] undefined-name: `defaultdict` is not defined"],
+            titles=["Import `defaultdict` from collections - checked: parses, resolves, finding gone, nothing new"],
+            after="""\
+from collections import (
+    OrderedDict,
+    defaultdict,
+    deque,
+)
+
+OrderedDict, deque, defaultdict
+""",
+        )
     )
 
 
 def test_line_endings_are_kept(tmp_path: Path) -> None:
-    assert see(tmp_path, "x = 1\r\nprint(os.sep)\r\n") == snapshot()
+    assert see(tmp_path, "x = 1\r\nprint(os.sep)\r\n") == snapshot(
+        Seen(
+            findings=["2:7 [os] undefined-name: `os` is not defined"],
+            titles=["Import `os` - checked: parses, resolves, finding gone, nothing new"],
+            after="""\
+import os\r
+\r
+x = 1\r
+print(os.sep)\r
+""",
+        )
+    )
 
 
 def test_nothing_is_offered_for_a_name_nobody_knows(tmp_path: Path) -> None:
-    assert see(tmp_path, "print(zyxwvu)\n") == snapshot()
+    assert see(tmp_path, "print(zyxwvu)\n") == snapshot(
+        Seen(findings=["1:7 [zyxwvu] undefined-name: `zyxwvu` is not defined"], titles=[], after=None)
+    )
 
 
 def test_non_ascii_places(tmp_path: Path) -> None:
-    assert see(tmp_path, "größe = 1\nprint('é', größse)\n") == snapshot()
+    assert see(tmp_path, "größe = 1\nprint('é', größse)\n") == snapshot(
+        Seen(
+            findings=["2:12 [größse] undefined-name: `größse` is not defined; did you mean `größe`?"],
+            titles=["Change to `größe` - checked: parses, resolves, finding gone, nothing new"],
+            after="""\
+größe = 1
+print('é', größe)
+""",
+        )
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,21 +164,50 @@ PACKAGE = """
 
 
 def test_misspelt_import_is_respelt_with_its_uses(tmp_path: Path) -> None:
-    assert (
-        see(tmp_path, PACKAGE + "    //- /main.py\n    from shop.cart import totl\n\n    print(totl([]))\n")
-        == snapshot()
+    assert see(
+        tmp_path, PACKAGE + "    //- /main.py\n    from shop.cart import totl\n\n    print(totl([]))\n"
+    ) == snapshot(
+        Seen(
+            findings=["1:23 [totl] unresolved-import: module `shop.cart` has no `totl`; did you mean `total`?"],
+            titles=["Change to `total` - checked: parses, resolves, finding gone, nothing new"],
+            after="""\
+from shop.cart import total
+
+print(total([]))
+""",
+        )
     )
 
 
 def test_name_that_moved(tmp_path: Path) -> None:
-    assert (
-        see(tmp_path, PACKAGE + "    //- /main.py\n    from shop.cart import Cart, Order\n\n    Cart, Order\n")
-        == snapshot()
+    assert see(
+        tmp_path, PACKAGE + "    //- /main.py\n    from shop.cart import Cart, Order\n\n    Cart, Order\n"
+    ) == snapshot(
+        Seen(
+            findings=["1:29 [Order] unresolved-import: module `shop.cart` has no `Order`"],
+            titles=["Import `Order` from shop.orders - checked: parses, resolves, finding gone, nothing new"],
+            after="""\
+from shop.orders import Order
+from shop.cart import Cart
+
+Cart, Order
+""",
+        )
     )
 
 
 def test_misspelt_module(tmp_path: Path) -> None:
-    assert see(tmp_path, PACKAGE + "    //- /main.py\n    from shop.crat import Cart\n\n    Cart\n") == snapshot()
+    assert see(tmp_path, PACKAGE + "    //- /main.py\n    from shop.crat import Cart\n\n    Cart\n") == snapshot(
+        Seen(
+            findings=["1:6 [shop.crat] unresolved-import: there is no module `shop.crat`; did you mean `cart`?"],
+            titles=["Change to `shop.cart` - checked: parses, resolves, finding gone, nothing new"],
+            after="""\
+from shop.cart import Cart
+
+Cart
+""",
+        )
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,7 +224,16 @@ def test_imports_that_stand(tmp_path: Path, line: str) -> None:
 
 
 def test_fix_all_mends_what_is_safe(tmp_path: Path) -> None:
-    assert (
-        fixed(tmp_path, "def f(length):\n    return lenght + os.sep\n\n\ndef g(width):\n    return widht, zyxwvu\n")
-        == snapshot()
-    )
+    assert fixed(
+        tmp_path, "def f(length):\n    return lenght + os.sep\n\n\ndef g(width):\n    return widht, zyxwvu\n"
+    ) == snapshot("""\
+import os
+
+
+def f(length):
+    return length + os.sep
+
+
+def g(width):
+    return width, zyxwvu
+""")

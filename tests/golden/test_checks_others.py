@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Golden cases: members, results, abstract classes, unreachable code, formats."""
 
 from pathlib import Path
@@ -9,10 +10,9 @@ from graft_testing.checks import Seen, see
 
 
 def test_missing_member_of_an_instance(tmp_path: Path) -> None:
-    assert (
-        see(
-            tmp_path,
-            """
+    assert see(
+        tmp_path,
+        """
         //- /a.py
         class Account:
             def __init__(self):
@@ -25,13 +25,32 @@ def test_missing_member_of_an_instance(tmp_path: Path) -> None:
         account = Account()
         account.desposit(1)
         """,
+    ) == snapshot(
+        Seen(
+            findings=["4:9 [desposit] missing-member: `account` has no member `desposit`; did you mean `deposit`?"],
+            titles=["Change to `deposit` - checked: parses, finding gone, nothing new"],
+            after="""\
+from a import Account
+
+account = Account()
+account.deposit(1)
+""",
         )
-        == snapshot()
     )
 
 
 def test_missing_member_of_a_module(tmp_path: Path) -> None:
-    assert see(tmp_path, "//- /a.py\nvalue = 1\n//- /main.py\nimport a\n\nprint(a.valeu)\n") == snapshot()
+    assert see(tmp_path, "//- /a.py\nvalue = 1\n//- /main.py\nimport a\n\nprint(a.valeu)\n") == snapshot(
+        Seen(
+            findings=["3:9 [valeu] missing-member: `a` has no member `valeu`; did you mean `value`?"],
+            titles=["Change to `value` - checked: parses, finding gone, nothing new"],
+            after="""\
+import a
+
+print(a.value)
+""",
+        )
+    )
 
 
 @pytest.mark.parametrize(
@@ -50,15 +69,39 @@ def test_open_receivers(tmp_path: Path, code: str) -> None:
 
 
 def test_coroutine_never_awaited(tmp_path: Path) -> None:
-    assert see(tmp_path, "async def load(): ...\n\nasync def main():\n    load()\n") == snapshot()
+    assert see(tmp_path, "async def load(): ...\n\nasync def main():\n    load()\n") == snapshot(
+        Seen(
+            findings=["4:5 [load()] not-awaited: coroutine `load` is never awaited"],
+            titles=["Add `await` - checked: parses, finding gone, nothing new"],
+            after="""\
+async def load(): ...
+
+async def main():
+    await load()
+""",
+        )
+    )
 
 
 def test_coroutine_used_as_its_result(tmp_path: Path) -> None:
-    assert see(tmp_path, "async def load(): ...\n\nasync def main():\n    return load()[0]\n") == snapshot()
+    assert see(tmp_path, "async def load(): ...\n\nasync def main():\n    return load()[0]\n") == snapshot(
+        Seen(
+            findings=["4:12 [load()] not-awaited: coroutine `load` must be awaited before its result is used"],
+            titles=["Add `await` - checked: parses, finding gone, nothing new"],
+            after="""\
+async def load(): ...
+
+async def main():
+    return (await load())[0]
+""",
+        )
+    )
 
 
 def test_none_used(tmp_path: Path) -> None:
-    assert see(tmp_path, "def log(x):\n    print(x)\n\nvalue = log(1) + 1\n") == snapshot()
+    assert see(tmp_path, "def log(x):\n    print(x)\n\nvalue = log(1) + 1\n") == snapshot(
+        Seen(findings=["4:9 [log(1)] none-used: `log` returns nothing, but its result is used"], titles=[], after=None)
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,25 +119,65 @@ def test_results_that_fit(tmp_path: Path, code: str) -> None:
 
 
 def test_abstract_class(tmp_path: Path) -> None:
-    assert (
-        see(
-            tmp_path,
-            "from abc import ABC, abstractmethod\n\nclass Base(ABC):\n    @abstractmethod\n    def run(self): ...\n\n"
-            "class Child(Base): ...\n\nclass Real(Child):\n    def run(self): ...\n\nReal()\nChild()\n",
+    assert see(
+        tmp_path,
+        "from abc import ABC, abstractmethod\n\nclass Base(ABC):\n    @abstractmethod\n    def run(self): ...\n\n"
+        "class Child(Base): ...\n\nclass Real(Child):\n    def run(self): ...\n\nReal()\nChild()\n",
+    ) == snapshot(
+        Seen(
+            findings=["13:1 [Child] abstract-class: `Child` is abstract: it does not define `run`"],
+            titles=[],
+            after=None,
         )
-        == snapshot()
     )
 
 
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
-        ("def f():\n    return 1\n    print(2)\n", snapshot()),
+        (
+            "def f():\n    return 1\n    print(2)\n",
+            snapshot(
+                Seen(
+                    findings=["3:5 [print(2)] unreachable-code: never runs: the `return` above always leaves"],
+                    titles=["Remove the code that never runs (unsafe) - checked: parses, finding gone, nothing new"],
+                    after="""\
+def f():
+    return 1
+""",
+                )
+            ),
+        ),
         (
             "def f(x):\n    if x:\n        return 1\n    else:\n        raise ValueError\n    print(2)\n",
-            snapshot(),
+            snapshot(
+                Seen(
+                    findings=["6:5 [print(2)] unreachable-code: never runs: every branch above leaves"],
+                    titles=["Remove the code that never runs (unsafe) - checked: parses, finding gone, nothing new"],
+                    after="""\
+def f(x):
+    if x:
+        return 1
+    else:
+        raise ValueError
+""",
+                )
+            ),
         ),
-        ("def f():\n    while True:\n        pass\n    print(2)\n", snapshot()),
+        (
+            "def f():\n    while True:\n        pass\n    print(2)\n",
+            snapshot(
+                Seen(
+                    findings=["4:5 [print(2)] unreachable-code: never runs: the loop above has no `break`"],
+                    titles=["Remove the code that never runs (unsafe) - checked: parses, finding gone, nothing new"],
+                    after="""\
+def f():
+    while True:
+        pass
+""",
+                )
+            ),
+        ),
     ],
 )
 def test_unreachable(tmp_path: Path, code: str, expected: Seen) -> None:
@@ -119,11 +202,27 @@ def test_reachable(tmp_path: Path, code: str) -> None:
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
-        ("'%s %s' % (1,)\n", snapshot()),
-        ("'%(a)s' % {'b': 1}\n", snapshot()),
-        ("'{} {}'.format(1)\n", snapshot()),
-        ("'{name}'.format(nmae=1)\n", snapshot()),
-        ("import logging\n\nlogging.info('%s', 1, 2)\n", snapshot()),
+        ("'%s %s' % (1,)\n", snapshot(["1:1 ['%s %s' % (1,)] format-string: the format takes 2 values, 1 given"])),
+        (
+            "'%(a)s' % {'b': 1}\n",
+            snapshot(["1:1 ['%(a)s' % {'b': 1}] format-string: the format needs `a`, which is not given"]),
+        ),
+        (
+            "'{} {}'.format(1)\n",
+            snapshot(["1:1 ['{} {}'.format(1)] format-string: the format takes 2 values by position, 1 given"]),
+        ),
+        (
+            "'{name}'.format(nmae=1)\n",
+            snapshot(
+                [
+                    "1:1 ['{name}'.format(nmae=1)] format-string: the format needs `name`, which is not given; did you mean `nmae`?"
+                ]
+            ),
+        ),
+        (
+            "import logging\n\nlogging.info('%s', 1, 2)\n",
+            snapshot(["3:1 [logging.info('%s', 1, 2)] format-string: the message takes 1 value, 2 given"]),
+        ),
     ],
 )
 def test_formats(tmp_path: Path, code: str, expected: list[str]) -> None:

@@ -48,7 +48,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     sample: list[tuple[Path, str]] = []
     graphs: dict[Path, SymbolGraph] = {}
     for folder in folders:
-        graph = graphs[folder] = open_graph(folder)
+        graph: SymbolGraph = open_graph(folder)
+        graphs[folder] = graph
         chosen = [p for p in graph.paths() if p.endswith(".py") and _counts(p)]
         random_.shuffle(chosen)
         for path in chosen[: args.files or None]:

@@ -110,7 +110,13 @@ def provable_target(
     if not answer.closed or len(answer.value) != 1:
         return None
     target = answer.value[0]
-    return (site, target) if transparent(target.symbol.decorators) else None
+    return (site, target) if transparent(target.symbol.decorators) and _plain(target.symbol.bases) else None
+
+
+def _plain(bases: Sequence[str]) -> bool:
+    """Whether no metaclass that may change calls stands among a class's bases."""
+    metaclasses = [b.partition("=")[2].strip() for b in bases if b.replace(" ", "").startswith("metaclass=")]
+    return all(m.rpartition(".")[2] in ("ABCMeta", "type") for m in metaclasses)
 
 
 def keyword_span(source: Source, keyword: ast.keyword) -> Span:

@@ -34,7 +34,7 @@ def closest(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
     allowed = 0 if len(name) < 3 else 1 if len(name) < 6 else 2 if len(name) < 9 else 3
     ranked: list[tuple[int, str]] = []
     for candidate in dict.fromkeys(candidates):
-        if candidate == name or not candidate:
+        if candidate == name or not candidate or (candidate.startswith("__") and not name.startswith("_")):
             continue
         if len(folded) > 1 and candidate.replace("_", "").lower() == folded:
             ranked.append((0, candidate))

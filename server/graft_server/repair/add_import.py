@@ -109,8 +109,7 @@ def _insert_line(
     order = (group, not plain, module.lower())
     if not block:
         at, before = _after_header(source)
-        follows = source.data[at : at + 1] not in (b"", b"\n", b"\r")
-        return Edit(path, at, at, before + line + newline + (newline if follows else ""))
+        return Edit(path, at, at, before + line + newline + _gap_before_code(source, at))
     previous: ast.stmt | None = None
     for statement in block:
         theirs = _order(statement, own)
@@ -131,6 +130,15 @@ def _insert_line(
         # Between two groups that stand apart already: the blank line below is theirs.
         text = gap + line + newline
     return Edit(path, at, at, text)
+
+
+def _gap_before_code(source: Source, at: int) -> str:
+    """Blank lines between a new import and what follows: two before a definition, one before other code."""
+    if source.data[at : at + 1] in (b"", b"\n", b"\r"):
+        return ""
+    following = next((s for s in source.tree.body if source.span(s).end > at), None)
+    defines = isinstance(following, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    return source.newline * (2 if defines else 1)
 
 
 def _next(block: Sequence[ast.stmt], statement: ast.stmt) -> ast.stmt | None:

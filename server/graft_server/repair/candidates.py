@@ -14,6 +14,7 @@ from difflib import SequenceMatcher
 from graft_indexer.graph import SymbolGraph
 from graft_indexer.text import encode
 from graft_server.diagnosis.model import Diagnostic, Fix
+from graft_server.diagnosis.registry import CODES
 from graft_server.diagnosis.run import diagnose
 from graft_server.diagnosis.source import Source, source_of
 from graft_server.diagnosis.suppress import FOREIGN
@@ -58,7 +59,7 @@ def _fixes(
     rule = RULES.get(diagnostic.code) or RULES.get(_OURS.get(diagnostic.code, ""))
     if source is None or rule is None:
         return
-    if not diagnostic.names:
+    if not diagnostic.names and diagnostic.code not in CODES:
         # Another server's finding: what it is about is what stands there.
         diagnostic = replace(diagnostic, names=(source.segment(diagnostic.span),))
     unique: dict[tuple[Edit, ...], Candidate] = {}

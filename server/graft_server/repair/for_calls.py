@@ -28,7 +28,10 @@ def candidates(graph: SymbolGraph, source: Source, diagnostic: Diagnostic) -> It
         if mismatch.problem is Problem.UNKNOWN_KEYWORD and mismatch.name == diagnostic.names[0]:
             (keyword,) = mismatch.nodes
             if isinstance(keyword, ast.keyword):
-                yield from _unknown(source, path, call, keyword, diagnostic.candidates)
+                if any(p.name == keyword.arg for p in target.signature.parameters):
+                    yield from _by_position(source, path, call, keyword, target.signature)
+                else:
+                    yield from _unknown(source, path, call, keyword, diagnostic.candidates)
         elif mismatch.problem is Problem.TOO_MANY and diagnostic.names[0] not in (k.arg for k in call.keywords):
             nodes = [n for n in mismatch.nodes if isinstance(n, ast.expr)]
             listed = ", ".join(source.segment(source.span(n)) for n in nodes)
@@ -64,6 +67,17 @@ def _unknown(
         edit = Edit(path, span.start, span.end, other)
         yield Candidate(f"Change to `{other}`", index == 0 and len(near) == 1, (edit,))
     yield Candidate(f"Drop `{keyword.arg}=`", False, (_drop(source, path, call, keyword),))
+
+
+def _by_position(
+    source: Source, path: str, call: ast.Call, keyword: ast.keyword, signature: Signature
+) -> Iterator[Candidate]:
+    """Without the name, where the argument stands at its parameter's place already."""
+    place = next(i for i, p in enumerate(signature.parameters) if p.name == keyword.arg)
+    if place == len(call.args) and call.keywords[0] is keyword:
+        span = source.span(keyword)
+        edit = Edit(path, span.start, source.span(keyword.value).start, "")
+        yield Candidate(f"Pass `{keyword.arg}` by position", True, (edit,))
 
 
 def _missing(

@@ -19,7 +19,9 @@ def candidates(graph: SymbolGraph, source: Source, diagnostic: Diagnostic) -> It
     """A misspelt name is respelt where it is used, too; a name that moved is imported from its new place."""
     path = diagnostic.path
     facts = graph.facts(path)
-    item = next((i for i in facts.imports if i.name_span == diagnostic.span), None) if facts else None
+    imports = facts.imports if facts else ()
+    item = next((i for i in imports if i.name_span == diagnostic.span), None)
+    item = item or next((i for i in imports if i.span.covers(diagnostic.span)), None)
     if item is None:
         return
     if item.name is None or diagnostic.names[0] != item.name:

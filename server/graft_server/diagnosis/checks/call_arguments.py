@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from graft_indexer.facts import Span
+from graft_indexer.facts import ParameterKind, Span
 from graft_indexer.graph import CallSite, CallTarget, SymbolGraph
 from graft_server.diagnosis.calls import Mismatch, Problem, bind, calls, keyword_span, provable_target
 from graft_server.diagnosis.distance import closest
@@ -46,12 +46,19 @@ def _findings(
             (keyword,) = mismatch.nodes
             assert isinstance(keyword, ast.keyword)
             span = keyword_span(source, keyword)
-            free = [p.name for p in target.signature.parameters if p.name not in taken]
-            near = closest(mismatch.name, free)
-            if not near and len(missing) == 1 and len(unknown) == 1:
-                near = missing
-            hint = f"; did you mean `{near[0]}`?" if near else ""
-            message = f"`{name}` has no parameter `{mismatch.name}`{hint}"
+            if any(p.name == mismatch.name for p in target.signature.parameters):
+                message = f"`{name}` takes `{mismatch.name}` by position only"
+            else:
+                free = [
+                    p.name
+                    for p in target.signature.parameters
+                    if p.name not in taken and p.kind is not ParameterKind.POSITIONAL_ONLY
+                ]
+                near = closest(mismatch.name, free)
+                if not near and len(missing) == 1 and len(unknown) == 1 and missing[0] in free:
+                    near = missing
+                hint = f"; did you mean `{near[0]}`?" if near else ""
+                message = f"`{name}` has no parameter `{mismatch.name}`{hint}"
         elif mismatch.problem is Problem.TOO_MANY:
             span = Span(source.span(mismatch.nodes[0]).start, source.span(mismatch.nodes[-1]).end)
             given = int(mismatch.name) + len(mismatch.nodes)

@@ -29,7 +29,9 @@ def check(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
                     dead = statements[index + 1 :]
                     if not _meant(statement, dead):
                         span = Span(source.span(dead[0]).start, source.span(dead[-1]).end)
-                        yield Diagnostic(path, span, CODE, SEVERITY, _message(statement))
+                        yield Diagnostic(
+                            path, span, CODE, SEVERITY, _message(statement), names=(type(statement).__name__,)
+                        )
                     break
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from graft_indexer.facts import Import
+from graft_indexer.facts import Import, Span
 from graft_indexer.graph import SymbolGraph
+from graft_indexer.text import encode
 from graft_server.diagnosis.distance import closest
 from graft_server.diagnosis.model import Diagnostic, Severity
 from graft_server.diagnosis.source import source_of
@@ -32,6 +33,13 @@ def dotted(item: Import) -> str:
     return "." * item.level + item.module
 
 
+def module_span(graph: SymbolGraph, path: str, item: Import) -> Span:
+    """Where the module stands in an import statement; the imported name if it is not written in one piece."""
+    data = encode(graph.text(path) or "")
+    at = data.find(dotted(item).encode(), item.span.start, item.span.end)
+    return item.name_span if at < 0 or item.name is None else Span(at, at + len(dotted(item).encode()))
+
+
 def _finding(graph: SymbolGraph, path: str, item: Import) -> Diagnostic:
     module = dotted(item)
     if item.name is not None:
@@ -49,7 +57,7 @@ def _finding(graph: SymbolGraph, path: str, item: Import) -> Diagnostic:
     hint = f"; did you mean `{near[0]}`?" if near else ""
     return Diagnostic(
         path,
-        item.name_span,
+        module_span(graph, path, item),
         CODE,
         SEVERITY,
         f"there is no module `{module}`{hint}",
