@@ -1,7 +1,7 @@
 """Small changes of suspicious lines that may mend them: text and lines in, replacements out.  Pure, Python only.
 
 Every mutation replaces one span of the text.  It carries the name of its operator; `PRIORS` holds how likely it is
-that a bug is mended by some instance of that operator at the right line.  The share is spread evenly over the
+that a bug is mended by some instance of that operator at the right line.  The share is spread over the
 operator's instances at a line, so a family with many members does not crowd out a family with few.
 
 The priors follow published counts of what real one-statement bugs are: in HumanEvalFix's 164 bugs, value misuse 27 %,
@@ -62,6 +62,7 @@ PRIORS: dict[str, float] = {
 
 PATTERNS = ("pattern_list", "tuple_pattern", "list_pattern", "list_splat_pattern", "dictionary_splat_pattern")
 COMPREHENSIONS = ("list_comprehension", "generator_expression", "set_comprehension")
+LEAVING = ("return_statement", "break_statement", "continue_statement", "raise_statement")
 LOOPS = ("for_statement", "while_statement", "if_statement")
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 MEMBERSHIP = ("in", "not in", "is", "is not", "==", "!=")
@@ -179,11 +180,6 @@ def mutations(text: str, lines: Collection[int], *, donors: Iterable[str] = ()) 
             if data[start:end] != encode(new):
                 out.setdefault((start, end, new), Mutation(start, end, new, operator, line))
     return list(out.values())
-
-
-def weight(mutation: Mutation, instances: int) -> float:
-    """Probability of a mutation given that its line is buggy and its operator has `instances` there."""
-    return PRIORS[mutation.operator] / max(1, instances)
 
 
 Change = tuple[int, int, str, str]
@@ -362,6 +358,27 @@ def _statements_at(module: _Module, line: int) -> list[Node]:
 
     visit(module.root)
     return out
+
+
+def enclosing_headers(text: str, line: int) -> list[int]:
+    """0-based lines of the conditions and loops that a line lies below, innermost first, within its function."""
+    out: list[int] = []
+    node: Node | None = parse(text).root_node.descendant_for_point_range((line, 0), (line, 10_000))
+    while node is not None and node.type not in ("function_definition", "class_definition"):
+        if node.type in (*LOOPS, "elif_clause", "with_statement") and node.start_point[0] < line:
+            out.append(node.start_point[0])
+        node = node.parent
+    return out
+
+
+def is_import(text: str, line: int) -> bool:
+    """Whether the statement at a 0-based line is an import."""
+    node: Node | None = parse(text).root_node.descendant_for_point_range((line, 0), (line, 10_000))
+    while node is not None:
+        if node.type in ("import_statement", "import_from_statement"):
+            return True
+        node = node.parent
+    return False
 
 
 def _regions(node: Node) -> list[Node]:
@@ -712,16 +729,16 @@ def atoms(scope: Scope, near: str = "") -> list[str]:
     """Small conditions over the names in scope, those whose names stand in `near` first."""
     names = sorted(scope.names, key=lambda n: n not in near)[:8]
     out = list(scope.conditions)
-    for name in names:
-        out += [name, f"not {name}", f"{name} is None", f"{name} is not None"]
-        out += [f"{name} == 0", f"{name} > 0", f"{name} < 0", f"len({name}) == 0"]
-    for a, b in combinations(names[:6], 2):
-        out += [f"{a} == {b}", f"{a} != {b}", f"{a} < {b}", f"{a} > {b}", f"{a} <= {b}", f"{a} >= {b}"]
-        out += [f"{a} in {b}", f"{a} not in {b}", f"{b} in {a}", f"{b} not in {a}"]
-    for name in names[:5]:
-        out += [f"{name}.{attribute} is None" for attribute in scope.attributes[:4]]
-        out += [f"{name}.{attribute}" for attribute in scope.attributes[:4]]
-    return list(dict.fromkeys(out))
+    for form in ("{}", "not {}", "{} is None", "{} == 0", "{} > 0", "{} is not None", "{} < 0", "len({}) == 0"):
+        out += [form.format(name) for name in names]
+    pairs = list(combinations(names[:6], 2))
+    for sign in ("==", "<", ">", "!=", "<=", ">=", "in", "not in"):
+        out += [f"{a} {sign} {b}" for a, b in pairs]
+        if sign in ("in", "not in"):
+            out += [f"{b} {sign} {a}" for a, b in pairs]
+    for form in ("{}.{} is None", "{}.{}"):
+        out += [form.format(name, attribute) for name in names[:5] for attribute in scope.attributes[:4]]
+    return [atom for atom in dict.fromkeys(out) if atom not in ("True", "False")]
 
 
 def _conditions(module: _Module, statement: Node, scope: Scope) -> Iterator[Change]:
@@ -811,12 +828,20 @@ def _inserts(module: _Module, node: Node, scope: Scope, donors: tuple[str, ...])
             news.append((f"{a} = {a}.{attribute}", "insert"))
     news += [(text, "insert-donor") for text in donors]
     seen: set[str] = set()
+    ends = node.type in LEAVING
     for text, operator in news:
         if text in seen or len(seen) > 160:
             continue
         seen.add(text)
+        # What follows an unconditional jump never runs: jumps are only put at the end of a block.
+        jump = text.split(" ", 1)[0] in ("return", "break", "continue", "raise")
+        if jump and (ends or node.next_named_sibling is not None or node.type not in SIMPLE_STATEMENTS):
+            continue
+        if jump:
+            yield node.end_byte, node.end_byte, f"\n{indent}{text}", operator
+            continue
         yield node.start_byte, node.start_byte, f"{text}\n{indent}", operator
-        if node.type in SIMPLE_STATEMENTS or node.type in LOOPS:
+        if not ends and (node.type in SIMPLE_STATEMENTS or node.type in LOOPS):
             yield node.end_byte, node.end_byte, f"\n{indent}{text}", operator
 
 

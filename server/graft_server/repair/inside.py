@@ -10,8 +10,8 @@ and one overlay over the workspace's own path that is thrown away after every jo
 that no other process can see, so nothing has to be cleaned up on the disk.
 """
 
-# ruff: noqa: PTH
-# Paths here are bytes for system calls as often as names of files.
+# Paths here are arguments of system calls as often as names of files.
+# ruff: noqa: PTH101, PTH103, PTH108, PTH115, PTH116, PTH118, PTH120, PTH208
 
 from __future__ import annotations
 
@@ -255,13 +255,13 @@ class Server:
         return value
 
     def abandoned(self) -> bool:
-        """Whether whoever started us has gone (only asked between jobs' polls, so input is either a job or the end)."""
+        """Whether the running job is to be given up: input now is either an abort or the end."""
         ready, _, _ = select.select([self.fd_in], [], [], 0)
         if not ready:
             return False
         data = os.read(self.fd_in, 1 << 16)
         self.buffer += data
-        return not data
+        return True
 
     # -- processes -------------------------------------------------------------------------------------------------
     def others(self) -> list[int]:
@@ -451,21 +451,24 @@ class Server:
             return {"rc": 127, "killed": "warm", "tests": [], "wall": 0.0}
         tests: list[Any] = []
         probes: list[Any] = []
-        killed, rc = "", 1
+        killed, rc, over, cpu = "", 1, False, 0.0
         deadline = began + job["limits"]["wall"]
         while True:
             frame = self.warm_frame(deadline)
             if frame is None:
-                killed = "time" if self.warm.poll() is None else "warm"
+                over = self.warm.poll() is None
+                killed = "time" if over else "warm"
                 break
             if "test" in frame:
                 tests.append(frame)
+            elif "cpu" in frame:
+                cpu = frame["cpu"]
             elif "probe" in frame:
                 probes.append(frame["probe"])
             elif "done" in frame:
                 rc, killed = frame["done"], frame.get("killed", "")
                 break
-        if killed == "time":
+        if over:
             self.end_all()
             # The runner sees its child end and says so; that line belongs to this job.
             while (late := self.warm_frame(time.monotonic() + 2)) is not None and "done" not in late:
@@ -476,7 +479,14 @@ class Server:
             self.end_all(keep_warm=False)
         elif self.others():
             self.end_all()
-        return {"rc": rc, "killed": killed, "tests": tests, "probes": probes, "wall": time.monotonic() - began}
+        return {
+            "rc": rc,
+            "killed": killed,
+            "tests": tests,
+            "probes": probes,
+            "cpu": cpu,
+            "wall": time.monotonic() - began,
+        }
 
 
 def is_zombie(pid: int) -> bool:
@@ -529,6 +539,8 @@ def main() -> int:
     server.reply({"ready": True, "sealed": server.box.sealed})
     actions = {"run": server.run, "warm": server.start_warm, "test": server.test}
     while (job := server.job()) is not None:
+        if job["kind"] == "abort":
+            continue
         try:
             answer = actions[job["kind"]](job)
         except OSError as error:

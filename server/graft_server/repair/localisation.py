@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from graft_indexer.mutations import enclosing_headers, is_import
 
 TRACEBACK = re.compile(r'File "([^"\n]+)", line (\d+)|^([^\s:"]+\.\w+):(\d+):', re.MULTILINE)
 NETWORK = re.compile(
@@ -141,11 +143,14 @@ def test_file(name: str) -> str:
     return name.split("::", 1)[0] if "::" in name else ""
 
 
-def suspicious(base: Baseline, output: str, root: Path, glob: str = "") -> list[Place]:
+def suspicious(
+    base: Baseline, output: str, root: Path, glob: str = "", texts: Callable[[str], str] = lambda path: ""
+) -> list[Place]:
     """Lines that may be changed, most suspicious first, at most `MAX_LINES`.
 
     `output` is what the tests printed: tracebacks in it count where no tracer ran (other languages, isolated
-    interpreters).
+    interpreters).  `texts` gives a file's text by its path: the conditions and loops that a failing line lies below
+    share its suspicion, and imports have none.
     """
     test_files = {test_file(name) for name in (*base.failing, *base.passing)} - {""}
 
@@ -163,8 +168,13 @@ def suspicious(base: Baseline, output: str, root: Path, glob: str = "") -> list[
             ep = sum(key in lines for lines in passed)
             scores[key] = ef / math.sqrt(len(failed) * (ef + ep))
     weights = by_rank(scores)
-    for key, share in by_rank({k: 1.0 for k in base.imported if allowed(k[0]) and k not in scores}).items():
-        weights[key] = weights.get(key, 0.0) + IMPORT_SHARE * share
+    on_import = {
+        key: 1.0
+        for key in base.imported
+        if allowed(key[0]) and key not in scores and not is_import(texts(key[0]), key[1])
+    }
+    for key, share in by_rank(on_import).items():
+        weights[key] = weights.get(key, 0.0) + min(IMPORT_SHARE, 0.01 * len(on_import)) * share
     stacks = [error.get("stack", []) for error in base.errors]
     if not any(stacks):
         stacks = [printed_stack(output)]
@@ -172,8 +182,10 @@ def suspicious(base: Baseline, output: str, root: Path, glob: str = "") -> list[
     for stack in stacks:
         own = [(relative(name, root), int(line) - 1) for name, line in stack]
         frames = [(path, line) for path, line in own if path is not None and allowed(path)]
-        for depth, key in enumerate(reversed(frames[-6:])):
-            traces[key] = traces.get(key, 0.0) + 0.5**depth
+        for depth, (path, line) in enumerate(reversed(frames[-6:])):
+            near = [line, *enclosing_headers(texts(path), line)[:3]]
+            for distance, number in enumerate(near):
+                traces[path, number] = traces.get((path, number), 0.0) + 0.5 ** (depth + distance)
     total = sum(traces.values())
     for key, value in traces.items():
         weights[key] = weights.get(key, 0.0) + TRACEBACK_SHARE * value / total

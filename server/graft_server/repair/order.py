@@ -39,6 +39,21 @@ def hole_of(path: str, old: str, new: str) -> tuple[Hole, str, str]:
     return hole, "".join(a[start : len(a) - tail]), "".join(b[start : len(b) - tail])
 
 
+async def embedded_engine() -> Engine | None:
+    """A started engine with the embedded model, or None if none can score here.  The caller closes it."""
+    from graft_server.engines import choose
+    from graft_server.settings import Settings
+
+    engine, _ = choose(Settings())
+    if engine is None:
+        return None
+    status = await engine.start()
+    if status.state == "ready" and engine.capabilities.score:
+        return engine
+    await engine.close()
+    return None
+
+
 async def by_likelihood(
     engine: Engine,
     texts: Mapping[str, str],

@@ -75,6 +75,8 @@ class Report:
     patches: tuple[Patch, ...] = ()
     tests_run: int = 0
     """How often tests were started: one per run of the command or of a candidate."""
+    runs_to_first: int = 0
+    """`tests_run` when the first patch passed; 0 without one."""
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     places: tuple[tuple[str, int, float], ...] = field(default=())

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from graft_indexer.mutations import Mutation, mutations, weight
+from graft_indexer.mutations import PRIORS, Mutation, mutations
 from graft_indexer.text import Lines, encode
 from graft_server.edits import Edit, apply_edits
 from graft_server.repair.localisation import Place
@@ -66,10 +66,9 @@ def _of_text(
     lines: tuple[int, ...],
 ) -> list[Proposal]:
     found = mutations(text, list(weights), donors=donors)
-    counts = Counter((m.line, m.operator) for m in found)
     out = []
-    for mutation in found:
-        share = weights[mutation.line] * weight(mutation, counts[mutation.line, mutation.operator])
+    for mutation, part in zip(found, shares(found), strict=True):
+        share = weights[mutation.line] * PRIORS[mutation.operator] * part
         edit = Edit(path, mutation.start, mutation.end, mutation.text)
         out.append(
             Proposal(
@@ -82,6 +81,23 @@ def _of_text(
             )
         )
     return out
+
+
+def shares(found: Sequence[Mutation]) -> list[float]:
+    """Each mutation's share of its operator at its line; they sum to 1 there.
+
+    Where one operator offers many texts for one place they are made simplest first, and the share falls with that
+    order as 1 / (index + 3); places count alike.
+    """
+    places: Counter[tuple[int, int, str]] = Counter()
+    raw = []
+    for m in found:
+        raw.append(1.0 / (places[m.start, m.end, m.operator] + 3))
+        places[m.start, m.end, m.operator] += 1
+    totals: dict[tuple[int, str], float] = {}
+    for m, value in zip(found, raw, strict=True):
+        totals[m.line, m.operator] = totals.get((m.line, m.operator), 0.0) + value
+    return [value / totals[m.line, m.operator] for m, value in zip(found, raw, strict=True)]
 
 
 def _best_first(found: list[Proposal]) -> list[Proposal]:

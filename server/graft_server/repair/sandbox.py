@@ -84,6 +84,8 @@ class TestResult:
     killed: str
     outcomes: tuple[tuple[str, str], ...]
     wall: float
+    cpu: float = 0.0
+    """Processor seconds of the fork, 0 if it was stopped."""
     probes: tuple[Any, ...] = ()
 
     @property
@@ -143,6 +145,7 @@ class Sandbox:
         self.root = self.original
         self.process: asyncio.subprocess.Process | None = None
         self.hook = self.folder / "hook"
+        self.scripts = self.folder / "scripts"
         self.trace_dir = self.folder / "trace"
         self.sealed = False
 
@@ -159,7 +162,9 @@ class Sandbox:
             raise SandboxError(f"{self.original} holds the temporary folder; choose a smaller workspace")
         self.hook.mkdir()
         shutil.copyfile(HERE / "tracer.py", self.hook / "sitecustomize.py")
-        shutil.copyfile(HERE / "warm.py", self.hook / "warm.py")
+        self.scripts.mkdir()
+        for name in ("warm.py", "probe.py"):
+            shutil.copyfile(HERE / name, self.scripts / name)
         private = self.folder / "private"
         private.mkdir()
         if self.mode == "copy":
@@ -215,7 +220,6 @@ class Sandbox:
     def environment(self) -> dict[str, str]:
         """The environment of the tests: without secrets; in copy mode with the copy's source roots first."""
         env = clean_environment(os.environ)
-        env["PYTHONPYCACHEPREFIX"] = str(self.folder / "pycache")
         env.setdefault("PYTHONHASHSEED", "0")
         if self.mode == "copy":
             roots = [str(self.root / "src")] if (self.root / "src").is_dir() else []
@@ -264,13 +268,23 @@ class Sandbox:
             traces=list(answer.get("traces", [])),
         )
 
+    async def abort(self) -> None:
+        """Give up the command that runs now; its result says that it was killed.  Without one, nothing happens."""
+        if self.process is not None and self.process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self.process.stdin.write(b'{"kind": "abort"}\n')
+                await self.process.stdin.drain()
+
     async def warm(self, python: str, config: Mapping[str, Any], *, cwd: Path, limits: Limits | None = None) -> str:
         """Start the warm runner in the tests' own interpreter; returns why it does not work, or an empty string."""
-        env = self.environment()
-        env["GRAFT_WARM"] = json.dumps({**config, "root": str(self.root), "cwd": str(self.inside(cwd))})
+        env = dict(config["env"]) if config.get("env") else self.environment()
+        config = {k: v for k, v in config.items() if k != "env"}
+        env["GRAFT_WARM"] = json.dumps(
+            {**config, "root": str(self.root), "cwd": str(self.inside(cwd)), "pycache": str(self.folder / "pycache")}
+        )
         job = {
             "kind": "warm",
-            "argv": [python, str(self.hook / "warm.py")],
+            "argv": [python, str(self.scripts / "warm.py")],
             "cwd": str(self.inside(cwd)),
             "env": env,
             "limits": (limits or Limits()).as_json(),
@@ -299,7 +313,12 @@ class Sandbox:
         answer = await self._exchange(job)
         outcomes = tuple((str(t["test"]), str(t["outcome"])) for t in answer.get("tests", ()))
         return TestResult(
-            int(answer["rc"]), str(answer["killed"]), outcomes, float(answer["wall"]), tuple(answer.get("probes", ()))
+            rc=int(answer["rc"]),
+            killed=str(answer["killed"]),
+            outcomes=outcomes,
+            wall=float(answer["wall"]),
+            cpu=float(answer.get("cpu", 0.0)),
+            probes=tuple(answer.get("probes", ())),
         )
 
     async def close(self) -> None:

@@ -12,9 +12,10 @@ import heapq
 import itertools
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 from graft_indexer.text import decode, encode
@@ -114,15 +115,36 @@ async def repair(task: Task, progress: OnProgress = ignore_progress) -> Report:
             runs += 2
             base = read_traces(traced.traces, sandboxes[-1].root.resolve())
             judge(task, base, plain, traced, sandboxes[0])
-            places = suspicious(base, plain.output + traced.output, sandboxes[-1].root.resolve(), task.files)
+            texts = read_texts(task.root.resolve())
+            output = plain.output + traced.output
+            places = suspicious(base, output, sandboxes[-1].root.resolve(), task.files, texts)
             if not places:
                 raise no_places(task, base)
-            report = await look(task, sandboxes, base, places, began, progress, notes)
+            files = {path: texts(path) for path in dict.fromkeys(place.path for place in places) if texts(path)}
+            report = await look(task, sandboxes, base, places, files, began, progress, notes)
             return replace(report, tests_run=report.tests_run + runs, seconds=time.monotonic() - began)
     except SandboxError as error:
-        return Report("sandbox-failed", str(error), (), runs, time.monotonic() - began, tuple(notes))
+        return Report(
+            "sandbox-failed", str(error), tests_run=runs, seconds=time.monotonic() - began, notes=tuple(notes)
+        )
     except Answer as answer:
-        return Report(answer.status, answer.reason, (), runs, time.monotonic() - began, tuple(notes))
+        return Report(
+            answer.status, answer.reason, tests_run=runs, seconds=time.monotonic() - began, notes=tuple(notes)
+        )
+
+
+def read_texts(root: Path) -> Callable[[str], str]:
+    """Texts of the workspace's files by relative path, read once; empty for what is not editable text."""
+
+    @cache
+    def text(path: str) -> str:
+        try:
+            decoded = decode((root / path).read_bytes())
+        except OSError:
+            return ""
+        return decoded.text if decoded.editable and not decoded.bom and decoded.encoding in ("utf-8", "ascii") else ""
+
+    return text
 
 
 async def open_sandboxes(task: Task, stack: AsyncExitStack, notes: list[str]) -> list[Sandbox]:
@@ -160,6 +182,10 @@ async def first_runs(task: Task, sandboxes: Sequence[Sandbox]) -> tuple[RunResul
     if len(sandboxes) > 1:
         async with asyncio.TaskGroup() as group:
             first, second = group.create_task(plain), group.create_task(traced)
+            result = await second
+            if any(test["outcome"] == "timeout" for trace in result.traces for test in trace["tests"]):
+                # Some tests never end, the tracer has seen which: the plain run would only use up its limit.
+                await sandboxes[0].abort()
         return first.result(), second.result()
     return await plain, await traced
 
@@ -177,7 +203,7 @@ def judge(task: Task, base: Baseline, plain: RunResult, traced: RunResult, sandb
     if plain.rc == 0 and not plain.killed:
         raise Answer("tests-pass", "the tests pass as they are")
     own_code = any(not is_test_file(path) for bad, lines in base.spectra if bad for path, _ in lines)
-    if plain.killed == "time" and not (base.hanging and own_code) and not (base.failing and own_code):
+    if plain.killed in ("time", "abandoned") and not (base.hanging and own_code) and not (base.failing and own_code):
         raise Answer("tests-hang", f"the command did not end within {task.run_limit:.0f} s (--run-seconds allows more)")
     if plain.rc in (126, 127) and not base.traced:
         raise Answer("tests-do-not-run", last or f"the command ended with status {plain.rc}")
@@ -208,17 +234,12 @@ async def look(
     sandboxes: list[Sandbox],
     base: Baseline,
     places: list[Place],
+    texts: dict[str, str],
     began: float,
     progress: OnProgress,
     notes: list[str],
 ) -> Report:
     """Make proposals, run them, rank what passes."""
-    root = task.root.resolve()
-    texts: dict[str, str] = {}
-    for path in dict.fromkeys(place.path for place in places):
-        decoded = decode((root / path).read_bytes())
-        if decoded.editable and not decoded.bom and decoded.encoding in ("utf-8", "ascii"):
-            texts[path] = decoded.text
     warm, clock = await prepare(task, sandboxes, base, list(texts), notes)
     donors = list(donor_statements([text for path, text in texts.items()]))
     found = await asyncio.to_thread(proposals, texts, places, donors)
@@ -236,15 +257,15 @@ async def look(
         ended = "within the budget" if state.queue else "of all that were made up"
         reason = f"no change of {len(texts)} files made the tests pass; {state.done} tried, none {ended}"
         status: Status = "tests-hang" if base.hanging and len(base.hanging) == len(base.failing) else "no-patch"
-        return Report(status, reason, (), state.runs, 0.0, tuple(notes), shown)
-    ranked, remarks = await differential.rank(state.passing, texts, base, validators[0], state.deadline)
+        return Report(status, reason, tests_run=state.runs, notes=tuple(notes), places=shown)
+    ranked, remarks = await differential.rank(state.passing, texts, base, validators[0])
     notes += remarks
     patches = tuple(
         make_patch(index, proposal, texts[proposal.path], base, state)
         for index, proposal in enumerate(ranked[: task.patches], 1)
     )
     reason = f"{patches[0].verified[0]}; first passing change after {state.runs_at_first} test runs"
-    return Report("fixed", reason, patches, state.runs, 0.0, tuple(notes), shown)
+    return Report("fixed", reason, patches, state.runs, state.runs_at_first, notes=tuple(notes), places=shown)
 
 
 async def prepare(

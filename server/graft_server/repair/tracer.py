@@ -6,11 +6,12 @@ environment variable GRAFT_TRACE (JSON: dir, root, forbidden, test_seconds, skip
 into that folder when the process ends.  pytest loads the same module as a plugin (PYTEST_PLUGINS=_graft_tracer).
 
 A test that uses more than `test_seconds` of processor time is made to fail, so that one endless loop does not hide
-the other tests; each one that does halves what the next may use.  PYTEST_DONT_REWRITE (it is imported before pytest is).
+the other tests; each one that does leaves the next a quarter of that.
+PYTEST_DONT_REWRITE (it is imported before pytest is).
 """
 
-# ruff: noqa: PTH
 # Plain os functions, so that pathlib is not imported before the tests are.
+# ruff: noqa: PTH100, PTH104, PTH109, PTH113, PTH115, PTH118, PTH120, PTH123
 
 from __future__ import annotations
 
@@ -26,8 +27,6 @@ from typing import Any
 MONITOR = getattr(sys, "monitoring", None)
 TOOL = 4
 LEAST_SECONDS = 0.4
-CAPTURE_CALLS = 40
-"""Calls per function whose arguments are kept for generated checks."""
 
 
 class TestTimeout(BaseException):
@@ -51,7 +50,6 @@ class Recorder:
         self.seconds = float(config.get("test_seconds") or 0)
         self.at_timeout: list[list[Any]] = []
         self.timed_out = False
-        self.calls: dict[str, list[str]] = {}
         self.started = threading.get_ident()
 
     def wants(self, filename: str) -> bool:
@@ -82,6 +80,8 @@ class Recorder:
         self.timed_out = False
         if MONITOR is not None:
             MONITOR.restart_events()
+        else:
+            sys.settrace(global_trace)  # an exception that a trace function lets through switches tracing off
         if self.seconds and threading.get_ident() == self.started:
             signal.signal(signal.SIGPROF, self.expire)
             signal.setitimer(signal.ITIMER_PROF, self.seconds)
@@ -96,7 +96,7 @@ class Recorder:
 
     def expire(self, number: int, frame: Any) -> None:
         self.pause()
-        self.seconds = max(LEAST_SECONDS, self.seconds / 2)
+        self.seconds = max(LEAST_SECONDS, self.seconds / 4)
         while frame is not None:
             if self.wants(frame.f_code.co_filename):
                 self.at_timeout.append([frame.f_code.co_filename, frame.f_lineno])
@@ -154,7 +154,7 @@ class Recorder:
             "escaped": escaped,
             "rootdir": ROOTDIR[0],
             "runner": RUNNER[0],
-            "calls": self.calls,
+            "env": START_ENVIRONMENT,
         }
         path = os.path.join(self.config["dir"], f"{os.getpid()}.json")
         with open(path + ".new", "w", encoding="utf-8", errors="replace") as file:
@@ -164,6 +164,7 @@ class Recorder:
 
 RECORDER: Recorder | None = None
 START_FOLDER = ""
+START_ENVIRONMENT: dict[str, str] = {}
 ROOTDIR = [""]
 RUNNER = [""]
 
@@ -318,7 +319,8 @@ def pytest_runtest_makereport(item: Any, call: Any) -> None:
     """Keep where the exception came from while it is at hand."""
     if RECORDER is None:
         return
-    RECORDER.pause()
+    if call.when == "call":
+        RECORDER.pause()
     FAILED["seconds"] = FAILED.get("seconds", 0.0) + float(call.duration if hasattr(call, "duration") else 0.0)
     if call.excinfo is not None:
         stack = own_stack(call.excinfo._excinfo[2])
@@ -385,6 +387,7 @@ def setup() -> None:
     if not text:
         return
     START_FOLDER = os.getcwd()
+    START_ENVIRONMENT.update(os.environ)
     RECORDER = Recorder(json.loads(text))
     sys.excepthook = uncaught
     atexit.register(RECORDER.write)

@@ -5,6 +5,7 @@ For pytest and unittest on systems that fork, one warm runner per sandbox (`warm
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -76,6 +77,7 @@ def warm_plan(base: Baseline, targets: Sequence[str], root: Path) -> WarmPlan | 
         "argv": argv,
         "modules": modules,
         "targets": list(targets),
+        "env": own_environment(session["env"]),
         "dash_m": "-m" in session["orig_argv"][:4] or session["runner"] == "unittest",
     }
     cwd = root
@@ -84,6 +86,18 @@ def warm_plan(base: Baseline, targets: Sequence[str], root: Path) -> WarmPlan | 
     except ValueError:
         return None
     return WarmPlan(str(session["executable"]), config, cwd)
+
+
+def own_environment(traced: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the traced test run without what the tracer needed; the command itself may have set some."""
+    env = {name: value for name, value in traced.items() if not name.startswith("GRAFT_")}
+    path = [p for p in env.get("PYTHONPATH", "").split(os.pathsep) if p and Path(p).parts[-1:] != ("hook",)]
+    plugins = [p for p in env.get("PYTEST_PLUGINS", "").split(",") if p and p != "_graft_tracer"]
+    for name, value in (("PYTHONPATH", os.pathsep.join(path)), ("PYTEST_PLUGINS", ",".join(plugins))):
+        env.pop(name, None)
+        if value:
+            env[name] = value
+    return env
 
 
 async def start_warm(sandbox: Sandbox, plan: WarmPlan, original: Path) -> str:
@@ -152,12 +166,12 @@ async def calibrate(sandbox: Sandbox, base: Baseline, run_limit: float) -> tuple
         for keep in (True, False):
             result = await sandbox.test({}, ids=chosen, wall=run_limit, cpu=None, stop_first=False, keep_bytecode=keep)
     if result is None:
-        result = TestResult(1, "", (), 0.2)
+        result = TestResult(1, "", (), 0.1, 0.05)
     outcomes = dict(result.outcomes)
     failing = [name for name in base.failing if outcomes.get(name, "failed") == "failed"]
     # Processor time is what counts on a busy machine; the wall limit only catches what sleeps.
-    cpu = max(0.25, 2.0 * result.wall + 0.2)
-    clock = Clock(cpu=cpu, cpu_all=2 * cpu, wall=max(2.0, 8 * cpu))
+    cpu = 3.0 * result.cpu + 0.15
+    clock = Clock(cpu=cpu, cpu_all=2 * cpu, wall=max(3.0, 10 * cpu))
     return replace(base, failing=failing), clock, result
 
 

@@ -8,17 +8,32 @@ For pytest the fork happens where collection would begin: configuration and conf
 they imported a module of the workspace that candidates may change, the fork happens before pytest starts instead.
 """
 
-# ruff: noqa: PTH
 # Plain os functions, so that pathlib is not imported before the tests are.
+# ruff: noqa: PTH100, PTH109, PTH118, PTH120
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import signal
 import sys
+import time
 from typing import Any
+
+
+def load_probe() -> Any:
+    """`probe.py` from this script's folder, under a name that no module of the workspace has."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "probe.py")
+    spec = importlib.util.spec_from_file_location("_graft_probe", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+PROBE = load_probe()
 
 
 class State:
@@ -32,6 +47,7 @@ class State:
         self.child = False
         self.job: dict[str, Any] = {}
         self.early = False
+        self.observer: Any = None
 
     def send(self, value: dict[str, Any]) -> None:
         """One frame; short ones are atomic on a pipe, and parent and child never write at once."""
@@ -70,6 +86,9 @@ class State:
         os.chdir(self.config["cwd"])
         sys.path_importer_cache.clear()
         sys.dont_write_bytecode = not self.job.get("keep_bytecode", False)
+        if self.job.get("probe"):
+            self.observer = PROBE.Observer([os.path.join(self.config["root"], self.job["probe"]["file"])])
+            sys.setprofile(self.observer)
         limit = self.job.get("cpu")
         if limit:
             signal.signal(signal.SIGPROF, lambda *_: os._exit(TIMED_OUT))
@@ -122,7 +141,8 @@ class Plugin:
         if report.when == "teardown":
             self.state.send({"test": report.nodeid, "outcome": worst})
             if worst == "failed" and self.state.job.get("stop_first", True):
-                os._exit(1)  # nothing that pytest would still do matters: the sandbox is thrown away
+                # Nothing that pytest would still do matters: the sandbox is thrown away.
+                finish(self.state, 1)
 
     def pytest_sessionfinish(self, session: Any, exitstatus: Any) -> None:
         """Leave before the reports for people are made."""
@@ -130,7 +150,21 @@ class Plugin:
 
 
 def finish(state: State, rc: int) -> None:
-    """End this process with the run's status."""
+    """End this process with the run's status; before that the generated calls, if they were asked for."""
+    if state.child:
+        state.send({"cpu": time.process_time()})
+    if state.child and state.observer is not None:
+        sys.setprofile(None)
+        wanted = state.job["probe"]
+        path = os.path.realpath(os.path.join(state.config["root"], wanted["file"]))
+        for module in list(sys.modules.values()):
+            if module is not None and module_file(module) and os.path.realpath(module_file(module)) == path:
+                for name, calls in state.observer.calls.items():
+                    function = getattr(module, name, None)
+                    if callable(function):
+                        found = PROBE.answers(function, calls, wanted["count"], wanted["seed"])
+                        state.send({"probe": {"function": name, "answers": found}})
+                break
     os._exit(rc & 0xFF)
 
 
@@ -197,6 +231,8 @@ def main() -> None:
         sys.path.insert(0, os.getcwd())
     preload(config["modules"], config["root"])
     state.early = bool(config.get("early"))
+    # The workspace is mounted anew for every job, so compiled files of its modules are kept elsewhere.
+    sys.pycache_prefix = config["pycache"]
     rc = 1
     try:
         rc = run_pytest(state) if config["runner"] == "pytest" else run_unittest(state)
