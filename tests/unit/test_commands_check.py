@@ -1,0 +1,131 @@
+"""`graft check` and `graft fix` as a user runs them."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from inline_snapshot import snapshot
+
+from graft_server.cli import main
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("GRAFT_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("GRAFT_CONFIG", str(tmp_path / "config.toml"))
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "pyproject.toml").write_text("[project]\nname = 'x'\n")
+    monkeypatch.chdir(root)
+    return root
+
+
+def test_text(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "a.py").write_text("def f(length):\n    return 'é', lenght\n")
+    (project / "b.py").write_text("x = 1\n")
+    assert main(["check", "."]) == 1
+    out, err = capsys.readouterr()
+    assert out == snapshot("a.py:2:17: error: `lenght` is not defined; did you mean `length`? [undefined-name]\n")
+    assert err == snapshot("1 finding in 2 files\n")
+    assert main(["check", "b.py"]) == 0
+
+
+def test_json(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = b"\xef\xbb\xbfdef f(length):\r\n    return '\xc3\xa9', lenght\r\n"
+    (project / "a.py").write_bytes(text)
+    assert main(["check", "a.py", "--format", "json"]) == 1
+    (found,) = json.loads(capsys.readouterr().out)["diagnostics"]
+    assert found == snapshot(
+        {
+            "path": "a.py",
+            "line": 2,
+            "column": 17,
+            "end_line": 2,
+            "end_column": 23,
+            "code": "undefined-name",
+            "severity": "error",
+            "message": "`lenght` is not defined; did you mean `length`?",
+            "fixes": [
+                {
+                    "title": "Change to `length` - checked: parses, resolves, finding gone, nothing new",
+                    "safe": True,
+                    "verified": ["parses", "resolves", "finding gone", "nothing new"],
+                    "edits": [{"path": "a.py", "start": 36, "end": 42, "text": "length"}],
+                }
+            ],
+        }
+    )
+    (edit,) = found["fixes"][0]["edits"]
+    assert text[edit["start"] : edit["end"]] == b"lenght"
+
+
+def test_sarif(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "a.py").write_text("def f(length):\n    return lenght\n")
+    assert main(["check", "a.py", "--format", "sarif"]) == 1
+    log = json.loads(capsys.readouterr().out)
+    (run,) = log["runs"]
+    assert log["version"] == "2.1.0"
+    rules = {r["id"] for r in run["tool"]["driver"]["rules"]}
+    (result,) = run["results"]
+    assert result["ruleId"] in rules
+    assert result["locations"][0]["physicalLocation"]["region"] == snapshot(
+        {"startLine": 2, "startColumn": 12, "endLine": 2, "endColumn": 18}
+    )
+    assert result["fixes"][0]["artifactChanges"][0]["replacements"][0] == snapshot(
+        {"deletedRegion": {"byteOffset": 26, "byteLength": 6}, "insertedContent": {"text": "length"}}
+    )
+
+
+def test_fix_prints_a_diff_that_patch_applies(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = b"def f(length):\r\n    return lenght + os.sep"
+    (project / "a.py").write_bytes(before)
+    assert main(["fix", "."]) == 0
+    out, err = capsys.readouterr()
+    assert (project / "a.py").read_bytes() == before
+    assert err == snapshot("2 can be fixed in 1 file, 0 left\n")
+    subprocess.run(["git", "apply", "-"], input=out.encode(), cwd=project, check=True)
+    assert (project / "a.py").read_bytes() == b"import os\r\n\r\n\r\ndef f(length):\r\n    return length + os.sep"
+    assert main(["check", "."]) == 0
+
+
+def test_fix_applies_byte_exactly(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = project / "a.py"
+    file.write_bytes(b"# coding: latin-1\r\nname = '\xe9'\r\nprint(naem)\r\n")
+    assert main(["fix", "a.py", "--apply"]) == 0
+    assert file.read_bytes() == b"# coding: latin-1\r\nname = '\xe9'\r\nprint(name)\r\n"
+
+
+def test_unsafe_fixes_need_the_flag(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = project / "a.py"
+    file.write_text("def f(a): ...\n\nf(1, 2)\n")
+    assert main(["fix", "a.py", "--apply"]) == 0
+    assert file.read_text() == "def f(a): ...\n\nf(1, 2)\n"
+    assert main(["fix", "a.py", "--apply", "--unsafe"]) == 0
+    assert file.read_text() == "def f(a): ...\n\nf(1)\n"
+
+
+def test_what_cannot_be_written_back_is_left(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = project / "a.py"
+    data = b"name = 1  # \xff\nprint(naem)\n"
+    file.write_bytes(data)
+    assert main(["fix", "a.py", "--apply"]) == 0
+    assert file.read_bytes() == data
+
+
+def test_bad_input(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "missing.py"]) == 2
+    assert capsys.readouterr().err == "graft check: missing.py: no such file or folder\n"
+    (project / "a.py").write_text("def f(:\n")
+    assert main(["check", "a.py"]) == 0
+
+
+def test_settings_are_honoured(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "a.py").write_text("print(undefined)\n")
+    (project / "gen").mkdir()
+    (project / "gen/b.py").write_text("print(undefined)\n")
+    (project / "pyproject.toml").write_text('[tool.graft]\ndiagnosis.exclude = ["gen/**"]\n')
+    assert main(["check", "."]) == 1
+    assert "gen/b.py" not in capsys.readouterr().out
+    (project / "pyproject.toml").write_text('[tool.graft]\ndiagnosis.disabledChecks = ["undefined-name"]\n')
+    assert main(["check", "."]) == 0
