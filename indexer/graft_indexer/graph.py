@@ -170,6 +170,9 @@ class SymbolGraph(Protocol):
     def members_at(self, path: str, offset: int) -> Answer[Sequence[Symbol]]:
         """Members of the receiver whose expression ends at `offset` (the byte before the dot is `offset - 1`)."""
 
+    def members_of(self, symbol: Symbol) -> Answer[Sequence[Symbol]]:
+        """Members of instances of a class, which may be of a subclass."""
+
     def modules(self, prefix: str = "", path: str = "", level: int = 0) -> Answer[Sequence[str]]:
         """Names that may follow `import prefix.` (or `from <level dots>prefix.`) in `path`."""
 

@@ -29,7 +29,7 @@ from graft_indexer.world import MODULE_NAMES, Found
 
 _CLOSED_BUILTINS = frozenset(
     {"str", "bytes", "bytearray", "int", "float", "complex", "bool", "list", "dict", "set", "frozenset", "tuple",
-     "range", "memoryview", "slice", "object"}
+     "range", "memoryview", "slice"}
 )  # fmt: skip
 """Builtin classes whose instances take no other attributes."""
 
@@ -174,15 +174,20 @@ class Members:
                     table.setdefault(name, member_symbol(member))
         meta = self.inference.metaclass(cls)
         reason = reason or meta.reason
-        for one in meta.values:
-            if isinstance(one, ClassValue):
-                shape_ = classes.shape(one.cls)
-                reason = reason or shape_.reason
-                for name, member in classes.members(one.cls).items():
-                    table.setdefault(name, member_symbol(member))
+        metaclasses = [v.cls for v in meta.values if isinstance(v, ClassValue)]
+        if any(c.file.is_stub for c in shape.order[:-1]) and (abstract := self._abstract()) is not None:
+            metaclasses.append(abstract)  # stubs do not say which of their classes are made by ABCMeta
+        for one in metaclasses:
+            reason = reason or classes.shape(one).reason
+            for name, member in classes.members(one).items():
+                table.setdefault(name, member_symbol(member))
         for symbol in self.repository.set_from_outside(list(shape.order)):
             table.setdefault(symbol.name, symbol)
         return list(table.values()), reason
+
+    def _abstract(self) -> Cls | None:
+        found = self.inference.known("abc", "ABCMeta")
+        return next((v.cls for v in found.values if isinstance(v, Instance)), None)
 
     def _super(self, cls: Cls, after: Cls) -> tuple[list[Symbol], str]:
         classes = self.inference.classes

@@ -23,13 +23,13 @@ from graft_indexer.graph import (
 )
 from graft_indexer.members import Members
 from graft_indexer.receivers import Inference
-from graft_indexer.references import References
+from graft_indexer.references import References, version_branch
 from graft_indexer.repomap import repository_map
 from graft_indexer.repository import Repository
 from graft_indexer.scopes import scope_at, visible
 from graft_indexer.source import FactSource
 from graft_indexer.symbols import binding_symbol, file_symbol, module_symbol, target_symbol
-from graft_indexer.values import ModuleValue, Result
+from graft_indexer.values import Instance, ModuleValue, Result
 from graft_indexer.world import PyFile, World
 
 T = TypeVar("T")
@@ -280,6 +280,14 @@ class PyGraph:
         scope = scope_at(file.scope, file.tree.start(node))
         return self.inference.infer(file, scope, node)
 
+    def members_of(self, symbol: Symbol) -> Answer[Sequence[Symbol]]:
+        """Members of instances of a class, which may be of a subclass."""
+        cls = self._references.class_named(symbol)
+        if cls is None:
+            return _answer((), "not a class that is known")
+        symbols, reason = self.member_answers.of(Instance(cls))
+        return _answer(tuple(symbols), reason)
+
     def modules(self, prefix: str = "", path: str = "", level: int = 0) -> Answer[Sequence[str]]:
         """Names that may follow `import prefix.` (or `from <level dots>prefix.`) in `path`."""
         self.world.finder.refresh()
@@ -340,7 +348,7 @@ class PyGraph:
             return _answer((), "no call there")
         result = self.inference.infer(file, scope_at(file.scope, call.callee.start), node)
         targets, reason = calls.targets_of(self.inference, result)
-        return _answer(tuple(targets), reason)
+        return _answer(tuple(targets), reason or version_branch(file, call.callee.start))
 
     # -- the repository -----------------------------------------------------------------------------------------------
     def references(self, symbol: Symbol) -> Answer[Sequence[Location]]:

@@ -932,6 +932,8 @@ class Inference:
                     else:
                         args = tuple(self.annotations.evaluate(file, scope, i) for i in items)
                         results.append(Result((ClassValue(cls, args, value.exact),)))
+                case Instance(cls=cls) if cls.full_name in ("typing._SpecialForm", "typing_extensions._SpecialForm"):
+                    results.append(unknown("a type"))
                 case Instance(items=tuple(items_)) if isinstance(index, ast.Constant) and isinstance(index.value, int):
                     n = index.value
                     results.append(items_[n] if -len(items_) <= n < len(items_) else unknown("out of range"))

@@ -12,7 +12,7 @@ from graft_indexer.classes import class_of
 from graft_indexer.facts import Definition, DefinitionKind, Facts, ReferenceRole, Span
 from graft_indexer.graph import Exposure, Location, Origin, Symbol
 from graft_indexer.locate import Place
-from graft_indexer.scopes import FUNCTIONS, How, Scope, scope_at
+from graft_indexer.scopes import FUNCTIONS, How, Scope, path_to, scope_at
 from graft_indexer.symbols import (
     binding_symbol,
     class_symbol,
@@ -125,7 +125,7 @@ class References:
                         ):
                             return "a NameError is caught"
                 case ast.If(test=test) | ast.IfExp(test=test) if child is not test:
-                    if name in _OLD_NAMES or _names_version(test):
+                    if name in _OLD_NAMES or names_version(test):
                         return "guarded by a condition"
         if name in _OLD_NAMES and any(f"{w}" in file.tree.text for w in ("PY2", "PY3", "version_info")):
             return "guarded by a condition"
@@ -151,7 +151,7 @@ class References:
                     for i in items
                 ):
                     return "an AttributeError is expected"
-                case ast.If(test=test) | ast.IfExp(test=test) if child is not test and _names_version(test):
+                case ast.If(test=test) | ast.IfExp(test=test) if child is not test and names_version(test):
                     return "guarded by a condition"
         return ""
 
@@ -449,7 +449,8 @@ _OLD_NAMES = frozenset(
 )
 
 
-def _names_version(test: ast.expr) -> bool:
+def names_version(test: ast.expr) -> bool:
+    """Whether a condition asks for a version, a platform or what is there."""
     for node in ast.walk(test):
         name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
         if name in ("version_info", "PY2", "PY3", "hexversion", "TYPE_CHECKING", "platform", "hasattr", "name"):
@@ -460,7 +461,7 @@ def _names_version(test: ast.expr) -> bool:
 def _caught(path: Iterable[ast.AST], names: tuple[str, ...]) -> bool:
     nodes = list(path)
     for parent, child in itertools.pairwise(nodes):
-        if isinstance(parent, ast.Try) and any(s is child for s in parent.body):
+        if isinstance(parent, ast.Try) and any(s is child for s in (*parent.body, *parent.orelse)):
             for handler in parent.handlers:
                 if handler.type is None or any(
                     isinstance(n, ast.Name) and n.id in (*names, "Exception", "BaseException")
@@ -468,3 +469,15 @@ def _caught(path: Iterable[ast.AST], names: tuple[str, ...]) -> bool:
                 ):
                     return True
     return False
+
+
+def version_branch(file: PyFile, offset: int) -> str:
+    """Why code at `offset` may never run here: it stands below a test for a version or platform; empty if not."""
+    text = file.tree.text
+    if "version_info" not in text and "platform" not in text and "PY" not in text and "hexversion" not in text:
+        return ""
+    nodes = path_to(file.tree, offset)
+    for parent, child in itertools.pairwise(nodes):
+        if isinstance(parent, ast.If | ast.IfExp) and child is not parent.test and names_version(parent.test):
+            return "below a test for a version"
+    return ""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from graft_indexer.classes import class_of
 from graft_indexer.facts import DefinitionKind, Span
 from graft_indexer.graph import Symbol
+from graft_indexer.outside import OutsideBases
 from graft_indexer.receivers import Inference
 from graft_indexer.scopes import FUNCTIONS, Scope, scope_of
 from graft_indexer.text import encode
@@ -28,6 +30,7 @@ _BUILTIN = re.compile(
 _OWN = (b"self", b"cls")
 _MAX_CLASSES = 300
 """Subclasses looked at; beyond that the answer is open."""
+_MAX_OUTSIDE = 24
 
 
 class Repository:
@@ -37,6 +40,7 @@ class Repository:
         self.inference = inference
         self.world = inference.world
         self.source = inference.world.source
+        self._outside = OutsideBases()
         self._stores: dict[str, tuple[str, dict[str, int], frozenset[str]]] = {}
         inference.stored_elsewhere = self.stored_elsewhere
         inference.subclasses = self.subclasses
@@ -145,7 +149,10 @@ class Repository:
         seen_paths = 0
         while queue:
             current = queue.pop()
-            for candidate in self._direct(current):
+            direct = self._direct(current)
+            if direct is None:
+                return tuple(found), "it has many subclasses"
+            for candidate in direct:
                 if candidate is not cls and candidate not in found:
                     found[candidate] = None
                     queue.append(candidate)
@@ -154,14 +161,17 @@ class Repository:
                 return tuple(found), "it has many subclasses"
         return tuple(found), ""
 
-    def _direct(self, cls: Cls) -> list[Cls]:
+    def _direct(self, cls: Cls) -> list[Cls] | None:
+        """Classes that derive from `cls` directly; None if there are too many to look at."""
         key = ("direct", cls)
-        known = self.world.memo.get(key)
-        if known is not None:
-            return known  # type: ignore[return-value]
+        if key in self.world.memo:
+            return self.world.memo[key]  # type: ignore[return-value]
         found: list[Cls] = []
         if not cls.file.in_workspace:
-            found += self._derived(cls, cls.file)
+            reason = self._derived_outside(cls, found)
+            if reason:
+                self.world.memo[key] = None
+                return None
         if cls.file is not self.world.builtins:
             for path in self._python(self.source.files_with(cls.name)):
                 facts = self.source.facts(path)
@@ -179,6 +189,36 @@ class Repository:
                 found += self._derived(cls, file)
         self.world.memo[key] = found
         return found
+
+    def _derived_outside(self, cls: Cls, found: list[Cls]) -> str:
+        """Subclasses outside the workspace: in typeshed for its classes, in the package for those of a package."""
+        if cls.file.name in ("builtins", "typing") and cls.name in ("object", "Protocol", "Generic"):
+            return "everything derives from it"
+        memo = cls.memo
+        known = memo.get("outside subclasses")
+        if known is None:
+            typeshed = str(self.world.environment.typeshed or "/nowhere")
+            absolute = self.world.finder.absolute(cls.file.path)
+            if absolute.startswith(typeshed + "/"):
+                package = typeshed
+            else:
+                base, name = self.world.finder.home(cls.file.path)
+                top = f"{base}/{name.split('.')[0]}"
+                package = top if Path(top).is_dir() else absolute
+            derived = self._outside.derived(package, cls.name)
+            classes: list[Cls] = []
+            reason = ""
+            if derived is None or len(derived) > _MAX_OUTSIDE:
+                reason = "it has many subclasses"
+            else:
+                for path in dict.fromkeys(p for p, _ in derived):
+                    file = self.world.file(self.world.finder.relative(path))
+                    if file is not None:
+                        classes += self._derived(cls, file)
+            known = memo["outside subclasses"] = (classes, reason)
+        classes, reason = known  # type: ignore[misc]
+        found += classes
+        return str(reason)
 
     def _derived(self, cls: Cls, file: PyFile) -> list[Cls]:
         """Classes of a file that name `cls` as a base."""

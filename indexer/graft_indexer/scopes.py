@@ -473,7 +473,7 @@ class _Collector:
                 self.add(handler.name, How.EXCEPT, handler, node, value=handler.type)
                 self.conditional -= 1
             self.inside(handler.body, guarded=True)
-        self.inside(node.orelse)
+        self.inside(node.orelse, guarded=guarded)
         self.block(node.finalbody)
 
     def pattern(self, pattern: ast.pattern, subject: ast.expr, statement: ast.stmt) -> None:

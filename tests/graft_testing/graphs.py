@@ -13,7 +13,6 @@ from graft_indexer.graph import Answer, Symbol
 from graft_indexer.pygraph import PyGraph
 from graft_indexer.workspace import Workspace
 from graft_indexer.world import World
-
 from graft_testing.fixture import Fixture, parse_fixture
 
 

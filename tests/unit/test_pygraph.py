@@ -1,8 +1,9 @@
 """The symbol graph over small workspaces: names, members, imports, calls, places."""
 
+from inline_snapshot import snapshot
+
 from graft_indexer.graph import Origin
 from graft_testing.graphs import Fixed, graph_of, names
-from inline_snapshot import snapshot
 
 BUILTINS = 100
 
