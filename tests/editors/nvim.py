@@ -113,6 +113,11 @@ class Nvim:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
+    @property
+    def pid(self) -> int:
+        """Of the process that was started: Neovim, or what put it into its namespace."""
+        return self._process.pid
+
     def _read(self) -> None:
         assert self._process.stdout is not None
         unpacker = msgpack.Unpacker(raw=False, strict_map_key=False, unicode_errors="surrogateescape")
@@ -213,6 +218,9 @@ class Nvim:
 
     def close(self) -> None:
         """End it, and whatever it started."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        if self._process.stdin.closed:
+            return
         if self._process.poll() is None:
             with contextlib.suppress(NvimError, OSError):
                 self.call("nvim_command", "qall!", timeout=10)
@@ -221,7 +229,6 @@ class Nvim:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.close()
         self._reader.join(5)
         self._process.stdout.close()
