@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tree_sitter import Node, Query, QueryCursor
 
 from graft_indexer import overlay
 from graft_indexer.extract import Record, extract_rows, source_bytes
 from graft_indexer.overlay import Buffer
 from graft_indexer.rows import Sink
+from graft_indexer.syntax import grammar, languages, parse
 from graft_indexer.text import encode
 
 STDLIB = Path(sysconfig.get_path("stdlib"))
@@ -134,3 +136,29 @@ def test_deep_nesting_is_cut_in_buffers_too() -> None:
     buffer.update(text)
     assert buffer.record.truncated == "nested too deeply"
     assert buffer.record == extract_rows(text.encode(), "python")
+
+
+@settings(deadline=None, max_examples=100)
+@given(edits())
+def test_nothing_that_a_query_finds_is_missed(case: tuple[str, list[str]]) -> None:
+    """On broken text too: every definition and import node of the tree is in the facts."""
+    data = encode(case[1][-1])
+    record = extract_rows(data, "python")
+    root = parse(data).root_node
+    for name, rows in (
+        ("definitions", {(r[4], r[5]) for r in record.definitions}),
+        ("imports", {(r[6], r[7]) for r in record.imports}),
+    ):
+        query = Query(grammar("python"), languages()["python"].query(name))
+        for capture, nodes in QueryCursor(query).captures(root).items():
+            if capture in ("name", "module") and not record.truncated:
+                missed = {(n.start_byte, n.end_byte) for n in nodes if n.byte_range[0] < n.byte_range[1]} - rows
+                assert {data[start:end] for start, end in missed} <= inside_functions(name, root)
+
+
+def inside_functions(name: str, root: Node) -> set[bytes]:
+    """Type aliases in functions are locals, which level 1 leaves out."""
+    if name != "definitions":
+        return set()
+    query = Query(grammar("python"), "(type_alias_statement left: (type) @name)")
+    return {n.text or b"" for n in QueryCursor(query).captures(root).get("name", [])}

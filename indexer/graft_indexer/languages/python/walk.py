@@ -431,12 +431,15 @@ class _Walker:
                 self._function(child, node, tuple(decorators), scope, conditional, depth)
             elif kind == _CLASS:
                 self._class(child, node, tuple(decorators), scope, conditional, depth)
+            elif kind == _ERROR:
+                self.statements([child], scope, conditional, 0, depth + 1)
 
     def _function(
         self, node: Node, outer: Node, decorators: tuple[str, ...], scope: _Scope, conditional: bool, depth: int
     ) -> None:
         data = self.data
         name = parameters = returns = body = None
+        broken: list[Node] = []
         for child in node.children:
             kind = child.kind_id
             if kind == _IDENTIFIER:
@@ -447,6 +450,8 @@ class _Walker:
                 body = child
             elif kind == _TYPE:
                 returns = self.text(child)
+            elif kind == _ERROR:
+                broken.append(child)
         if name is None:
             return
         start = node.start_byte
@@ -469,9 +474,14 @@ class _Walker:
         )  # fmt: skip
         if scope is _MODULE and text == "__getattr__":
             self.sink.dynamic = True
+        owner, selves = self._selves(scope, in_class, text, rows, decorators)
+        if broken:
+            # Where the text is wrong, statements of the body stand in error nodes beside it.
+            self.statements(
+                broken, _Scope(scope.prefix + text, function=True, owner=owner, selves=selves), False, 0, depth + 1
+            )
         if body is None:
             return
-        owner, selves = self._selves(scope, in_class, text, rows, decorators)
         begin, end = body.start_byte, body.end_byte
         if (
             self._may_set(selves, begin, end)
@@ -513,9 +523,12 @@ class _Walker:
             return
         bases: tuple[str, ...] | None = None
         body = None
+        parts: list[Node] = []
         for child in node.children:
             kind = child.kind_id
-            if kind == _ARGUMENTS:
+            if kind == _ERROR:
+                parts.append(child)
+            elif kind == _ARGUMENTS:
                 bases = tuple(self._base(c) for c in child.named_children if c.kind_id not in (_COMMENT, _ERROR))
             elif kind == _BLOCK:
                 body = child
@@ -528,7 +541,8 @@ class _Walker:
             )
         )  # fmt: skip
         if body is not None:
-            self.statements(body.children, _Scope(scope.prefix + text, function=False), False, 0, depth + 1)
+            parts += body.children
+        self.statements(parts, _Scope(scope.prefix + text, function=False), False, 0, depth + 1)
 
     def _base(self, node: Node) -> str:
         if node.type == "keyword_argument":
