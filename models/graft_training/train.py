@@ -1,0 +1,366 @@
+"""Rows of token ids -> weights.
+
+    python -m graft_training.train --work DIR --preset mini --minutes 60 [--resume]
+    python -m graft_training.train --work DIR --preset mini --steps 2000
+
+With --minutes the learning rate follows the wall clock, so that a run ends decayed and on time however busy the machine
+is; with --steps it follows the steps and is reproducible. Checkpoints are written beside and renamed: a kill or a full
+disk leaves the last one whole. Forward and backward run in bf16 over float32 master weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.multiprocessing.spawn as processes
+from numpy.typing import NDArray
+from torch import Tensor
+
+from graft_models.prompt import GRAFT
+from graft_training import model as language_model
+from graft_training.data import CONTEXT
+from graft_training.model import PRESETS, Block, Config, Model, sliced_loss
+from graft_training.optim import ADAM_BETAS, ADAM_EPS, Muon
+from graft_training.tokenizer import Encoder
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Every hyperparameter of a run."""
+
+    batch_rows: int = 8  # rows of CONTEXT ids in one update
+    micro_rows: int = 4  # rows that are in flight at once
+    muon_rate: float = 0.012
+    adam_rate: float = 0.003  # embedding
+    norm_rate: float = 0.003  # norm weights
+    weight_decay: float = 0.05  # of matrices, times the learning rate
+    warmup: float = 0.02  # share of the run
+    hold: float = 0.25  # share of the run at full rate, warm-up included; then linear to `floor`
+    floor: float = 0.02
+    middle_weight: float = 3.0  # of a token of the middle in the loss; others count 1
+    checkpoint_minutes: float = 5.0
+    validation_rows: int = 32
+    validation_minutes: float = 5.0
+    seed: int = 1
+
+
+class Batches:
+    """Rows in file order, epoch file after epoch file, then again from the start."""
+
+    def __init__(self, work: Path, encoder: Encoder) -> None:
+        files = sorted(work.glob("train-*.bin"), key=lambda p: int(p.stem.split("-")[1]))
+        if not files:
+            raise FileNotFoundError(f"no train-*.bin in {work}: run graft_training.data first")
+        self.files = [np.memmap(f, dtype=np.uint16, mode="r").reshape(-1, CONTEXT) for f in files]
+        self.rows = sum(map(len, self.files))
+        self.encoder = encoder
+
+    def take(self, start: int, count: int) -> NDArray[np.int64]:
+        """`count` rows from row number `start`, int64 [count, CONTEXT]."""
+        out = []
+        for number in range(start, start + count):
+            number %= self.rows
+            for file in self.files:
+                if number < len(file):
+                    out.append(file[number])
+                    break
+                number -= len(file)
+        return np.stack(out).astype(np.int64)
+
+
+def targets_and_weights(
+    rows: NDArray[np.int64], encoder: Encoder, middle: float
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Next ids and their weights, both [rows, CONTEXT]. Padding counts 0, the middle `middle`, everything else 1."""
+    targets = np.concatenate([rows[:, 1:], np.full_like(rows[:, :1], encoder.pad)], axis=1)
+    places = np.arange(rows.shape[1])[None, :]
+    opened = np.maximum.accumulate(np.where(rows == encoder.special[GRAFT.middle], places, -1), axis=1)
+    closed = np.maximum.accumulate(np.where(rows == encoder.end, places, -1), axis=1)
+    weights = np.where(opened > closed, middle, 1.0).astype(np.float32)
+    weights[targets == encoder.pad] = 0.0
+    return targets, weights
+
+
+def rate_at(progress: float, recipe: Recipe) -> float:
+    """Learning-rate factor at `progress` in 0..1: warm-up, hold, linear decay."""
+    if progress < recipe.warmup:
+        return max(progress, 0.002) / recipe.warmup
+    if progress < recipe.hold:
+        return 1.0
+    return max(recipe.floor, 1.0 - (1.0 - recipe.floor) * (progress - recipe.hold) / (1.0 - recipe.hold))
+
+
+def flops_per_token(model: Model) -> float:
+    """Floating-point operations of forward and backward for one token, attention included."""
+    c = model.config
+    body = model.parameter_counts()[1]
+    return 6.0 * (body + c.vocab_size * c.n_embd) + 6.0 * c.n_layer * c.n_head * c.head_dim * CONTEXT
+
+
+def peak_gflops(device: str) -> float:
+    """What a large bf16 product reaches here: the yardstick for utilisation."""
+    size = 8192 if device == "cuda" else 2048
+    a = torch.randn(size, 1024, dtype=torch.bfloat16, device=device)
+    b = torch.randn(size, 1024, dtype=torch.bfloat16, device=device)
+    best = 0.0
+    for _ in range(6):
+        started = time.perf_counter()
+        a @ b.T
+        if device == "cuda":
+            torch.cuda.synchronize()
+        best = max(best, 2.0 * size * size * 1024 / (time.perf_counter() - started) / 1e9)
+    return best
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint so that a kill or a full disk leaves the last one whole."""
+    partial = path.with_suffix(".part")
+    torch.save(state, partial)
+    partial.replace(path)
+
+
+class Run:
+    """Model, optimizers and counters of one training run."""
+
+    def __init__(
+        self, work: Path, config: Config, recipe: Recipe, device: str, compiled: bool, rank: int, workers: int
+    ) -> None:
+        torch.manual_seed(recipe.seed)
+        self.rank, self.workers = rank, workers
+        self.recipe, self.device = recipe, device
+        self.encoder = Encoder(work / "tokenizer.json")
+        self.batches = Batches(work, self.encoder)
+        validation = np.memmap(work / "val.bin", dtype=np.uint16, mode="r").reshape(-1, CONTEXT)
+        self.validation = validation[: recipe.validation_rows].astype(np.int64)
+        self.model = Model(config).to(device)
+        self.model.dtype = torch.bfloat16
+        c = config
+        matrices: list[tuple[Tensor, list[int]]] = []
+        for block in self.model.blocks:
+            assert isinstance(block, Block)
+            heads = [c.n_head * c.head_dim, c.n_kv_head * c.head_dim, c.n_kv_head * c.head_dim]
+            matrices += [(block.qkv, heads), (block.attn_out, [c.n_embd])]
+            matrices += [(block.gate_up, [c.n_ff, c.n_ff]), (block.down, [c.n_embd])]
+        self.muon = Muon(matrices, recipe.weight_decay)
+        norms = [p for name, p in self.model.named_parameters() if "norm" in name]
+        groups = [
+            {"params": [self.model.embedding], "base": recipe.adam_rate},
+            {"params": norms, "base": recipe.norm_rate},
+        ]
+        self.adam = torch.optim.AdamW(groups, lr=0.0, betas=ADAM_BETAS, eps=ADAM_EPS, weight_decay=0.0, fused=True)
+        self.hidden: Callable[[Tensor], Tensor] = self.model.hidden
+        if compiled:
+            self.hidden = torch.compile(self.model.hidden, dynamic=False)
+            language_model._slice = torch.compile(language_model._slice, dynamic=False)
+        self.step = 0
+        self.tokens = 0
+        self.elapsed = 0.0
+
+    def losses(self, rows: NDArray[np.int64], middles: tuple[float, ...]) -> list[tuple[Tensor, float]]:
+        """Weighted mean loss of `rows` and the sum of the weights, for each weight that a middle may have."""
+        states = self.hidden(torch.from_numpy(rows).to(self.device)).reshape(-1, self.model.config.n_embd)
+        found = []
+        for middle in middles:
+            targets, weights = targets_and_weights(rows, self.encoder, middle)
+            flat = torch.from_numpy(targets).to(self.device).reshape(-1)
+            weight = torch.from_numpy(weights).to(self.device).reshape(-1)
+            loss = sliced_loss(states, self.model.embedding, flat, weight)
+            found.append((loss, float(weights.sum())))
+        return found
+
+    def update(self, rate: float) -> float:
+        """One optimizer step at rate factor `rate`; returns the training loss in nats per weighted token."""
+        recipe = self.recipe
+        share = recipe.batch_rows // self.workers
+        rows = self.batches.take(self.step * recipe.batch_rows + self.rank * share, share)
+        count = max(1, share // recipe.micro_rows)
+        total = 0.0
+        for part in np.split(rows, count):
+            loss, _ = self.losses(part, (recipe.middle_weight,))[0]
+            torch.autograd.backward(loss / count)
+            total += float(loss.detach()) / count
+        if self.workers > 1:
+            self.average_gradients()
+        momentum = 0.85 + 0.10 * min(1.0, self.step / 200)
+        self.muon.step(rate * recipe.muon_rate, momentum)
+        for group in self.adam.param_groups:
+            group["lr"] = rate * group["base"]
+        self.adam.step()
+        self.model.zero_grad(set_to_none=True)
+        self.step += 1
+        self.tokens += recipe.batch_rows * CONTEXT
+        return total
+
+    def average_gradients(self) -> None:
+        """Every worker gets the mean of all workers' gradients."""
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        flat = torch.cat([g.reshape(-1) for g in gradients])
+        torch.distributed.all_reduce(flat)
+        flat /= self.workers
+        pieces = torch.split_with_sizes(flat, [g.numel() for g in gradients])
+        for gradient, piece in zip(gradients, pieces, strict=True):
+            gradient.copy_(piece.view_as(gradient))
+
+    def agreed(self, progress: float) -> float:
+        """The first worker's progress, on every worker."""
+        if self.workers == 1:
+            return progress
+        box = torch.tensor([progress], dtype=torch.float64)
+        torch.distributed.broadcast(box, 0)
+        return float(box)
+
+    @torch.no_grad()
+    def validate(self) -> tuple[float, float]:
+        """Nats per token on held-out packages: (all tokens, tokens of the middle)."""
+        sums = np.zeros(4)
+        for part in np.split(self.validation, len(self.validation) // self.recipe.micro_rows):
+            (every, all_weight), (middle, middle_weight) = self.losses(part, (1.0, 1e6))
+            sums += (float(every) * all_weight, all_weight, float(middle) * middle_weight, middle_weight)
+        return sums[0] / sums[1], sums[2] / sums[3]
+
+    def state(self) -> dict[str, Any]:
+        """Everything that a checkpoint holds."""
+        return {
+            "config": self.model.config.as_dict(),
+            "recipe": asdict(self.recipe),
+            "model": self.model.state_dict(),
+            "muon": self.muon.state_dict(),
+            "adam": self.adam.state_dict(),
+            "step": self.step,
+            "tokens": self.tokens,
+            "elapsed": self.elapsed,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.model.load_state_dict(state["model"])
+        self.muon.load_state_dict(state["muon"])
+        self.adam.load_state_dict(state["adam"])
+        self.step, self.tokens, self.elapsed = state["step"], state["tokens"], state["elapsed"]
+
+
+def train(run: Run, out: Path, minutes: float, steps: int) -> None:
+    """Train until `minutes` (of training, over all resumptions) or `steps` are over; leaves `out`/checkpoint.pt."""
+    recipe = run.recipe
+    peak = peak_gflops(run.device)
+    total, body = run.model.parameter_counts()
+    on_disk = run.batches.rows * CONTEXT
+    print(f"{total:,} parameters, {body:,} outside the embedding; {on_disk:,} tokens on disk", flush=True)
+    print(f"a large bf16 product reaches {peak:.0f} GFLOP/s", flush=True)
+    per_token = flops_per_token(run.model)
+    last = time.monotonic()
+    saved, validated = run.elapsed, run.elapsed
+    shown = (run.elapsed, run.tokens)
+    smooth = math.nan
+    while True:
+        progress = max(run.elapsed / 60 / minutes if minutes else 0.0, run.step / steps if steps else 0.0)
+        progress = run.agreed(progress)
+        if progress >= 1.0:
+            break
+        loss = run.update(rate_at(progress, recipe))
+        now = time.monotonic()
+        run.elapsed += now - last
+        last = now
+        smooth = loss if math.isnan(smooth) else 0.95 * smooth + 0.05 * loss
+        if run.rank:
+            continue
+        if run.step % 20 == 0 or run.step < 5:
+            speed = (run.tokens - shown[1]) / (run.elapsed - shown[0])
+            shown = (run.elapsed, run.tokens)
+            gflops = speed * per_token / 1e9
+            print(f"step {run.step:6} {progress:6.1%} loss {smooth:.4f} tokens {run.tokens / 1e6:.1f} M", end=" ")
+            print(f"{speed:,.0f} tokens/s, {gflops:,.0f} GFLOP/s, {gflops / peak:.0%} of peak", flush=True)
+        if run.elapsed - validated > recipe.validation_minutes * 60:
+            report(run, out, smooth)
+            now = time.monotonic()
+            run.elapsed += now - last
+            last, validated = now, run.elapsed
+        if run.elapsed - saved > recipe.checkpoint_minutes * 60:
+            save(out / "checkpoint.pt", run.state())
+            saved = run.elapsed
+    if run.rank:
+        return
+    report(run, out, smooth)
+    save(out / "checkpoint.pt", run.state())
+
+
+def report(run: Run, out: Path, smooth: float) -> None:
+    """Validate, and write one line to `out`/log.jsonl and the terminal."""
+    everything, middle = run.validate()
+    line = json.dumps(
+        {
+            "step": run.step,
+            "tokens": run.tokens,
+            "minutes": round(run.elapsed / 60, 2),
+            "train": round(smooth, 4),
+            "validation": round(everything, 4),
+            "validation_middle": round(middle, 4),
+        }
+    )
+    print(line, flush=True)
+    with (out / "log.jsonl").open("a", encoding="utf-8") as log:
+        log.write(line + "\n")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; exit 2 on bad input."""
+    parser = argparse.ArgumentParser(prog="graft_training.train")
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="mini")
+    parser.add_argument("--out", type=Path, help="default: a folder named after the preset in the work folder")
+    parser.add_argument("--minutes", type=float, default=0.0)
+    parser.add_argument("--steps", type=int, default=0)
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
+    parser.add_argument("--start-from", type=Path, help="take weights, not counters, from this checkpoint")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument(
+        "--workers", type=int, default=1, help="processes of one thread each; better on a busy CPU than threads"
+    )
+    parser.add_argument("--no-compile", action="store_true")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="change one field of the recipe"
+    )
+    args = parser.parse_args(argv)
+    if not args.minutes and not args.steps:
+        parser.error("give --minutes or --steps")
+    if args.workers > 1:
+        launch: Callable[..., object] = processes.spawn
+        launch(work_as, (args.workers, args), nprocs=args.workers)
+    else:
+        work_as(0, 1, args)
+    return 0
+
+
+def work_as(rank: int, workers: int, args: argparse.Namespace) -> None:
+    """One worker of a run. Several share the rows of each batch and average their gradients."""
+    if workers > 1:
+        torch.set_num_threads(1)
+        store = f"file://{tempfile.gettempdir()}/graft-training-{os.getppid()}"
+        torch.distributed.init_process_group("gloo", init_method=store, rank=rank, world_size=workers)
+    changed = dict(item.split("=", 1) for item in args.set)
+    types = {name: type(value) for name, value in asdict(Recipe()).items()}
+    recipe = Recipe(**{name: types[name](value) for name, value in changed.items()})
+    out: Path = args.out or args.work / args.preset
+    out.mkdir(parents=True, exist_ok=True)
+    config = Config(vocab_size=Encoder(args.work / "tokenizer.json").size, context=CONTEXT, **PRESETS[args.preset])
+    run = Run(args.work, config, recipe, args.device, not args.no_compile, rank, workers)
+    if args.resume and (out / "checkpoint.pt").exists():
+        run.restore(torch.load(out / "checkpoint.pt", map_location=args.device))
+    elif args.start_from:
+        run.model.load_state_dict(torch.load(args.start_from, map_location=args.device)["model"])
+    train(run, out, args.minutes, args.steps)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
