@@ -106,6 +106,7 @@ class Session:
     _edits: RecentEdits = field(default_factory=RecentEdits)
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     _starting: asyncio.Task[Any] | None = None
+    _engine_chosen: bool = False
     _indexing: dict[str, tuple[int, int]] = field(default_factory=dict)
     _loop: asyncio.AbstractEventLoop | None = None
     _board: StatusBoard | None = None
@@ -247,7 +248,21 @@ class Session:
         self.documents[document.uri] = document
         self._sync(document)
         self._rescan_if_due(document)
+        self.warm(document)
         self.ensure_engine()
+
+    def warm(self, document: Document) -> None:
+        """Let the graph read what every later question about a document needs: builtins, imports, the usage index."""
+        folder, path = self.place_of(document)
+        if folder is None or document.oversized or document.language != "python":
+            return
+        end = len(document.data)
+
+        def question(graph: SymbolGraph) -> None:
+            graph.visible_names(path, end)
+            graph.usages(path, end, limit=1)
+
+        self.spawn(folder.graph.ask(question, None, priority=BACKGROUND))
 
     def changed_text(self, document: Document, before: bytes) -> None:
         """A document changed; `before` is its text before the change."""
@@ -363,6 +378,7 @@ class Session:
 
     async def _start_engine(self) -> None:
         self.engine, self._engine_status = self.engine_factory(self.settings)
+        self._engine_chosen = True
         self.changed()
         if self.engine is not None:
             self._engine_status = await self.engine.start()
@@ -391,8 +407,8 @@ class Session:
             return
         board = self._board
         board.engine = self.engine.status if self.engine is not None else self._engine_status
-        if self.engine is None and self._starting is None:
-            board.engine = EngineStatus("unloaded")
+        if self.engine is None and not self._engine_chosen:
+            board.engine = EngineStatus("unloaded", "not started yet")
         board.index = self._indexing_text()
         board.snoozed = self.memory.snoozed
         board.enabled = self.settings.completion_enable

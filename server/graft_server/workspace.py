@@ -106,6 +106,10 @@ def spliced(lines: Lines, start: int, end: int, new: bytes) -> Lines:
     return made
 
 
+class ClosedError(Exception):
+    """The graph was closed, or could not be opened; the text says why."""
+
+
 Opener = Callable[[], SymbolGraph]
 Pump = Callable[[], None]
 Build = Callable[[SymbolGraph, Pump], None]
@@ -160,11 +164,11 @@ class GraphThread:
             self._condition.notify()
 
     def submit(self, ask: Callable[[SymbolGraph], T], priority: int = NORMAL) -> Future[T]:
-        """Ask from any thread.  The future fails with RuntimeError if the graph is closed before it is answered."""
+        """Ask from any thread.  The future fails with ClosedError if the graph is closed before it is answered."""
         future: Future[T] = Future()
         with self._condition:
             if self._closing:
-                future.set_exception(RuntimeError("the graph is closed"))
+                future.set_exception(ClosedError(self.failure or "the graph is closed"))
             else:
                 heapq.heappush(self._tasks, _Task(priority, next(self._numbers), future, ask))
                 self._condition.notify()
@@ -178,9 +182,10 @@ class GraphThread:
         priority: int = INTERACTIVE,
         wait_ms: float | None = None,
     ) -> T:
-        """Ask from the event loop.  `default` if the graph is not open, fails, or does not answer within `wait_ms`
-        milliseconds.  Cancelling the caller withdraws a question that has not begun."""
-        if self._graph is None:
+        """Ask from the event loop.  `default` if the graph fails or does not answer within `wait_ms` milliseconds, and
+        for interactive questions if it is not open yet; others wait until it is built.  Cancelling the caller withdraws
+        a question that has not begun."""
+        if self._graph is None and (priority == INTERACTIVE or self.failure):
             return default
         future = self.submit(question, priority)
         try:
@@ -190,8 +195,7 @@ class GraphThread:
         except TimeoutError:
             log.info("the graph did not answer within %.0f ms", wait_ms or 0.0)
             return default
-        except RuntimeError as error:
-            log.error("the graph failed: %s", error, exc_info=error)
+        except ClosedError:
             return default
         except Exception as error:
             log.exception("a question to the graph failed: %s", error)
@@ -218,6 +222,8 @@ class GraphThread:
         if self._build is not None:
             try:
                 self._build(graph, lambda: self._pump(graph))
+            except ClosedError:
+                log.info("closed while indexing %s", self.root)
             except Exception as error:
                 # What was read before is kept; the rest is read at the next refresh.
                 log.exception("indexing %s", self.root)
@@ -248,7 +254,7 @@ class GraphThread:
         while True:
             with self._condition:
                 if self._closing:
-                    raise RuntimeError("closed while indexing")
+                    raise ClosedError
                 buffers, self._buffers = self._buffers, {}
                 urgent = self._tasks and self._tasks[0].priority == INTERACTIVE
                 task = heapq.heappop(self._tasks) if urgent else None
@@ -273,7 +279,7 @@ class GraphThread:
             tasks, self._tasks = self._tasks, []
         for task in tasks:
             if task.future.set_running_or_notify_cancel():
-                task.future.set_exception(RuntimeError(self.failure or "the graph is closed"))
+                task.future.set_exception(ClosedError(self.failure or "the graph is closed"))
 
 
 def _answer(task: _Task, graph: SymbolGraph) -> None:

@@ -42,7 +42,9 @@ async def complete(
         graph.sync(fixture.path, fixture.text)
     try:
         chosen = settings or Settings(completion_delay="none")
-        pipeline = Pipeline(graph, lambda: engine, lambda: chosen, root=str(root or ""), switches=switches)
+        pipeline = Pipeline(
+            graph, lambda: engine, lambda: chosen, root=str(root or ""), switches=switches, patient=True
+        )
         snapshot = Snapshot(
             fixture.path, fixture.text, fixture.offset, language=language, manual=manual, mode=mode, selected=selected
         )

@@ -199,6 +199,17 @@ class Client:
         capabilities_given: Message = result["capabilities"]
         return capabilities_given
 
+    async def ready(self) -> None:
+        """Wait until the graph is built and the engine has started, or is known to be absent."""
+
+        def idle(message: Message) -> bool:
+            given = message.get("params") or {}
+            return (
+                message.get("method") == "graft/status" and not given["busy"] and "not started" not in given["message"]
+            )
+
+        await self.wait_for(idle)
+
     def open(self, path: Path, text: str | None = None, language: str = "python") -> str:
         """Open a document; returns its address."""
         uri = path.as_uri()

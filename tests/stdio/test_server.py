@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from inline_snapshot import snapshot
 
-from graft_testing.lsp import Client, ServerError, scripted_server
+from graft_testing.lsp import CAPABILITIES, Client, ServerError, scripted_server
 
 Start = Callable[..., Coroutine[Any, Any, Client]]
 REPOSITORY = Path(__file__).parents[2]
@@ -57,6 +57,7 @@ async def test_open_type_item(start: Start, tmp_path: Path) -> None:
     capabilities = await client.initialize(root)
     assert capabilities["inlineCompletionProvider"] is not None
     uri = client.open(root / "main.py")
+    await client.ready()
     items = await client.inline(uri, 1, 11)
     assert [{k: v for k, v in item.items() if k != "command"} for item in items] == snapshot(
         [
@@ -82,6 +83,7 @@ async def test_cancel_answers_once(start: Start, tmp_path: Path) -> None:
     client = await start({"answers": [{"text": "1 + 2 + 3 + 4 + 5 + 6 + 7 + 8\n", "delay_ms": 200}]})
     await client.initialize(root)
     uri = client.open(root / "main.py")
+    await client.ready()
     number = client.begin_inline(uri, 0, 4)
     await asyncio.sleep(0.3)
     client.notify("$/cancelRequest", {"id": number})
@@ -97,6 +99,7 @@ async def test_stale_request_is_content_modified(start: Start, tmp_path: Path) -
     client = await start({"answers": [{"text": "1 + 2\n", "delay_ms": 150}]})
     await client.initialize(root)
     uri = client.open(root / "main.py")
+    await client.ready()
     number = client.begin_inline(uri, 0, 4)
     await asyncio.sleep(0.1)
     client.change(uri, 0, 4, "y")
@@ -148,7 +151,9 @@ async def test_exit_without_shutdown_is_1(start: Start, tmp_path: Path) -> None:
     client = await start({"answers": [{"text": "1 + 2 + 3\n", "delay_ms": 500}]})
     root = project(tmp_path, main_py="x = \n")
     await client.initialize(root)
-    client.begin_inline(client.open(root / "main.py"), 0, 4)
+    uri = client.open(root / "main.py")
+    await client.ready()
+    client.begin_inline(uri, 0, 4)
     await asyncio.sleep(0.2)
     client.notify("exit")
     assert await client.wait_exit(5) == 1
@@ -160,6 +165,109 @@ async def test_end_of_input_ends_the_server(start: Start, tmp_path: Path) -> Non
     assert client.process.stdin is not None
     client.process.stdin.close()
     assert await client.wait_exit(5) == 1
+
+
+LIBRARY = "def area(width, height):\n    return width * height\n"
+
+
+async def test_save_diagnostic_action(start: Start, tmp_path: Path) -> None:
+    root = project(tmp_path, shapes_py=LIBRARY, main_py="from shapes import area\n\nprint(area(1, 2))\n")
+    client = await start({})
+    capabilities = await client.initialize(root)
+    assert "diagnosticProvider" not in capabilities
+    uri = client.open(root / "main.py")
+    clean = await client.notification("textDocument/publishDiagnostics", uri=uri)
+    assert clean["diagnostics"] == []
+    client.change(uri, 2, 6, "arae", removed=4)
+    (root / "main.py").write_text("from shapes import area\n\nprint(arae(1, 2))\n")
+    heard = len(client.heard)
+    client.save(uri)
+    published = await client.notification("textDocument/publishDiagnostics", since=heard, uri=uri, version=2)
+    assert [(d["code"], d["range"], d["source"]) for d in published["diagnostics"]][:1] == snapshot(
+        [("undefined-name", {"start": {"line": 2, "character": 6}, "end": {"line": 2, "character": 10}}, "graft")]
+    )
+    found = published["diagnostics"][0]
+    actions = await client.request(
+        "textDocument/codeAction",
+        {"textDocument": {"uri": uri}, "range": found["range"], "context": {"diagnostics": [found], "triggerKind": 1}},
+    )
+    assert actions[0]["title"] == snapshot("Change to `area` - checked: parses, resolves, finding gone, nothing new")
+    assert "edit" not in actions[0]
+    action = await client.request("codeAction/resolve", actions[0])
+    (change,) = action["edit"]["documentChanges"]
+    assert change["textDocument"] == {"uri": uri, "version": 2}
+    assert change["edits"] == snapshot(
+        [{"range": {"start": {"line": 2, "character": 6}, "end": {"line": 2, "character": 10}}, "newText": "area"}]
+    )
+    assert await client.stop() == 0
+
+
+async def test_diagnostics_are_pulled_by_clients_that_only_pull(start: Start, tmp_path: Path) -> None:
+    root = project(tmp_path, main_py="print(undefined_name)\n")
+    client = await start({})
+    document = {k: v for k, v in CAPABILITIES["textDocument"].items() if k != "publishDiagnostics"}
+    capabilities = await client.initialize(
+        root, capabilities={**CAPABILITIES, "textDocument": {**document, "diagnostic": {}}}
+    )
+    assert capabilities["diagnosticProvider"]["identifier"] == "graft"
+    uri = client.open(root / "main.py")
+    report = await client.request("textDocument/diagnostic", {"textDocument": {"uri": uri}})
+    assert [d["code"] for d in report["items"]] == ["undefined-name"]
+    again = await client.request(
+        "textDocument/diagnostic", {"textDocument": {"uri": uri}, "previousResultId": report["resultId"]}
+    )
+    assert again["kind"] == "unchanged"
+    assert not [m for m in client.heard if m.get("method") == "textDocument/publishDiagnostics"]
+
+
+async def test_classic_completion_lists_members(start: Start, tmp_path: Path) -> None:
+    text = "class Thing:\n    def paint(self, colour): ...\n\n\nthing = Thing()\nthing.\n"
+    root = project(tmp_path, main_py=text)
+    client = await start({})
+    await client.initialize(root)
+    uri = client.open(root / "main.py")
+    await client.notification("textDocument/publishDiagnostics", uri=uri)
+    where = {"textDocument": {"uri": uri}, "position": {"line": 5, "character": 6}}
+    result = await client.request("textDocument/completion", where)
+    assert [(i["label"], i["detail"]) for i in result["items"]][:1] == [("paint", "def paint(self, colour)")]
+
+
+async def test_progress_of_the_first_index(start: Start, tmp_path: Path) -> None:
+    root = project(tmp_path, main_py="x = 1\n", **{f"module{n}_py": LIBRARY for n in range(100)})
+    client = await start({})
+    await client.initialize(root)
+    end = await client.wait_for(lambda m: m.get("method") == "$/progress" and m["params"]["value"].get("kind") == "end")
+    token = end["params"]["token"]
+    kinds = [m["params"]["value"]["kind"] for m in client.heard if m.get("method") == "$/progress"]
+    assert kinds[0] == "begin" and kinds[-1] == "end"
+    created = [m for m in client.heard if m.get("method") == "window/workDoneProgress/create"]
+    assert [m["params"]["token"] for m in created] == [token]
+
+
+async def test_columns_count_in_the_negotiated_unit(start: Start, tmp_path: Path) -> None:
+    text = "s = '\N{GRINNING FACE}'; x = \n"
+    for encoding, column in (("utf-8", 16), ("utf-16", 14), ("utf-32", 13)):
+        root = project(tmp_path / encoding, main_py=text)
+        client = await start({"answers": ["value\n"]})
+        capabilities = await client.initialize(
+            root, capabilities={**CAPABILITIES, "general": {"positionEncodings": [encoding]}}
+        )
+        assert capabilities["positionEncoding"] == encoding
+        uri = client.open(root / "main.py")
+        await client.ready()
+        items = await client.inline(uri, 0, column)
+        assert items[0]["range"]["end"]["character"] == column
+        assert items[0]["insertText"] == text.rstrip("\n") + "value"
+
+
+async def test_an_unknown_document_and_a_far_position(start: Start, tmp_path: Path) -> None:
+    root = project(tmp_path, main_py="x = 1\n")
+    client = await start({"answers": ["y\n"]})
+    await client.initialize(root)
+    assert await client.inline((root / "other.py").as_uri(), 3, 4) == []
+    uri = client.open(root / "main.py")
+    await client.inline(uri, 999, 999)
+    assert await client.stop() == 0
 
 
 async def test_command_line_serves(tmp_path: Path) -> None:

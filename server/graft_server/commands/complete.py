@@ -129,6 +129,7 @@ async def open_workbench(root: Path, *, model: Path | None = None, no_model: boo
     from graft_server import engines, paths, settings
     from graft_server.completion.pipeline import Pipeline
     from graft_server.session import graph_thread, open_graph
+    from graft_server.workspace import ClosedError
 
     command_line: dict[str, Any] = {}
     if no_model:
@@ -147,11 +148,11 @@ async def open_workbench(root: Path, *, model: Path | None = None, no_model: boo
     # The graph opens on its thread; a first question waits for it.
     try:
         await asyncio.wrap_future(graph.submit(lambda g: None))
-    except RuntimeError as error:
+    except ClosedError as error:
         if engine is not None:
             await engine.close()
         raise UserError(str(error)) from error
-    pipeline = Pipeline(graph, lambda: engine, lambda: values, root=str(root), repository=root.name)
+    pipeline = Pipeline(graph, lambda: engine, lambda: values, root=str(root), repository=root.name, patient=True)
     return Workbench(pipeline, graph, engine, values, "" if status.state == "ready" else status.message)
 
 

@@ -12,12 +12,21 @@ from graft_indexer.facts import ParameterKind
 from graft_indexer.graph import SymbolGraph
 from graft_models.engine import Allow, Need, Trigger
 from graft_server.completion.anchor import Place
+from graft_server.completion.probe import probing
 
 MAX_NAMES = 2000
 _IMPORT_FROM = re.compile(r"^\s*from\s+(\.*)([\w.]*)\s+import\s+(?:\(\s*)?(?:\w+(?:\s+as\s+\w+)?\s*,\s*)*$")
 _IMPORT = re.compile(r"^\s*(?:import\s+(?:[\w.]+\s*,\s*)*|from\s+)(\.*)((?:\w+\.)*)$")
 TRIGGERS = (Trigger.DOT, Trigger.IMPORT)
 """What is asked for.  `CALL` and `NAME` stay off: the gates check keyword arguments and names after the fact."""
+
+
+def trigger_at(place: Place) -> Trigger | None:
+    """The trigger that the text before the cursor ends with."""
+    line = place.line
+    if _IMPORT_FROM.match(line) or _IMPORT.match(line):
+        return Trigger.IMPORT
+    return Trigger.DOT if re.search(r"[\w)\]}'\"]\.$", line) else None
 
 
 def allowed(graph: SymbolGraph, path: str, place: Place, typed: str, need: Need) -> Allow | None:
@@ -39,22 +48,12 @@ def allowed(graph: SymbolGraph, path: str, place: Place, typed: str, need: Need)
 
 
 def _members(graph: SymbolGraph, path: str, place: Place, generated: str, need: Need) -> Allow | None:
-    offset = len((place.before + generated).encode("utf-8", "surrogateescape")) - 1
-    if not generated:
-        answer = graph.members_at(path, offset)
-    else:
-        # The receiver is new: the graph has to read it first, with a name where one will come.
-        before = graph.text(path)
-        graph.open_buffer(path, place.before + generated + "_" + place.after)
-        try:
-            answer = graph.members_at(path, offset)
-        finally:
-            if before is not None:
-                graph.open_buffer(path, before)
-            else:
-                graph.close_buffer(path)
-    names = tuple(dict.fromkeys(s.name for s in answer.value))
-    return _allow(need, names, answer.closed)
+    with probing(graph, path, place, generated) as offset:
+        answer = graph.members_at(path, offset - 1)
+    names = sorted(dict.fromkeys(s.name for s in answer.value), key=lambda name: name.startswith("_"))
+    line = (place.before + generated).rpartition("\n")[2]
+    # At the start of a statement the member may be assigned to, and so be new.
+    return _allow(need, tuple(names), answer.closed and not re.match(r"\s*[\w.]+\.$", line))
 
 
 def _allow(need: Need, names: tuple[str, ...], closed: bool) -> Allow | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -35,22 +36,49 @@ _SKIP = frozenset(
 _ORDER = {"header": 0, "outline": 1, "definition": 2, "usage": 3, "caller": 4, "test": 5, "edit": 6}
 
 
-@dataclass(slots=True)
-class _Gathering:
-    graph: SymbolGraph
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What context is asked for: the cursor at byte `offset` of `text`, at most `budget` tokens (estimated).
+
+    `kinds` limits which sources are asked (None: all); `edits` are recent edits elsewhere, which only the caller knows;
+    `disabled` are globs of files that are never shown.
+    """
+
     path: str
     text: str
     offset: int
+    budget: int = BUDGET_TOKENS
+    deadline_ms: float = DEADLINE_MS
+    disabled: tuple[str, ...] = ()
+    edits: tuple[ContextPart, ...] = ()
+    kinds: frozenset[str] | None = None
+
+
+@dataclass(slots=True)
+class _Gathering:
+    graph: SymbolGraph
+    request: Wanted
     parts: list[ContextPart]
     deadline: float
-    disabled: tuple[str, ...]
+
+    @property
+    def path(self) -> str:
+        return self.request.path
+
+    @property
+    def text(self) -> str:
+        return self.request.text
+
+    @property
+    def offset(self) -> int:
+        return self.request.offset
 
     def late(self) -> bool:
         return time.perf_counter() > self.deadline
 
     def add(self, path: str, text: str, kind: str, value: float) -> None:
         """Add a part unless its file is secret or its text stands in the open file already."""
-        if not text.strip() or matches(path, self.disabled):
+        if not text.strip() or matches(path, self.request.disabled):
             return
         body = text.strip()
         if body in self.text or any(body in p.text for p in self.parts):
@@ -58,37 +86,63 @@ class _Gathering:
         self.parts.append(ContextPart(path, secrets.mask(text), kind, value))
 
 
-def gather(
-    graph: SymbolGraph,
-    path: str,
-    text: str,
-    offset: int,
-    *,
-    budget: int = BUDGET_TOKENS,
-    deadline_ms: float = DEADLINE_MS,
-    disabled: tuple[str, ...] = (),
-    edits: Iterable[ContextPart] = (),
-    kinds: frozenset[str] | None = None,
-) -> tuple[ContextPart, ...]:
-    """The parts for a cursor at byte `offset` of `text`, within `budget` tokens (estimated), most stable first.
+FRESH_SECONDS = 120.0
 
-    `kinds` limits which sources are asked (None: all); `edits` are recent edits elsewhere, which only the caller knows.
+
+class SlowParts:
+    """Callers, tests and usages per function, gathered in the background; on the graph's thread only."""
+
+    def __init__(self, size: int = 32, clock: Callable[[], float] = time.monotonic) -> None:
+        self._kept: OrderedDict[tuple[str, str], tuple[float, tuple[ContextPart, ...]]] = OrderedDict()
+        self._size = size
+        self._clock = clock
+
+    def get(self, path: str, scope: str) -> tuple[ContextPart, ...] | None:
+        """The parts for a function, None if they have to be gathered (anew)."""
+        have = self._kept.get((path, scope))
+        return have[1] if have is not None and self._clock() - have[0] < FRESH_SECONDS else None
+
+    def fill(self, graph: SymbolGraph, request: Wanted) -> None:
+        """Gather them now; takes tens of milliseconds."""
+        work = _Gathering(graph, request, [], time.perf_counter() + 0.5)
+        _run(work, SLOW)
+        self._kept[(request.path, scope_name(graph, request))] = (self._clock(), tuple(work.parts))
+        while len(self._kept) > self._size:
+            self._kept.popitem(last=False)
+
+
+def scope_name(graph: SymbolGraph, request: Wanted) -> str:
+    """The innermost definition around the cursor."""
+    around = graph.enclosing(request.path, request.offset)
+    return around[0].qualified_name if around else ""
+
+
+def gather(graph: SymbolGraph, request: Wanted, slow: SlowParts | None = None) -> tuple[tuple[ContextPart, ...], bool]:
+    """(the parts for a cursor, most stable first; whether the slow ones are still to be gathered).
+
+    Without `slow` everything is gathered at once, which takes longer than a key press allows.
     """
-    work = _Gathering(graph, path, text, offset, [], time.perf_counter() + deadline_ms / 1000, disabled)
-    sources: list[tuple[str, Callable[[_Gathering], None]]] = [
-        ("definition", _definitions),
-        ("outline", _outlines),
-        ("caller", _callers),
-        ("test", _tests),
-        ("usage", _usages),
-    ]
+    work = _Gathering(graph, request, [], time.perf_counter() + request.deadline_ms / 1000)
+    _run(work, FAST)
+    missing = False
+    if slow is None:
+        _run(work, SLOW)
+    else:
+        have = slow.get(request.path, scope_name(graph, request))
+        missing = have is None
+        for part in have or ():
+            work.add(part.path, part.text, part.kind, part.value)
+    if request.kinds is None or "edit" in request.kinds:
+        for part in request.edits:
+            work.add(part.path, part.text, "edit", part.value)
+    return choose(work.parts, request.budget), missing
+
+
+def _run(work: _Gathering, sources: tuple[Source, ...]) -> None:
+    kinds = work.request.kinds
     for kind, source in sources:
         if (kinds is None or kind in kinds) and not work.late():
             source(work)
-    if kinds is None or "edit" in kinds:
-        for part in edits:
-            work.add(part.path, part.text, "edit", part.value)
-    return choose(work.parts, budget)
 
 
 def tokens_of(text: str) -> int:
@@ -251,3 +305,8 @@ def _usages(work: _Gathering) -> None:
         if work.late():
             return
         work.add(window.path, window.text, "usage", 0.5 * window.score)
+
+
+Source = tuple[str, Callable[[_Gathering], None]]
+FAST: tuple[Source, ...] = (("definition", _definitions), ("outline", _outlines))
+SLOW: tuple[Source, ...] = (("caller", _callers), ("test", _tests), ("usage", _usages))

@@ -17,6 +17,7 @@ from graft_indexer.facts import DefinitionKind, ParameterKind, Span
 from graft_indexer.graph import SymbolGraph
 from graft_server.completion.anchor import Place
 from graft_server.completion.model import Verdict
+from graft_server.completion.probe import shadowed
 from graft_server.completion.shape import cut_to_balance
 from graft_server.completion.stops import closers_for, piece_before, unmatched
 
@@ -184,20 +185,13 @@ def disproved(graph: SymbolGraph, path: str, data: bytes, tree: Tree, new: Span)
     nodes = _leaves(tree.root_node, new)
     if not nodes:
         return None
-    before = graph.text(path)
-    graph.open_buffer(path, data.decode("utf-8", "surrogateescape"))
-    try:
+    with shadowed(graph, path, data.decode("utf-8", "surrogateescape")):
         visible: dict[int, frozenset[str] | None] = {}
         for node in nodes:
-            message = _wrong(graph, path, node, visible, new)
+            message = _wrong(graph, path, node, visible)
             if message:
                 return node.start_byte, message
         return _wrong_call(graph, path, tree, new)
-    finally:
-        if before is not None:
-            graph.open_buffer(path, before)
-        else:
-            graph.close_buffer(path)
 
 
 def _leaves(root: Node, new: Span) -> list[Node]:
@@ -216,9 +210,7 @@ def _leaves(root: Node, new: Span) -> list[Node]:
     return sorted(out, key=lambda n: n.start_byte)
 
 
-def _wrong(
-    graph: SymbolGraph, path: str, node: Node, visible: dict[int, frozenset[str] | None], new: Span
-) -> str | None:
+def _wrong(graph: SymbolGraph, path: str, node: Node, visible: dict[int, frozenset[str] | None]) -> str | None:
     """Why one identifier is wrong; None if it is right, or cannot be decided."""
     parent = node.parent
     name = (node.text or b"").decode("utf-8", "replace")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from graft_indexer.facts import DefinitionKind, ParameterKind
 from graft_indexer.graph import Symbol, SymbolGraph
 from graft_server.completion.anchor import Place
+from graft_server.completion.probe import NAME, probing
 
 _MEMBER = re.compile(r"\.(\w*)$")
 _FROM = re.compile(r"^\s*from\s+(\.*)([\w.]*)\s+import\s+(?:\(\s*)?((?:\w+\s*,\s*)*)(\w*)$")
@@ -44,7 +45,7 @@ class Options:
     """member, import, argument or name."""
 
 
-def options_at(graph: SymbolGraph, path: str, offset: int, place: Place, limit: int = 200) -> Options:
+def options_at(graph: SymbolGraph, path: str, place: Place, limit: int = 200) -> Options:
     """What may be written at the cursor, best first, filtered by what is typed (case-insensitive beginning)."""
     line = place.line
     if found := _FROM.match(line):
@@ -59,15 +60,18 @@ def options_at(graph: SymbolGraph, path: str, offset: int, place: Place, limit: 
         return Options(found.group(3), made, modules.closed, "import")
     if found := _MEMBER.search(line):
         typed = found.group(1)
-        answer = graph.members_at(path, offset - len(typed.encode()) - 1)
+        with probing(graph, path, place) as end:
+            answer = graph.members_at(path, end - len(typed.encode()) - 1)
         return _options(typed, list(answer.value), answer.closed, "member", limit)
     word = re.search(r"\w*$", line)
     typed = word.group() if word is not None else ""
     if typed[:1].isdigit():
         return Options(typed, (), False, "name")
-    names = graph.visible_names(path, offset)
-    found_names = _options(typed, list(names.value), names.closed, "name", limit)
-    arguments = _keyword_options(graph, path, offset, typed)
+    with probing(graph, path, place) as end:
+        names = graph.visible_names(path, end)
+        arguments = _keyword_options(graph, path, end, typed)
+    symbols = [s for s in names.value if s.name != NAME]
+    found_names = _options(typed, symbols, names.closed, "name", limit)
     return Options(typed, (*arguments, *found_names.options)[:limit], names.closed, "name")
 
 
@@ -108,14 +112,14 @@ def _keyword_options(graph: SymbolGraph, path: str, offset: int, typed: str) -> 
     )
 
 
-def suggest(graph: SymbolGraph, path: str, offset: int, place: Place) -> str:
+def suggest(graph: SymbolGraph, path: str, place: Place) -> str:
     """Ghost text without a model: what goes in after the cursor, empty if nothing is certain enough."""
     line = place.line
     if _CALL.search(line):
-        return skeleton(graph, path, offset, place)
+        return skeleton(graph, path, place)
     if not (_MEMBER.search(line) or _FROM.match(line) or _IMPORT.match(line) or _NAME.search(line)):
         return ""
-    found = options_at(graph, path, offset, place, limit=40)
+    found = options_at(graph, path, place, limit=40)
     if not found.typed and found.where != "import":
         # After a dot with nothing typed the graph knows what is possible, not what is wanted.
         return ""
@@ -125,25 +129,26 @@ def suggest(graph: SymbolGraph, path: str, offset: int, place: Place) -> str:
     return fitting[0].name[len(found.typed) :]
 
 
-def skeleton(graph: SymbolGraph, path: str, offset: int, place: Place) -> str:
+def skeleton(graph: SymbolGraph, path: str, place: Place) -> str:
     """Arguments for a call just opened: every required parameter must have a visible variable of its name.
 
     Positional parameters are written as the variable, keyword-only ones as `name=name`.
     """
-    call = graph.call_at(path, offset)
-    if call is None:
-        return ""
-    target = graph.call_target(path, call)
-    if not target.closed or len(target.value) != 1:
-        return ""
-    wanted = [p for p in target.value[0].signature.parameters if p.required]
-    if not wanted:
-        return ")" if not place.rest.startswith(")") and not target.value[0].signature.parameters else ""
-    visible = {
-        s.name
-        for s in graph.visible_names(path, offset).value
-        if s.kind in (DefinitionKind.LOCAL, DefinitionKind.PARAMETER, DefinitionKind.VARIABLE)
-    }
+    with probing(graph, path, place) as end:
+        call = graph.call_at(path, end)
+        if call is None:
+            return ""
+        target = graph.call_target(path, call)
+        if not target.closed or len(target.value) != 1:
+            return ""
+        wanted = [p for p in target.value[0].signature.parameters if p.required]
+        if not wanted:
+            return ")" if not place.rest.startswith(")") and not target.value[0].signature.parameters else ""
+        visible = {
+            s.name
+            for s in graph.visible_names(path, end).value
+            if s.kind in (DefinitionKind.LOCAL, DefinitionKind.PARAMETER, DefinitionKind.VARIABLE)
+        }
     if any(p.name not in visible for p in wanted):
         return ""
     written = [f"{p.name}={p.name}" if p.kind is ParameterKind.KEYWORD_ONLY else p.name for p in wanted]

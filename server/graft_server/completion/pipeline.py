@@ -14,7 +14,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from graft_indexer.graph import SymbolGraph
 from graft_models.engine import Allow, Engine, Need, Request, Usage
 from graft_models.prompt import ContextPart
 from graft_server.completion import constraint, context, gate, graphonly, secrets, shape
@@ -26,7 +25,7 @@ from graft_server.completion.model import Completion, Mode, Snapshot, Verdict
 from graft_server.completion.rhythm import Rhythm
 from graft_server.completion.stops import rule_for
 from graft_server.settings import Settings
-from graft_server.workspace import INTERACTIVE, GraphThread
+from graft_server.workspace import BACKGROUND, INTERACTIVE, GraphThread
 
 log = logging.getLogger("graft.completion")
 
@@ -65,7 +64,9 @@ class Pipeline:
         memory: gate.Memory | None = None,
         switches: Switches | None = None,
         edits: Callable[[str], Sequence[ContextPart]] | None = None,
+        patient: bool = False,
     ) -> None:
+        """`patient`: nobody is typing; gather all context, however long it takes."""
         self.graph = graph
         self.memory = memory or gate.Memory()
         self.switches = switches or Switches()
@@ -75,6 +76,8 @@ class Pipeline:
         self._root = root
         self._repository = repository
         self._edits = edits or (lambda path: ())
+        self._patient = patient
+        self._slow = context.SlowParts()
         self._holes = Holes()
         self._cache = SuggestionCache()
         self._flights: OrderedDict[str, Flight] = OrderedDict()
@@ -173,24 +176,33 @@ class Pipeline:
         model = engine.status.model
         length = model.context_length if model is not None else 0
         budget = context.BUDGET_TOKENS if length == 0 else min(1536, max(128, length // 4))
-        edits = self._edits(snapshot.path)
+        wanted = context.Wanted(
+            snapshot.path,
+            snapshot.text,
+            snapshot.offset,
+            budget=budget,
+            deadline_ms=2000.0 if self._patient else context.DEADLINE_MS,
+            disabled=settings.completion_disabled_globs,
+            edits=tuple(self._edits(snapshot.path)),
+            kinds=self.switches.kinds,
+        )
+        slow = None if self._patient else self._slow
+        found = await self.graph.ask(
+            lambda graph: context.gather(graph, wanted, slow),
+            None,
+            priority=INTERACTIVE,
+            wait_ms=self._wait(CONTEXT_WAIT_MS),
+        )
+        if found is None:
+            return
+        live.context, missing = found
+        live.context_known = True
+        if missing:
+            # Gathered while the engine reads; the next hole in this function will have them.
+            self.graph.submit(lambda graph: self._slow.fill(graph, wanted), BACKGROUND)
 
-        def question(graph: SymbolGraph) -> tuple[ContextPart, ...] | None:
-            return context.gather(
-                graph,
-                snapshot.path,
-                snapshot.text,
-                snapshot.offset,
-                budget=budget,
-                disabled=settings.completion_disabled_globs,
-                edits=edits,
-                kinds=self.switches.kinds,
-            )
-
-        parts = await self.graph.ask(question, None, priority=INTERACTIVE, wait_ms=CONTEXT_WAIT_MS)
-        if parts is not None:
-            live.context = parts
-            live.context_known = True
+    def _wait(self, milliseconds: float) -> float | None:
+        return None if self._patient else milliseconds
 
     def _start(
         self,
@@ -216,11 +228,25 @@ class Pipeline:
             prompt_budget=settings.model_context,
         )
 
+        graph = self.graph
+        ahead: asyncio.Task[Allow | None] | None = None
+        if request.triggers and graph is not None and (trigger := constraint.trigger_at(place)) is not None:
+            # What the engine will ask first is known: look it up while the prompt is read.
+            first = Need(0, trigger, typed)
+            ahead = asyncio.create_task(
+                graph.ask(lambda g: constraint.allowed(g, snapshot.path, place, typed, first), None)
+            )
+
         async def answer(need: Need) -> Allow | None:
-            if self.graph is None:
+            if graph is None:
                 return None
-            return await self.graph.ask(
-                lambda graph: constraint.allowed(graph, snapshot.path, place, typed, need), None, wait_ms=NEED_WAIT_MS
+            if ahead is not None and need.text == typed:
+                allow = await ahead
+                return replace(allow, need=need.need) if allow is not None else None
+            return await graph.ask(
+                lambda g: constraint.allowed(g, snapshot.path, place, typed, need),
+                None,
+                wait_ms=self._wait(NEED_WAIT_MS),
             )
 
         flight = Flight(engine, request, place, rule_for(place, mode), answer)
@@ -255,7 +281,7 @@ class Pipeline:
                         graph, self._trees, snapshot.path, snapshot.language, place, text, shaped.cover, names=names
                     ),
                     None,
-                    wait_ms=JUDGE_WAIT_MS,
+                    wait_ms=self._wait(JUDGE_WAIT_MS),
                 )
             if judged is None:
                 judged = judge(None, Trees(), snapshot.path, snapshot.language, place, text, shaped.cover)
@@ -284,7 +310,7 @@ class Pipeline:
         if self.graph is None or snapshot.language != "python" or place.rest.strip(gate.CLOSERS):
             return None
         text = await self.graph.ask(
-            lambda graph: graphonly.suggest(graph, snapshot.path, snapshot.offset, place), "", wait_ms=JUDGE_WAIT_MS
+            lambda graph: graphonly.suggest(graph, snapshot.path, place), "", wait_ms=self._wait(JUDGE_WAIT_MS)
         )
         if not text or (self.memory.was_rejected(place.line, text) and not snapshot.manual):
             return None

@@ -103,7 +103,7 @@ def _action(
 ) -> types.CodeAction:
     shown = convert.diagnostic(item, document.lines, ls.session.unit, lambda path: None, lambda path: path)
     action = types.CodeAction(
-        title=title_of(fix),
+        title=fix.title,
         kind=types.CodeActionKind.QuickFix,
         diagnostics=[shown],
         is_preferred=preferred or None,
@@ -120,12 +120,6 @@ def _action(
     else:
         action.edit = _edit(ls, folder, fix)
     return action
-
-
-def title_of(fix: Fix) -> str:
-    """The title with what was verified, and a word of warning if the meaning may change."""
-    checked = f" (checked: {', '.join(fix.verified)})" if fix.verified else ""
-    return f"{fix.title}{'' if fix.safe else ' (may change meaning)'}{checked}"
 
 
 def _edit(ls: GraftServer, folder: Folder, fix: Fix) -> types.WorkspaceEdit | None:

@@ -137,9 +137,7 @@ async def completion_list(ls: GraftServer, params: types.CompletionParams) -> ty
     if pipeline.graph is None:
         return types.CompletionList(False, [])
     place = place_of(snapshot)
-    found = await pipeline.graph.ask(
-        lambda graph: graphonly.options_at(graph, snapshot.path, offset, place), None, wait_ms=500
-    )
+    found = await pipeline.graph.ask(lambda graph: graphonly.options_at(graph, snapshot.path, place), None, wait_ms=500)
     await asyncio.sleep(0)
     if found is None:
         return types.CompletionList(True, [])

@@ -149,6 +149,7 @@ def _graph_opened(ls: GraftServer, root: str) -> None:
     for document in list(ls.session.documents.values()):
         folder = ls.session.folder_of(document.path)
         if folder is not None and folder.root == root:
+            ls.session.warm(document)
             diagnostics.check_soon(ls, document)
 
 

@@ -1,0 +1,125 @@
+"""Completion with a real graph: what is constrained, what is cut, what is said without a model, what the model sees."""
+
+from pathlib import Path
+
+import pytest
+
+from graft_models.engine import Capabilities
+from graft_server.completion.pipeline import Switches
+from graft_server.settings import Settings
+from graft_testing.completing import complete, seen
+
+SHAPES = """
+//- /shapes.py
+class Shape:
+    \"\"\"Anything with an area.\"\"\"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def area(self, scale: float) -> float:
+        return scale
+
+
+def make(width: int, *, height: int) -> Shape:
+    return Shape(str(width * height))
+//- /main.py
+from shapes import Shape, make
+
+"""
+
+
+async def shown(root: Path, source: str, said: str, *, switches: Switches | None = None) -> str:
+    completions, text, _ = await complete(SHAPES + source, said, root=root, switches=switches)
+    return seen(completions, text)
+
+
+@pytest.mark.parametrize(
+    ("source", "said", "expected"),
+    [
+        # Members: the engine is held to what there is.
+        ("shape = Shape('a')\nx = shape.$0\n", "length + 1\n", "x = shape.area + 1|"),
+        ("shape = Shape('a')\nx = $0\n", "shape.area(2.0)\n", "x = shape.area(2.0)|"),
+        # Names, keywords, arity: cut back to the last good token.
+        ("total = 1\nx = $0\n", "total + totl\n", "x = total|"),
+        ("x = $0\n", "undefined_thing(1)\n", "(names: undefined_thing is not defined here)"),
+        ("x = $0\n", "make(1, heigth=2)\n", "x = make|"),
+        ("x = $0\n", "make(1, height=2)\n", "x = make(1, height=2)|"),
+        ("x = $0\n", "make(1, 2, 3)\n", "x = make|"),
+        ("x = $0\n", "make(1)\n", "x = make|"),
+        ("from shapes import $0\n", "Circle\n", "from shapes import Shape|"),
+        # What binds is no mistake.
+        ("for $0\n", "item in [1, 2]:\n", "for item in [1, 2]:|"),
+        ("x = $0\n", "[value * 2 for value in [1, 2]]\n", "x = [value * 2 for value in [1, 2]]|"),
+        ("x = $0\n", "lambda a, b: a + b\n", "x = lambda a, b: a + b|"),
+        (
+            "def f(shape: Shape):\n    $0\n",
+            "result = shape.area(1.0)\n    return result\n",
+            "    result = shape.area(1.0)\n    return result|",
+        ),
+        ("def f(shape: Shape):\n    shape.$0\n", "extra = 1\n", "    shape.extra = 1|"),
+        ("with open('x') as $0\n", "handle:\n", "with open('x') as handle:|"),
+        # Open receivers are let alone.
+        ("def f(thing):\n    return thing.$0\n", "whatever()\n", "    return thing.whatever()|"),
+    ],
+)
+async def test_checked(tmp_path: Path, source: str, said: str, expected: str) -> None:
+    assert await shown(tmp_path, source, said) == expected
+
+
+async def test_without_constraint_the_gate_still_cuts(tmp_path: Path) -> None:
+    source = "shape = Shape('a')\nvalue = shape.$0\n"
+    assert await shown(tmp_path, source, "length + 1\n", switches=Switches(constraint=False, fallback=False)) == (
+        "(names: shape has no member length)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("shape = Shape('a')\nshape.ar$0\n", "shape.area|"),
+        ("shape = Shape('a')\nprint(shape.na$0)\n", "print(shape.name|)"),
+        ("shape = Shape('a')\nitems = [1, f(shape.na$0\n", "items = [1, f(shape.name|"),
+        ("from shapes import Sha$0\n", "from shapes import Shape|"),
+        ("from sha$0\n", "from shapes|"),
+        ("width = 1\nheight = 2\nx = make($0\n", "x = make(width, height=height)|"),
+        ("width = 1\nheight = 2\nx = make($0)\n", "x = make(width, height=height)|"),
+        ("other = 1\nx = make($0)\n", "(silent)"),
+        ("shape = Shape('a')\nshape.$0\n", "(silent)"),
+    ],
+)
+async def test_without_a_model(tmp_path: Path, source: str, expected: str) -> None:
+    completions, text, _ = await complete(SHAPES + source, "", root=tmp_path)
+    assert seen(completions, text) == expected
+
+
+async def test_definitions_of_other_files_are_context(tmp_path: Path) -> None:
+    _, _, engine = await complete(SHAPES + "shape = make(1, height=2)\nx = $0\n", "shape\n", root=tmp_path)
+    parts = engine.requests[0].hole.context
+    assert [(p.kind, p.path) for p in parts] == [("definition", "shapes.py"), ("usage", "shapes.py")]
+    assert "def make(width: int, *, height: int) -> Shape:" in parts[0].text
+    assert "return Shape(str(width * height))" not in parts[0].text
+
+
+async def test_secret_files_are_no_context(tmp_path: Path) -> None:
+    source = """
+//- /secrets.py
+def token_of(user): ...
+//- /main.py
+from secrets import token_of
+x = token_of(1)
+y = $0
+"""
+    settings = Settings(completion_delay="none", completion_disabled_globs=("**/secrets.*",))
+    _, _, engine = await complete(source, "x\n", root=tmp_path, settings=settings)
+    assert engine.requests[0].hole.context == ()
+
+
+async def test_context_can_be_switched_off(tmp_path: Path) -> None:
+    source = SHAPES + "shape = make(1, height=2)\nx = $0\n"
+    _, _, engine = await complete(source, "x\n", root=tmp_path, settings=Settings(completion_context=False))
+    assert engine.requests[0].hole.context == ()
+
+
+def test_capabilities_decide_about_triggers() -> None:
+    assert Capabilities().constraint is False
