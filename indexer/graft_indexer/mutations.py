@@ -360,10 +360,19 @@ def _statements_at(module: _Module, line: int) -> list[Node]:
     return out
 
 
+def _at(text: str, line: int) -> Node | None:
+    """The smallest node at the first character of a line."""
+    rows = text.split("\n")
+    if line >= len(rows):
+        return None
+    column = len(encode(rows[line])) - len(encode(rows[line].lstrip()))
+    return parse(text).root_node.descendant_for_point_range((line, column), (line, column))
+
+
 def enclosing_headers(text: str, line: int) -> list[int]:
     """0-based lines of the conditions and loops that a line lies below, innermost first, within its function."""
     out: list[int] = []
-    node: Node | None = parse(text).root_node.descendant_for_point_range((line, 0), (line, 10_000))
+    node: Node | None = _at(text, line)
     while node is not None and node.type not in ("function_definition", "class_definition"):
         if node.type in (*LOOPS, "elif_clause", "with_statement") and node.start_point[0] < line:
             out.append(node.start_point[0])
@@ -373,7 +382,7 @@ def enclosing_headers(text: str, line: int) -> list[int]:
 
 def is_import(text: str, line: int) -> bool:
     """Whether the statement at a 0-based line is an import."""
-    node: Node | None = parse(text).root_node.descendant_for_point_range((line, 0), (line, 10_000))
+    node: Node | None = _at(text, line)
     while node is not None:
         if node.type in ("import_statement", "import_from_statement"):
             return True

@@ -277,8 +277,10 @@ class Sandbox:
 
     async def warm(self, python: str, config: Mapping[str, Any], *, cwd: Path, limits: Limits | None = None) -> str:
         """Start the warm runner in the tests' own interpreter; returns why it does not work, or an empty string."""
-        env = dict(config["env"]) if config.get("env") else self.environment()
-        config = {k: v for k, v in config.items() if k != "env"}
+        # Copies of the workspace differ from sandbox to sandbox, so paths into the traced one are turned into ours.
+        seen, traced = str(config["seen"]), dict(config["env"])
+        env = {name: value.replace(seen, str(self.root)) for name, value in traced.items()}
+        config = {key: value for key, value in config.items() if key not in ("env", "seen")}
         env["GRAFT_WARM"] = json.dumps(
             {**config, "root": str(self.root), "cwd": str(self.inside(cwd)), "pycache": str(self.folder / "pycache")}
         )

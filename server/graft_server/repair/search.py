@@ -273,8 +273,10 @@ async def prepare(
 ) -> tuple[bool, Clock]:
     """Start the warm runners and learn how long the tests take; falls back to the command as given."""
     cold = Clock(task.run_limit, task.run_limit, task.run_limit)
-    plan = warm_plan(base, targets, task.root.resolve()) if hasattr(os, "fork") else None
+    seen = sandboxes[-1].root.resolve()
+    plan = warm_plan(base, targets, task.root.resolve(), seen) if hasattr(os, "fork") else None
     if plan is None:
+        notes.append("every proposal runs the whole command (no plain pytest or unittest run was seen)")
         return False, cold
     whys = await asyncio.gather(*(start_warm(box, plan, task.root) for box in sandboxes))
     if any(whys):

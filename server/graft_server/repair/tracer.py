@@ -124,7 +124,7 @@ class Recorder:
     def write(self) -> None:
         """One file for this process; nothing if it never ran a line of the workspace nor a test."""
         stop()
-        if not (self.outside or self.tests or self.escaped or self.errors):
+        if not (self.outside or self.tests or self.escaped or self.errors or RUNNER[0]):
             return
         modules = []
         for name, module in list(sys.modules.items()):

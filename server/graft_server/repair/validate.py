@@ -60,8 +60,11 @@ class Verdict:
     tests: int = 0
 
 
-def warm_plan(base: Baseline, targets: Sequence[str], root: Path) -> WarmPlan | None:
-    """How to run these tests warm; None if they are not pytest's or unittest's, or use what forks do not bear."""
+def warm_plan(base: Baseline, targets: Sequence[str], root: Path, seen: Path) -> WarmPlan | None:
+    """How to run these tests warm; None if they are not pytest's or unittest's, or use what forks do not bear.
+
+    `seen` is the workspace's path where it was traced (a copy has its own), `root` the workspace.
+    """
     session = base.session
     if session is None or session["runner"] not in ("pytest", "unittest"):
         return None
@@ -78,11 +81,11 @@ def warm_plan(base: Baseline, targets: Sequence[str], root: Path) -> WarmPlan | 
         "modules": modules,
         "targets": list(targets),
         "env": own_environment(session["env"]),
+        "seen": str(seen),
         "dash_m": "-m" in session["orig_argv"][:4] or session["runner"] == "unittest",
     }
-    cwd = root
     try:
-        cwd = root / Path(session["cwd"]).resolve().relative_to(session.get("root", str(root)))
+        cwd = root / Path(session["cwd"]).resolve().relative_to(seen)
     except ValueError:
         return None
     return WarmPlan(str(session["executable"]), config, cwd)
