@@ -12,7 +12,7 @@ import keyword
 import math
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from graft_models.prompt import ContextPart
 
@@ -22,6 +22,7 @@ BLOCK_LINES = 10
 HEAD_LINES = 7  # of a definition
 MOST_PARTS = 4
 TOO_COMMON = 40  # blocks that hold a name; commoner names say nothing
+MOST_DEFINITIONS = 8  # a name that is defined more often says nothing either
 TOKENS_PER_BYTE = 0.32
 MIDDLE_SHARE = 0.5  # of the samples: names of the hidden middle choose parts too, as the product's graph often can
 KEYWORDS = frozenset((*keyword.kwlist, "self", "str", "int", "list", "dict", "type", "isinstance"))
@@ -56,25 +57,37 @@ class Neighbours:
     def parts(
         self, path: str, near: str, middle: str, tokens: int, noise: float, draw: random.Random
     ) -> list[ContextPart]:
-        """Parts for a hole in `path`, best last (nearest to the code), at most `tokens` (estimated) in all; none
-        of them from `path` itself. `near` is the text before the hole, `middle` what it hides."""
-        names = collections.Counter(dict.fromkeys(NAME.findall(near), 1.0))
+        """Parts for a training sample with a hole in `path`, at most `tokens` (estimated) in all.
+
+        `near` is the text before the hole, `middle` what it hides, `noise` the chance of one part that has nothing
+        to do with it.
+        """
+        names = dict.fromkeys(NAME.findall(near), 1.0)
         if draw.random() < MIDDLE_SHARE:
-            names.update(dict.fromkeys(NAME.findall(middle), 2))
+            names.update({name: names.get(name, 0.0) + 2.0 for name in NAME.findall(middle)})
+        chosen = self._ranked(path, names)[: draw.randint(1, MOST_PARTS)]
+        if self.blocks and draw.random() < noise:
+            chosen.insert(0, draw.randrange(len(self.blocks)))
+        return self._fitting(path, chosen, tokens)
+
+    def best(self, path: str, near: str, tokens: int) -> list[ContextPart]:
+        """The parts that names of `near` point to most, best last, none from `path` itself."""
+        return self._fitting(path, self._ranked(path, dict.fromkeys(NAME.findall(near), 1.0))[:MOST_PARTS], tokens)
+
+    def _ranked(self, path: str, names: Mapping[str, float]) -> list[int]:
         scores: dict[int, float] = collections.defaultdict(float)
         for name, weight in names.items():
             defined = self.defining.get(name, ())
             held = self.holding.get(name, ())
-            if len(defined) <= 8:
+            if len(defined) <= MOST_DEFINITIONS:
                 for block in defined:
                     scores[block] += 2.0 * weight * math.log(1 + len(self.blocks) / len(defined))
             if len(held) <= TOO_COMMON:
                 for block in held:
                     scores[block] += weight * math.log(1 + len(self.blocks) / len(held))
-        ranked = [b for b in sorted(scores, key=lambda b: (-scores[b], b))[:16] if self.blocks[b][0] != path]
-        chosen = ranked[: draw.randint(1, MOST_PARTS)]
-        if self.blocks and draw.random() < noise:
-            chosen.insert(0, draw.randrange(len(self.blocks)))
+        return [b for b in sorted(scores, key=lambda b: (-scores[b], b))[:16] if self.blocks[b][0] != path]
+
+    def _fitting(self, path: str, chosen: Sequence[int], tokens: int) -> list[ContextPart]:
         parts: list[ContextPart] = []
         room = tokens / TOKENS_PER_BYTE
         for block in chosen:
