@@ -8,7 +8,7 @@ INSTALL = $(PYTHON) .ci/install.py --venv $(VENV)
 PYTEST ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-editors test-peers bench check format dist lock clean
+.PHONY: help demo test test-editors test-vscode test-peers bench check format dist lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -24,6 +24,10 @@ test-editors: ## the same in real editors (fetched once)
 	@$(INSTALL) --extras llama,dev msgpack
 	@$(PY) tests/editors/setup_neovim.py
 	@$(PY) -m pytest tests/editors $(PYTEST)
+
+test-vscode: ## the VS Code extension: types, unit tests, and a VSIX of under 500 KB
+	@cd clients/vscode && npm ci --silent && npm run --silent typecheck && npm run --silent test && npm run --silent package
+	@size=$$(stat -c %s clients/vscode/graft-ls.vsix); echo "graft-ls.vsix: $$size bytes"; test $$size -lt 500000
 
 test-peers: ## against llama-server and other engines (fetched once)
 	@$(INSTALL) --extras llama,dev
