@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import os
 import signal
 import sys
 import tempfile
@@ -305,6 +306,8 @@ class LlamaEngine:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 cwd=tempfile.gettempdir(),
+                # Without it a native abort would start a debugger and print pages.
+                env={**os.environ, "GGML_NO_BACKTRACE": "1"},
             )
         except OSError as error:
             return f"!the engine process does not start: {error.strerror}"

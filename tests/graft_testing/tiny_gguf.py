@@ -28,8 +28,8 @@ class Shape:
 
     width: int = 64
     layers: int = 2
-    heads: int = 4
-    kv_heads: int = 2
+    heads: int = 2
+    kv_heads: int = 1
     inner: int = 128
     context: int = 2048
 

@@ -78,12 +78,14 @@ class Cache:
         if best.tokens and loses_nothing and not best.busy:
             slot = best
         else:
-            free = [s for s in self.slots if not s.busy and s is not best]
+            # With nothing in common there is nothing to share, and `best` is as good a place as any.
+            free = [s for s in self.slots if not s.busy and (s is not best or not count)]
             if not free:
                 raise RuntimeError("every sequence is busy")
-            slot = min(free, key=lambda s: (bool(s.tokens), s.used))
+            own = [s for s in free if s.document == document and s.tokens and not keep_live]
+            slot = min(own or free, key=lambda s: (bool(s.tokens), s.used))
             self.truncate(slot, 0)
-            if self.partial or count == len(best.tokens):
+            if count and (self.partial or count == len(best.tokens)):
                 self.memory.copy(best.sequence, slot.sequence, count)
                 slot.tokens = list(best.tokens[:count])
                 slot.ends = {k: v for k, v in best.ends.items() if k <= count}

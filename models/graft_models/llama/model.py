@@ -22,8 +22,8 @@ DOCUMENTS = 6
 """Sequences for documents and for the holes that are read ahead."""
 STREAMS = 12
 """Sequences for candidates and for texts that are scored."""
-CPU_BATCH = 48
-"""Tokens per decode on the CPU: under 64 every chunking gives the same log-probabilities, and a cancel is quick."""
+CPU_BATCH = 64
+"""Tokens per decode on the CPU; larger ones read 10 % faster, but a cancel loses what it cuts short."""
 GPU_BATCH = 512
 DEFAULT_CONTEXT = 4096
 MOST_KV_BYTES = 1_500_000_000
@@ -67,6 +67,7 @@ class Model:
                 sequences=DOCUMENTS + 2 * STREAMS,
                 batch=self.batch,
                 gpu_layers=-1 if gpu else 0,
+                quantized_memory=not gpu and head_width(self.file) % 32 == 0,
                 repack=repack and not has_tiles(),
             ),
             log,
@@ -235,16 +236,21 @@ def physical_cores() -> int:
 
 def kv_bytes_per_token(file: GgufFile) -> int:
     """Bytes of key and value memory for one token, in half precision."""
-    a = file.architecture
-    layers = int(file.metadata.get(f"{a}.block_count", 0))
-    heads = file.metadata.get(f"{a}.attention.head_count", 1) or 1
-    heads = max(heads) if isinstance(heads, list) else int(heads)
-    kv_heads = file.metadata.get(f"{a}.attention.head_count_kv", heads)
-    kv_heads = max(kv_heads) if isinstance(kv_heads, list) else int(kv_heads)
-    width = int(file.metadata.get(f"{a}.attention.key_length", 0)) or (
-        int(file.metadata.get(f"{a}.embedding_length", 0)) // max(1, heads)
-    )
-    return layers * kv_heads * width * 2 * 2
+    layers = _number(file, "block_count", 0)
+    kv_heads = _number(file, "attention.head_count_kv", _number(file, "attention.head_count", 1))
+    return layers * kv_heads * head_width(file) * 2 * 2
+
+
+def head_width(file: GgufFile) -> int:
+    """Elements of one attention head's key."""
+    stated = _number(file, "attention.key_length", 0)
+    return stated or _number(file, "embedding_length", 0) // max(1, _number(file, "attention.head_count", 1))
+
+
+def _number(file: GgufFile, key: str, default: int) -> int:
+    """A number of the architecture; where layers differ, the largest."""
+    value = file.metadata.get(f"{file.architecture}.{key}", default)
+    return max(map(int, value), default=default) if isinstance(value, list) else int(value)
 
 
 def log_probability(logits: Floats, token: int) -> float:

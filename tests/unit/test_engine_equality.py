@@ -1,0 +1,95 @@
+"""What is generated does not depend on what lay in memory, on how a prompt was cut into batches, or on other files.
+
+Greedy text and log-probabilities are compared bit for bit between an engine that reuses everything, with an odd batch
+size, and one that reads every prompt anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from graft_models.engine import Allow, Done, DoneReason, Need, Request, Stop, Token
+from graft_models.llama.jobs import Windows, complete
+from graft_models.llama.model import Model
+from graft_models.prompt import ContextPart, Hole, anchor
+from graft_testing.tiny_gguf import Shape, write
+
+WORDS = ["self", ".name", "(", ")", " = ", "\n", "    ", "return ", "value", "[0]", "é", "x"]
+edits = st.lists(
+    st.tuples(st.sampled_from(["a.py", "b.py"]), st.floats(0, 1), st.integers(0, 3), st.sampled_from(WORDS)),
+    min_size=1,
+    max_size=10,
+)
+
+
+class Alone:
+    """A control that nobody answers."""
+
+    def __init__(self) -> None:
+        self.events: list[Token] = []
+
+    def interrupted(self) -> DoneReason | None:
+        return None
+
+    def stopped(self) -> Stop | None:
+        return None
+
+    def ask(self, need: Need, seconds: float) -> Allow | Stop | None:
+        return None
+
+    def send(self, event: Token) -> None:
+        self.events.append(event)
+
+
+def answer(model: Model, windows: Windows, request: Request) -> tuple[Done, list[Token]]:
+    control = Alone()
+    work = complete(model, windows, request, control)
+    while True:
+        try:
+            next(work)
+        except StopIteration as stop:
+            return stop.value, control.events
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Model]:
+    path = write(tmp_path_factory.mktemp("model") / "tiny.gguf", shape=Shape(layers=2, context=1024), quantized=True)
+    return Model(path, threads=1, batch=7), Model(path, threads=1, batch=64, reuse=False)
+
+
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(edits)
+def test_reuse_batches_and_other_files_change_nothing(
+    models: tuple[Model, Model], steps: list[tuple[str, float, int, str]]
+) -> None:
+    reusing, fresh = models
+    for slot in reusing.cache.slots:
+        reusing.cache.truncate(slot, 0)
+    texts = {"a.py": "import os\n\ndef f(self):\n    return 1\n" * 8, "b.py": "x = value\n" * 12}
+    one, two = Windows(), Windows()
+    for path, place, removed, inserted in steps:
+        text = texts[path]
+        at = int(place * len(text))
+        texts[path] = text[:at] + inserted + text[at + removed :]
+        prefix, typed, suffix = anchor(texts[path][: at + len(inserted)], texts[path][at + len(inserted) :])
+        hole = Hole(path, prefix, suffix, typed, "repo", (ContextPart("c.py", "def g(): ...\n" * 3),))
+        request = Request(1, hole, max_tokens=6, document=path)
+        got, events = answer(reusing, one, request)
+        expected, expected_events = answer(fresh, two, request)
+        assert (got.texts, got.logprobs, got.reason) == (expected.texts, expected.logprobs, expected.reason)
+        assert events == expected_events
+        assert got.usage.evaluated <= expected.usage.evaluated == expected.usage.prompt
+
+
+def test_generated_text_in_memory_is_as_good_as_a_prompt(models: tuple[Model, Model]) -> None:
+    reusing, fresh = models
+    hole = Hole("a.py", "x = 1\n", "y = 2\n", "")
+    first, _ = answer(reusing, Windows(), Request(1, hole, max_tokens=8, document="a"))
+    typed = replace(hole, typed=first.texts[0][:12])
+    got, _ = answer(reusing, Windows(), Request(2, typed, max_tokens=4, document="a"))
+    expected, _ = answer(fresh, Windows(), Request(2, typed, max_tokens=4, document="a"))
+    assert (got.texts, got.logprobs) == (expected.texts, expected.logprobs)
