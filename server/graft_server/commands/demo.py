@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import difflib
+import functools
 import importlib.util
 import shutil
 import sys
@@ -189,7 +190,9 @@ async def tour(root: Path, *, model: bool) -> bool:
             await engine.close()
 
         heading(3, "Two bugs, planted by this demo, found and mended by the graph")
-        found = [await asyncio.wrap_future(thread.submit(lambda g, p=p: mend(root, p, g))) for p in (BUG, KEYWORD)]
+        found = [
+            await asyncio.wrap_future(thread.submit(functools.partial(mend, root, plant))) for plant in (BUG, KEYWORD)
+        ]
         return all(found)
     finally:
         thread.close()
