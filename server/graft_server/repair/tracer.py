@@ -56,7 +56,7 @@ class Recorder:
         """Whether lines of this file are recorded: files of the workspace that are not installed packages."""
         known = self.wanted.get(filename)
         if known is None:
-            if filename.startswith("<"):
+            if filename.startswith("<") or filename == __file__:
                 self.wanted[filename] = False
                 return False
             path = os.path.realpath(filename)
