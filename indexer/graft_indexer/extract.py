@@ -105,7 +105,7 @@ def extract_rows(data: bytes, language: str, tree: Tree | None = None) -> Record
         root = mended.root_node if mended is not None else root
     sink = Sink()
     reason = walk_into(sink, root.children, data, language)
-    errors = tuple((s.start, s.end) for s in error_spans(root, language)) if root.has_error else ()
+    errors = tuple((s.start, s.end) for s in error_spans(root))
     return assemble([sink], language, digest, len(data), errors, count_words(data), reason)
 
 

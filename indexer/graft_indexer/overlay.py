@@ -2,7 +2,8 @@
 
 An edit parses incrementally, and only those top-level statements are walked again that the edit touched; the facts of
 the others are kept, moved by the edit's length.  Where a tree has errors it is parsed from scratch, because recovery
-from errors depends on the way the text came about, and facts must not.
+from errors depends on the way the text came about, and facts should not; only above `EXACT_SIZE`, where that would be
+felt while typing, the facts inside broken statements may depend on it until the text is whole again.
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ from graft_indexer.extract import (
     walk_into,
 )
 from graft_indexer.rows import Sink
-from graft_indexer.syntax import changed_range, parse, reparse
+from graft_indexer.syntax import changed_range, error_spans, mend, parse, reparse
 from graft_indexer.text import encode
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Tree
+    from tree_sitter import Tree
+
+EXACT_SIZE = 120_000
+"""Bytes, about 3,500 lines; parsing that takes 12 ms."""
 
 
 @dataclass(slots=True)
@@ -34,6 +38,7 @@ class _Part:
     start: int
     end: int
     kind: int
+    broken: bool
     sink: Sink
 
 
@@ -65,12 +70,10 @@ class Buffer:
             self._from_scratch()
             return
         tree = reparse(self._tree, old, self.data, self.language)
-        if tree.root_node.has_error:
-            self._from_scratch()
-            return
+        if tree.root_node.has_error and len(self.data) <= EXACT_SIZE:
+            tree = parse(self.data, self.language)
         self._tree = tree
-        start, old_end, new_end = changed_range(old, self.data)
-        self._walk(tree.root_node.children, start, old_end, new_end)
+        self._walk(*changed_range(old, self.data))
 
     def _from_scratch(self) -> None:
         self._parts = []
@@ -78,34 +81,35 @@ class Buffer:
         if refusal(self.data) is not None:
             self.record = extract_rows(self.data, self.language)
             return
-        tree = parse(self.data, self.language)
-        if tree.root_node.has_error:
-            # No parts are kept: what an error node gives depends on its surroundings.
-            self.record = extract_rows(self.data, self.language, tree)
-            self._tree = tree
-            return
-        self._tree = tree
-        self._walk(tree.root_node.children, 0, 0, len(self.data))
+        self._tree = parse(self.data, self.language)
+        self._walk(0, 0, len(self.data))
 
-    def _walk(self, nodes: list[Node], start: int, old_end: int, new_end: int) -> None:
-        """Make the parts anew: kept where they lie before `start` or after the edit, else walked."""
+    def _walk(self, start: int, old_end: int, new_end: int) -> None:
+        """Make the parts anew: kept where they lie before `start` or after the edit and hold no error, else walked."""
+        assert self._tree is not None
+        root = self._tree.root_node
+        if root.has_error:
+            mended = mend(self.data, self.language)
+            root = mended.root_node if mended is not None else root
         shift = new_end - old_end
-        known = {(p.start, p.end, p.kind): p for p in self._parts}
+        known = {(p.start, p.end, p.kind): p for p in self._parts if not p.broken}
         parts: list[_Part] = []
         reason: str | None = None
-        for node in nodes:
-            begin, end, kind = node.start_byte, node.end_byte, node.kind_id
+        for node in root.children:
+            begin, end, kind, broken = node.start_byte, node.end_byte, node.kind_id, node.has_error
             kept: _Part | None = None
-            if end <= start:
+            if broken:
+                pass
+            elif end <= start:
                 kept = known.get((begin, end, kind))
             elif begin >= new_end:
                 kept = known.get((begin - shift, end - shift, kind))
                 if kept is not None and shift:
-                    kept = _Part(begin, end, kind, _moved(kept.sink, shift))
+                    kept = _Part(begin, end, kind, False, _moved(kept.sink, shift))
             if kept is None:
                 sink = Sink()
                 reason = walk_into(sink, [node], self.data, self.language) or reason
-                kept = _Part(begin, end, kind, sink)
+                kept = _Part(begin, end, kind, broken, sink)
             parts.append(kept)
         if reason is not None:
             # Where a walk stops early depends on where it began.
@@ -118,7 +122,7 @@ class Buffer:
             self.language,
             digest_of(self.data),
             len(self.data),
-            (),
+            tuple((s.start, s.end) for s in error_spans(root)),
             count_words(self.data),
             None,
         )

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from tree_sitter import Language, Parser, Query, QueryCursor, Tree
+from tree_sitter import Language, Parser, Tree
 
 from graft_indexer.facts import Span
 
@@ -147,23 +147,19 @@ def _point(data: bytes, offset: int) -> tuple[int, int]:
     return data.count(b"\n", 0, offset), offset - (data.rfind(b"\n", 0, offset) + 1)
 
 
-@cache
-def _error_query(language: str) -> Query:
-    return Query(grammar(language), "(ERROR) @error (MISSING) @error")
-
-
 def error_spans(node: Node, language: str = "python") -> tuple[Span, ...]:
-    """Spans of error and missing nodes below `node`, outermost only, in order, at most `MAX_ERRORS`."""
-    if not node.has_error:
-        return ()
+    """Spans of error and missing nodes below `node`, outermost only, in order, at most `MAX_ERRORS`.
+
+    Error nodes are the same in every language: `language` is there for callers that pass it on.
+    """
     spans: list[Span] = []
-    found = QueryCursor(_error_query(language)).captures(node).get("error", [])
-    for start, end in sorted((n.start_byte, -n.end_byte) for n in found):
-        if spans and -end <= spans[-1].end and start >= spans[-1].start and (-end > start or start < spans[-1].end):
-            continue
-        spans.append(Span(start, -end))
-        if len(spans) == MAX_ERRORS:
-            break
+    stack = [node] if node.has_error else []
+    while stack and len(spans) < MAX_ERRORS:
+        node = stack.pop()
+        if node.is_error or node.is_missing:
+            spans.append(Span(node.start_byte, node.end_byte))
+        else:
+            stack += [child for child in reversed(node.children) if child.has_error]
     return tuple(spans)
 
 

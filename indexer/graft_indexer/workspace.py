@@ -50,6 +50,7 @@ class Workspace:
         self._sorted: list[str] | None = None
         self._generation = 0
         self._source: Literal["git", "walk"] = "git"
+        self._complete = False
         self.messages: list[str] = []
         """What the user should be told, one line each, each once."""
 
@@ -102,6 +103,11 @@ class Workspace:
         """Whether this process is the one that writes the index on disk."""
         return self._disk is not None and self._disk.writable
 
+    @property
+    def complete(self) -> bool:
+        """Whether all files have been looked at: while an index is being built nothing is proved by absence."""
+        return self._complete
+
     def truncated(self) -> dict[str, str]:
         """Files that are not, or not wholly, indexed, and why."""
         return {path: row.truncated for path, (_, row) in self._where.items() if row.truncated is not None}
@@ -117,7 +123,7 @@ class Workspace:
         """Re-read files that changed on disk: those named (folders stand for what is in them), or all.
 
         Returns the paths whose text changed, appeared or went away, sorted.  Unchanged files are recognised by time
-        and size and are not opened.
+        and size and are not opened.  `progress` may ask the workspace: between two batches it answers with what it has.
         """
         return self._guarded(lambda: self._refresh(paths, progress, cancelled))
 
@@ -126,6 +132,8 @@ class Workspace:
     ) -> list[str]:
         changed = self._follow_writer()
         listing, gone = self._compare(paths)
+        if paths is None:
+            self._complete = False
         wanted: list[Wanted] = []
         for path, entry in listing.items():
             known = self._where.get(path)
@@ -141,8 +149,14 @@ class Workspace:
             for batch in extract_all(
                 self._root, wanted, jobs=self._jobs, progress=progress, cancelled=cancelled
             ):  # fmt: skip
-                changed |= self._accept(batch)
+                fresh = self._accept(batch)
+                if fresh:
+                    # Whoever asks between two batches (from `progress`) must not get answers of before the last.
+                    self._generation += 1
+                changed |= fresh
             self._writer().flush()
+        if paths is None:
+            self._complete = cancelled is None or not cancelled()
         if changed:
             self._generation += 1
         return sorted(changed)

@@ -232,10 +232,33 @@ def test_a_cancelled_build_is_taken_up_again(start: Opener, root: Path) -> None:
     seen: list[int] = []
     workspace = start(jobs=1, cancelled=lambda: bool(seen), progress=lambda done, total, path: seen.append(done))
     assert 0 < len(workspace.paths()) < 103
+    assert not workspace.complete
     workspace.close()
     again = start()
+    assert again.complete
     assert len(again.paths()) == 103
     same_as_new(again, root)
+
+
+def test_questions_during_a_build(start: Opener, root: Path) -> None:
+    for number in range(100):
+        put(root, f"m{number}.py", f"def f{number}(): shared\n")
+    workspace = start(refresh=False)
+    seen: list[tuple[int, int, bool]] = []
+
+    def ask(done: int, total: int, path: str) -> None:
+        seen.append((workspace.generation, len(workspace.files_with("shared")), workspace.complete))
+        workspace.open_buffer("m1.py", f"def f1(): shared  # {done}\n")
+
+    workspace.refresh(progress=ask)
+    generations, counts, complete = zip(*seen, strict=True)
+    assert len(seen) > 1
+    assert sorted(set(generations)) == list(generations)
+    assert sorted(counts) == list(counts)
+    assert set(complete) == {False}
+    assert workspace.complete
+    workspace.close_buffer("m1.py")
+    same_as_new(workspace, root)
 
 
 def test_names_that_are_not_utf8(start: Opener, root: Path) -> None:
