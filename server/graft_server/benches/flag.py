@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import argparse
 import random
+import shutil
 import sys
 import sysconfig
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -36,10 +38,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Flat figures: alarms per 10,000 lines (all, and per check), recall (all, and per kind), mutation results."""
+    with tempfile.TemporaryDirectory(prefix="graft-flag-") as scratch:
+        given = [p.resolve() for p in args.path or default_folders()]
+        return _run(args, [copied(folder, Path(scratch) / str(i)) for i, folder in enumerate(given)])
+
+
+def copied(folder: Path, target: Path) -> Path:
+    """A copy of a folder's Python files as a workspace of its own, without tests and nested environments."""
+    for file in folder.rglob("*.py*"):
+        relative = file.relative_to(folder)
+        if file.suffix in (".py", ".pyi") and file.is_file() and not _SKIPPED.intersection(relative.parts[:-1]):
+            copy = target / folder.name / relative
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
+    return target / folder.name
+
+
+def _run(args: argparse.Namespace, folders: list[Path]) -> dict[str, Any]:
     from graft_indexer.pygraph import open_graph
 
     random_ = random.Random(args.seed)
-    folders = [p.resolve() for p in args.path or default_folders()]
     figures: dict[str, Any] = {"folders": ", ".join(p.name for p in folders)}
     alarms: Counter[str] = Counter()
     lines = files = 0
@@ -50,7 +68,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     for folder in folders:
         graph: SymbolGraph = open_graph(folder)
         graphs[folder] = graph
-        chosen = [p for p in graph.paths() if p.endswith(".py") and _counts(p)]
+        chosen = [p for p in graph.paths() if p.endswith(".py")]
         random_.shuffle(chosen)
         for path in chosen[: args.files or None]:
             text = graph.text(path)
@@ -93,10 +111,7 @@ def default_folders() -> list[Path]:
     return [Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib")]
 
 
-def _counts(path: str) -> bool:
-    parts = path.split("/")
-    skipped = {"site-packages", "dist-packages", "lib2to3", "idlelib", "test", "tests", "__pycache__"}
-    return not skipped.intersection(parts[:-1])
+_SKIPPED = {"site-packages", "dist-packages", "lib2to3", "idlelib", "test", "tests", "__pycache__", "node_modules"}
 
 
 def check(graph: SymbolGraph, path: str, *, all_checks: bool = False) -> list[tuple[str, int, str]]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from graft_indexer.facts import Parameter, ParameterKind, Signature, Span
 from graft_indexer.graph import CallSite, CallTarget, SymbolGraph
+from graft_server.diagnosis.scopes import BUILTINS
 from graft_server.diagnosis.source import Source
 
 
@@ -97,10 +100,31 @@ def transparent(decorators: Sequence[str]) -> bool:
     return all(d.split("(", 1)[0].strip() in _TRANSPARENT for d in decorators)
 
 
-def provable_target(
-    graph: SymbolGraph, path: str, source: Source, call: ast.Call
-) -> tuple[CallSite, CallTarget] | None:
+_Found = tuple[CallSite, CallTarget] | None
+_targets: ContextVar[dict[ast.Call, _Found] | None] = ContextVar("graft_call_targets", default=None)
+
+
+@contextmanager
+def remembered() -> Iterator[None]:
+    """While the graph does not change, each call's target is asked for once, however many checks want it."""
+    token = _targets.set({})
+    try:
+        yield
+    finally:
+        _targets.reset(token)
+
+
+def provable_target(graph: SymbolGraph, path: str, source: Source, call: ast.Call) -> _Found:
     """The one thing that a call calls, if the graph proves it and nothing changes its signature."""
+    memory = _targets.get()
+    if memory is None:
+        return _provable_target(graph, path, source, call)
+    if call not in memory:
+        memory[call] = _provable_target(graph, path, source, call)
+    return memory[call]
+
+
+def _provable_target(graph: SymbolGraph, path: str, source: Source, call: ast.Call) -> _Found:
     if not isinstance(call.func, ast.Name | ast.Attribute):
         return None
     site = graph.call_at(path, source.span(call).end - 1)
@@ -136,5 +160,7 @@ def positional_parameters(signature: Signature) -> list[Parameter]:
 
 
 def calls(source: Source) -> Iterator[ast.Call]:
-    """Every call of a file."""
-    yield from source.all(ast.Call)
+    """Every call of a file that may be of something a repository defines; builtins are called right."""
+    for call in source.all(ast.Call):
+        if not (isinstance(call.func, ast.Name) and call.func.id in BUILTINS):
+            yield call

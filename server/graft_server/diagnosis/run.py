@@ -6,6 +6,7 @@ import fnmatch
 from collections.abc import Iterable
 
 from graft_indexer.graph import SymbolGraph
+from graft_server.diagnosis.calls import remembered
 from graft_server.diagnosis.model import Diagnostic
 from graft_server.diagnosis.registry import CheckInfo, enabled
 from graft_server.diagnosis.source import source_of
@@ -32,11 +33,12 @@ def run_checks(graph: SymbolGraph, path: str, checks: Iterable[CheckInfo]) -> li
     if source is None or graph.errors(path):
         return []
     found: list[Diagnostic] = []
-    for info in checks:
-        try:
-            found.extend(info.check(graph, path))
-        except Exception as error:  # one check's mistake must not hide what the others found
-            cannot_happen(f"check {info.code} failed on {path}: {type(error).__name__}: {error}")
+    with remembered():
+        for info in checks:
+            try:
+                found.extend(info.check(graph, path))
+            except Exception as error:  # one check's mistake must not hide what the others found
+                cannot_happen(f"check {info.code} failed on {path}: {type(error).__name__}: {error}")
     unique = {(d.span, d.code, d.message): d for d in found}
     return sorted(unsuppressed(source.text, unique.values()), key=lambda d: (d.span, d.code, d.message))
 

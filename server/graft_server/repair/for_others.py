@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from graft_indexer.graph import SymbolGraph
+from graft_server.diagnosis.checks.missing_member import receiver_end
 from graft_server.diagnosis.distance import closest
 from graft_server.diagnosis.model import Diagnostic
 from graft_server.diagnosis.source import Source
@@ -19,7 +20,8 @@ def missing_member(graph: SymbolGraph, source: Source, diagnostic: Diagnostic) -
     near = diagnostic.candidates
     if not near:
         node = next((n for n in source.all(ast.Attribute) if source.span(n).end == span.end), None)
-        members = graph.members_at(path, source.span(node.value).end) if node is not None else None
+        end = receiver_end(source, node) if node is not None else None
+        members = graph.members_at(path, end) if end is not None else None
         near = tuple(closest(diagnostic.names[0], (m.name for m in members.value))) if members else ()
     for index, other in enumerate(near):
         yield Candidate(

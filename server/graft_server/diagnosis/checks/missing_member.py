@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
+from graft_indexer.facts import DefinitionKind
 from graft_indexer.graph import SymbolGraph
 from graft_server.diagnosis.distance import closest
 from graft_server.diagnosis.model import Diagnostic, Severity
@@ -21,17 +23,28 @@ def check(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
         return
     assigned = {n.attr for n in source.all(ast.Attribute) if not isinstance(n.ctx, ast.Load)}
     probed = _probed(source)
+    # Members of an expression as they were seen in the same function: enough to accept a name, never to reject one.
+    known: dict[tuple[ast.AST | None, str], set[str]] = {}
     for node in source.all(ast.Attribute):
         name = node.attr
         if not isinstance(node.ctx, ast.Load) or name in assigned or name in probed:
             continue
         if name.startswith("__") and name.endswith("__"):
             continue
-        answer = graph.members_at(path, source.span(node.value).end)
-        if not answer.closed or not answer.value:
+        place = (source.function_of(node), ast.dump(node.value))
+        if name in known.get(place, ()):
             continue
+        end = receiver_end(source, node)
+        if end is None:
+            continue
+        answer = graph.members_at(path, end)
         members = {m.name for m in answer.value}
+        known[place] = members | known.get(place, set())
+        if not answer.closed or not members:
+            continue
         if name in members or _mangled(source, node, members) or guarded_by(source, node, "AttributeError"):
+            continue
+        if _written_elsewhere(graph, path, end, name):
             continue
         near = closest(name, members)
         hint = f"; did you mean `{near[0]}`?" if near else ""
@@ -48,6 +61,22 @@ def check(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
             names=(name,),
             candidates=tuple(near),
         )
+
+
+def receiver_end(source: Source, node: ast.Attribute) -> int | None:
+    """Where the expression before the dot ends, closing parentheses included; None if it cannot be told."""
+    head = source.data[: source.span(node).end - len(node.attr.encode())].rstrip(b" \t\r\n\f\\")
+    return len(head[:-1].rstrip(b" \t\r\n\f\\")) if head.endswith(b".") else None
+
+
+def _written_elsewhere(graph: SymbolGraph, path: str, end: int, name: str) -> bool:
+    """Whether the receiver is a module whose text holds the name: `enum.global_enum` and its like put names there that
+    no statement binds."""
+    for symbol in graph.definition_at(path, end - 1).value:
+        text = graph.text(symbol.path) if symbol.kind is DefinitionKind.MODULE else None
+        if text is not None and re.search(rf"\b{re.escape(name)}\b", text):
+            return True
+    return False
 
 
 def _probed(source: Source) -> set[str]:
