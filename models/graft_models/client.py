@@ -97,7 +97,7 @@ class LlamaEngine:
     """A GGUF model in a process of its own.
 
     `threads` 0 means physical cores minus one; `context` 0 means what model and machine allow, in tokens;
-    `idle_minutes` 0 means never unload.  `snapshots` is a folder for KV snapshots (None: keep none).
+    `idle_minutes` 0 means never unload; `need_ms` is how long a `Need` waits for its answer.  `snapshots` is a folder for KV snapshots (None: keep none).
     """
 
     def __init__(
@@ -114,6 +114,7 @@ class LlamaEngine:
         snapshots: Path | None = None,
         hang_seconds: float = HANG_SECONDS,
         ping_seconds: float = PING_SECONDS,
+        need_ms: float = 5.0,
     ) -> None:
         self._path = Path(model_path)
         self._options: dict[str, Any] = {
@@ -124,6 +125,7 @@ class LlamaEngine:
             "nice": nice,
             "reuse": reuse,
             "batch": batch,
+            "need_ms": need_ms,
             "snapshots": "" if snapshots is None else str(snapshots),
         }
         self._idle_seconds = idle_minutes * 60

@@ -38,7 +38,7 @@ class Alone:
     def stopped(self) -> Stop | None:
         return None
 
-    def ask(self, need: Need, seconds: float) -> Allow | Stop | None:
+    def ask(self, need: Need) -> Allow | Stop | None:
         return None
 
     def send(self, event: Token) -> None:

@@ -23,7 +23,6 @@ from graft_models.llama.triggers import trigger_at
 
 CLOSE = 8.0
 """Natural logarithm: tokens this much less likely than the best are tried before all allowed ones are computed."""
-NEED_SECONDS = 0.005
 
 
 class Control(Protocol):
@@ -35,7 +34,7 @@ class Control(Protocol):
     def stopped(self) -> Stop | None:
         """The client's `Stop`, if it came."""
 
-    def ask(self, need: Need, seconds: float) -> Allow | Stop | None:
+    def ask(self, need: Need) -> Allow | Stop | None:
         """Send `need` and wait for its answer."""
 
     def send(self, event: Token) -> None:
@@ -307,7 +306,10 @@ class Generation:
 
     # Asking
     def _ask_about_typed(self) -> None:
-        """If the typed text ends in a trigger and perhaps the beginning of a name: which names may stand there?"""
+        """If the typed text ends in a trigger and perhaps the beginning of a name: which names may stand there?
+
+        `Need.text` then ends with that beginning, and the names of the answer are whole names.
+        """
         if not self.request.triggers:
             return
         typed = self.prepared.typed
@@ -317,7 +319,7 @@ class Generation:
         if trigger is None or trigger is Trigger.LINE_END:
             return
         for stream in self.streams:
-            reply = self._ask(stream, trigger, typed[:begun])
+            reply = self._ask(stream, trigger, typed)
             stream.asked_at = 0
             if isinstance(reply, Stop):
                 self._stop(stream, reply)
@@ -361,7 +363,7 @@ class Generation:
 
     def _ask(self, stream: Stream, trigger: Trigger, text: str) -> Allow | Stop | None:
         self.needs += 1
-        return self.control.ask(Need(self.needs, trigger, text, stream.index), NEED_SECONDS)
+        return self.control.ask(Need(self.needs, trigger, text, stream.index))
 
     def _names(self, names: tuple[str, ...]) -> Names:
         known = self._names_cache.get(names)

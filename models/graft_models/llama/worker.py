@@ -14,13 +14,16 @@ import traceback
 from collections import deque
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from graft_models.engine import Allow, Done, DoneReason, Need, Request, ScoreRequest, Scores, Stop, Token
 from graft_models.gguf_file import BadModelFile
 from graft_models.llama import jobs
 from graft_models.llama.frames import BadFrame, from_wire, length, pack, to_wire, unpack
 from graft_models.prompt import Hole
+
+if TYPE_CHECKING:
+    from graft_models.llama.model import Model
 
 
 class Output(Protocol):
@@ -48,13 +51,14 @@ class Writer:
 class Task:
     """A job with its outside: cancel, deadline, answers."""
 
-    def __init__(self, number: int, background: bool, deadline_ms: int | None, writer: Writer) -> None:
+    def __init__(self, number: int, background: bool, deadline_ms: int | None, worker: Worker) -> None:
         self.number = number
         self.background = background
         self.deadline = None if deadline_ms is None else time.monotonic() + deadline_ms / 1000
         self.cancelled = False
         self.work: Generator[None, None, Done | Scores | None] | None = None
-        self._writer = writer
+        self._writer = worker.writer
+        self._need_seconds = worker.need_seconds
         self._replies: deque[Allow | Stop] = deque()
         self._arrived = threading.Condition()
         self._stop: Stop | None = None
@@ -76,9 +80,9 @@ class Task:
                     self._stop = reply
         return self._stop
 
-    def ask(self, need: Need, seconds: float) -> Allow | Stop | None:
-        """Send `need`; wait for its answer, at most `seconds`."""
-        until = time.monotonic() + seconds
+    def ask(self, need: Need) -> Allow | Stop | None:
+        """Send `need`; wait for its answer, but not long."""
+        until = time.monotonic() + self._need_seconds
         self._writer.send(t="need", id=self.number, need=to_wire(need))
         with self._arrived:
             while True:
@@ -104,9 +108,10 @@ class Task:
 class Worker:
     """The queue between the two threads."""
 
-    def __init__(self, model: Any, writer: Writer) -> None:
+    def __init__(self, model: Model, writer: Writer, need_seconds: float = 0.005) -> None:
         self.model = model
         self.writer = writer
+        self.need_seconds = need_seconds
         self.windows = jobs.Windows()
         self.tasks: dict[int, Task] = {}
         self.foreground: deque[Task] = deque()
@@ -122,16 +127,16 @@ class Worker:
         kind, number = message.get("t"), int(message.get("id", 0))
         if kind == "complete":
             request = from_wire(Request, message["request"])
-            task = Task(number, request.background, request.deadline_ms, self.writer)
+            task = Task(number, request.background, request.deadline_ms, self)
             task.work = jobs.complete(self.model, self.windows, request, task)
             self._add(task)
         elif kind == "score":
             scored = from_wire(ScoreRequest, message["request"])
-            task = Task(number, scored.background, None, self.writer)
+            task = Task(number, scored.background, None, self)
             task.work = jobs.score(self.model, self.windows, scored, task)
             self._add(task)
         elif kind == "warm":
-            task = Task(number, True, None, self.writer)
+            task = Task(number, True, None, self)
             hole = from_wire(Hole, message["hole"])
             task.work = jobs.warm(self.model, self.windows, hole, str(message.get("document", "")), task)
             self._add(task)
@@ -282,7 +287,7 @@ def serve(stream: BinaryIO, output: Output) -> int:
     writer.send(
         t="ready", info=to_wire(model.info), capabilities=to_wire(model.capabilities), message="; ".join(model.notes)
     )
-    worker = Worker(model, writer)
+    worker = Worker(model, writer, float(options.get("need_ms", 5.0)) / 1000)
 
     def reader() -> None:
         try:
