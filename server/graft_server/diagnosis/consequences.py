@@ -43,6 +43,9 @@ def consequences(
 
     Findings that were there before the save are not repeated.
     """
+    if source_of(graph, path) is None:
+        # A file that does not parse defines who knows what; its importers are as right as they were.
+        return None
     exposure = graph.exposure(path, before)
     if not exposure.removed and not exposure.changed:
         return None
