@@ -78,6 +78,13 @@ class Encoder:
         """Number of ids, specials included."""
         return int(self.tokenizer.get_vocab_size())
 
+    def byte_lengths(self) -> list[int]:
+        """Bytes of text behind each id; 0 for specials."""
+        lengths = [0] * self.size
+        for token, number in self.tokenizer.get_vocab(with_added_tokens=False).items():
+            lengths[number] = len(token)  # one character of the byte alphabet stands for one byte
+        return lengths
+
     def text(self, text: str) -> list[int]:
         """Ids of plain text."""
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids

@@ -221,13 +221,14 @@ class Run:
         return float(box)
 
     @torch.no_grad()
-    def validate(self) -> tuple[float, float]:
-        """Nats per token on held-out packages: (all tokens, tokens of the middle)."""
+    def validate(self) -> tuple[float, float, float]:
+        """On held-out packages: nats per token over all tokens, nats per token of the middles, bits per byte of all."""
         sums = np.zeros(4)
+        size = int(np.array(self.encoder.byte_lengths())[self.validation[:, 1:]].sum())
         for part in np.split(self.validation, len(self.validation) // self.recipe.micro_rows):
             (every, all_weight), (middle, middle_weight) = self.losses(part, (1.0, 1e6))
             sums += (float(every) * all_weight, all_weight, float(middle) * middle_weight, middle_weight)
-        return sums[0] / sums[1], sums[2] / sums[3]
+        return sums[0] / sums[1], sums[2] / sums[3], sums[0] / math.log(2) / size
 
     def state(self) -> dict[str, Any]:
         """Everything that a checkpoint holds."""
@@ -297,7 +298,7 @@ def train(run: Run, out: Path, minutes: float, steps: int) -> None:
 
 def report(run: Run, out: Path, smooth: float) -> None:
     """Validate, and write one line to `out`/log.jsonl and the terminal."""
-    everything, middle = run.validate()
+    everything, middle, bits = run.validate()
     line = json.dumps(
         {
             "step": run.step,
@@ -306,6 +307,7 @@ def report(run: Run, out: Path, smooth: float) -> None:
             "train": round(smooth, 4),
             "validation": round(everything, 4),
             "validation_middle": round(middle, 4),
+            "validation_bits_per_byte": round(bits, 4),
         }
     )
     print(line, flush=True)
