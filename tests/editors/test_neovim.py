@@ -6,8 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import Fake, Start
 from nvim import ROOT, Nvim
+
+from conftest import Fake, Start
 
 LOOP = "for item in items:\n    total += item.price\n    count += 1"
 
@@ -420,3 +421,87 @@ def test_install_with_vim_pack_from_the_subfolder(start: Start, version: str, fa
     vim = attached(start(lines + fake.setup(), plugin=False))
     vim.keys("<Esc>")
     vim.command("GraftLs status")
+
+
+@pytest.mark.parametrize("menu", ["cmp", "blink.cmp"])
+def test_beside_menus_of_plugins(start: Start, fake: Fake, menu: str) -> None:
+    fake.script({"full": LOOP})
+    function = {"cmp": "visible", "blink.cmp": "is_visible"}[menu]
+    vim = attached(
+        start(f"package.loaded['{menu}'] = {{ {function} = function() return _G.open end }}\n" + fake.setup())
+    )
+    vim.type("f")
+    vim.ghost()
+    vim.on_screen("count += 1")
+    vim.lua("_G.open = true")
+    vim.type("o")
+    vim.on_screen("for item in items:")
+    vim.wait(lambda: "count += 1" not in vim.screen.text())
+    vim.keys("<M-l>")
+    assert "\n".join(vim.lines()) == LOOP
+
+
+def test_a_path_with_blanks_emoji_and_a_quote(start: Start, fake: Fake, work: Path) -> None:
+    fake.script({"full": "total = 1"})
+    folder = work / "a b '😀 %41#"
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text("")
+    (folder / "main.py").write_text("")
+    vim = start(fake.setup(), file="")
+    vim.lua("vim.cmd.edit(vim.fn.fnameescape(...))", str(folder / "main.py"))
+    attached(vim)
+    vim.type("to")
+    vim.ghost("tal = 1")
+    root = fake.messages("initialize")[0]["rootUri"]
+    assert fake.messages("textDocument/didOpen")[0]["textDocument"]["uri"] == root + "/main.py"
+    assert vim.lua("return vim.uri_to_fname(...)", root) == str(folder)
+
+
+def test_fifty_thousand_lines(start: Start, fake: Fake, work: Path) -> None:
+    fake.script({"full": "total = 1"})
+    (work / "main.py").write_text("x = 1\n" * 50_000)
+    vim = attached(start(fake.setup()))
+    vim.keys("<Esc>Go")
+    vim.type("to")
+    vim.ghost("tal = 1")
+    vim.keys("<M-l>")
+    assert vim.line() == "total = 1"
+    assert len(vim.lines()) == 50_001
+
+
+def test_a_file_deleted_outside(start: Start, fake: Fake, work: Path) -> None:
+    fake.script({"full": "total = 1"})
+    vim = attached(start(fake.setup()))
+    (work / "main.py").unlink()
+    vim.type("to")
+    vim.ghost("tal = 1")
+    vim.keys("<M-l><Esc>")
+    vim.command("write")
+    assert (work / "main.py").read_text() == "total = 1\n"
+
+
+def test_two_windows_on_one_buffer_and_a_diff(start: Start, fake: Fake, work: Path) -> None:
+    fake.script({"full": "total = 1"})
+    (work / "old.py").write_text("total = 0\n")
+    vim = attached(start(fake.setup()))
+    vim.keys("<Esc>")
+    vim.command("split")
+    vim.command("vert diffsplit old.py")
+    vim.command("wincmd p")
+    vim.keys("i")
+    vim.type("to")
+    vim.ghost("tal = 1")
+    vim.keys("<M-l>")
+    assert vim.line() == "total = 1"
+
+
+def test_a_server_that_speaks_garbage(start: Start, work: Path, tmp_path: Path) -> None:
+    garbage = tmp_path / "garbage.sh"
+    garbage.write_text("#!/bin/sh\necho 'hello, this is no protocol'\ncat >/dev/null\n")
+    garbage.chmod(0o755)
+    watch = "_G.said = {} vim.notify = function(m) table.insert(said, m) end\n"
+    vim = start(watch + f"require('graft_ls').setup({{ cmd = {{ [[{garbage}]] }} }})")
+    vim.type("ihello")
+    vim.lua("vim.wait(500)")
+    assert vim.lines() == ["hello"]
+    assert len(vim.lua("return said")) <= 2
