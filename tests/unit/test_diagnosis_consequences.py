@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """What a saved change breaks in other files, and the one action that mends it."""
 
 import ast

@@ -6,6 +6,7 @@ Candidates come from deterministic rules, one function per code, safest first.  
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -44,7 +45,8 @@ RULES: dict[str, Rule] = {
     "format-string": for_others.format_string,
     **dict.fromkeys(("F401", "unused-import", "reportUnusedImport"), for_others.unused_import),
 }
-_OURS = {foreign: code for code, names in FOREIGN.items() for foreign in names if code in RULES}
+_FOREIGN_RULES = ("undefined-name", "unresolved-import", "missing-member", "unreachable-code")
+"""Checks whose fixes need no more than the place that another server's finding marks."""
 
 
 def fixes(graph: SymbolGraph, diagnostic: Diagnostic) -> list[Fix]:
@@ -56,12 +58,14 @@ def _fixes(
     graph: SymbolGraph, diagnostic: Diagnostic, before: Mapping[str, Counter[tuple[str, ...]]] | None
 ) -> Iterator[Fix]:
     source = source_of(graph, diagnostic.path)
-    rule = RULES.get(diagnostic.code) or RULES.get(_OURS.get(diagnostic.code, ""))
-    if source is None or rule is None:
+    if source is None:
         return
-    if not diagnostic.names and diagnostic.code not in CODES:
+    if diagnostic.code not in CODES:
         # Another server's finding: what it is about is what stands there.
-        diagnostic = replace(diagnostic, names=(source.segment(diagnostic.span),))
+        diagnostic = replace(diagnostic, names=diagnostic.names or (source.segment(diagnostic.span),))
+    rule = _rule(source, diagnostic)
+    if rule is None:
+        return
     unique: dict[tuple[Edit, ...], Candidate] = {}
     for candidate in rule(graph, source, diagnostic):
         unique.setdefault(candidate.edits, candidate)
@@ -73,6 +77,19 @@ def _fixes(
             claims = ", ".join(verified)
             mark = "" if candidate.safe else " (unsafe)"
             yield Fix(f"{candidate.title}{mark} - checked: {claims}", candidate.safe, verified, candidate.edits)
+
+
+def _rule(source: Source, diagnostic: Diagnostic) -> Rule | None:
+    """Whose candidates a finding gets.  `attr-defined` and its like mean a member, or, in an import, a name."""
+    rule = RULES.get(diagnostic.code)
+    if rule is not None or diagnostic.code in CODES:
+        return rule
+    meant = [code for code in _FOREIGN_RULES if diagnostic.code in FOREIGN[code]]
+    if len(meant) > 1:
+        imports = [*source.all(ast.ImportFrom), *source.all(ast.Import)]
+        in_import = any(source.span(s).covers(diagnostic.span) for s in imports)
+        meant = ["unresolved-import" if in_import else "missing-member"]
+    return RULES[meant[0]] if meant else None
 
 
 def fix_all(graph: SymbolGraph, path: str, settings: Settings | None = None, *, unsafe: bool = False) -> Fix | None:
