@@ -38,7 +38,6 @@ from graft_server.framing import FrameBuffer
 from graft_server.handlers import documents, lifecycle, register
 from graft_server.session import EngineFactory, GraphFactory, Session
 from graft_server.shown import ShownItems
-from graft_server.statistics import Statistics
 
 log = logging.getLogger("graft.server")
 
@@ -251,7 +250,7 @@ class GraftServer(LanguageServer):
         if graph is not None:
             self.session.graph_factory = graph
         self.features = ClientFeatures()
-        self.shown = ShownItems(Statistics())
+        self.shown = ShownItems(self.session.statistics)
         self.last_completions: dict[str, list[Completion]] = {}
         self.last_document = ""
         super().__init__("graft", __version__, protocol_cls=GraftProtocol)

@@ -25,6 +25,7 @@ from graft_server.completion.model import Snapshot
 from graft_server.completion.pipeline import Pipeline
 from graft_server.diagnosis.model import Diagnostic
 from graft_server.settings import Settings
+from graft_server.statistics import Statistics
 from graft_server.status import ServerStatus, StatusBoard
 from graft_server.workspace import BACKGROUND, Build, Document, Folder, GraphThread, Pump, innermost, project_root
 
@@ -95,6 +96,7 @@ class Session:
     documents: dict[str, Document] = field(default_factory=dict)
     folders: list[Folder] = field(default_factory=list)
     memory: Memory = field(default_factory=Memory)
+    statistics: Statistics = field(default_factory=Statistics)
     engine: Engine | None = None
     found: dict[str, tuple[int, list[Diagnostic]]] = field(default_factory=dict)
     """Diagnostics by document address, with the version they were made for."""
@@ -135,6 +137,7 @@ class Session:
         before = self.settings
         self.settings, messages = settings_module.load(root, paths.config_file(), client=client_settings)
         logs.set_level(self.settings.log_level)
+        self.statistics.enabled = self.settings.statistics_enable
         for message in messages:
             log.warning("settings: %s", message)
         if self._board is not None:

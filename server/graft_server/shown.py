@@ -29,12 +29,13 @@ class ShownItems:
         self._items: OrderedDict[int, Shown] = OrderedDict()
         self._size = size
         self._statistics = statistics
+        self._accepted: set[int] = set()
 
     def offered(self, item: Shown, *, automatic: bool) -> None:
         """An item was sent; most clients show it, none of the stable ones says so."""
         self._items[item.number] = item
         while len(self._items) > self._size:
-            self._items.popitem(last=False)
+            self._accepted.discard(self._items.popitem(last=False)[0])
         self._statistics.note(
             "offered",
             language=item.language,
@@ -46,7 +47,42 @@ class ShownItems:
 
     def told_accepted(self, number: int | None) -> Shown | None:
         """The item's command ran."""
-        return self._told(number, "accepted")
+        item = self._told(number, "accepted")
+        if item is not None:
+            self._accepted.add(item.number)
+        return item
+
+    def inferred(self, uri: str, before: bytes, after: bytes) -> Shown | None:
+        """The item that a change of a document looks like: its whole text was put in at its cursor, at once.
+
+        The client may still tell of it; `conclude` counts it if it does not.
+        """
+        for item in reversed(self._items.values()):
+            if item.uri != uri or item.number in self._accepted or len(item.text) < 2:
+                continue
+            text = item.text.encode("utf-8", "surrogateescape")
+            grown = len(after) - len(before)
+            put_in = after[item.offset : item.offset + len(text)] == text
+            if put_in and before[item.offset : item.offset + len(text)] != text and grown > len(text) // 2:
+                return item
+        return None
+
+    def conclude(self, item: Shown) -> bool:
+        """Count an inferred acceptance that the client has not told of meanwhile; whether it had not."""
+        if item.number in self._accepted:
+            return False
+        self._accepted.add(item.number)
+        self._statistics.note(
+            "accepted", language=item.language, source=item.source, characters=len(item.text), by="inferred"
+        )
+        return True
+
+    def kept(self, item: Shown, seconds: int, data: bytes) -> None:
+        """Count how much of an accepted text is still in the document (share of its lines)."""
+        lines = [line.strip() for line in item.text.split("\n") if line.strip()]
+        text = data.decode("utf-8", "replace")
+        share = sum(line in text for line in lines) / len(lines) if lines else 0.0
+        self._statistics.note("kept", seconds=seconds, share=round(share, 2), language=item.language)
 
     def told_shown(self, number: int | None) -> Shown | None:
         """The client says that the item is on the screen."""

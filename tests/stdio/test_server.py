@@ -2,44 +2,16 @@
 
 import asyncio
 import json
-import os
-import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
 from inline_snapshot import snapshot
 
-from graft_testing.lsp import CAPABILITIES, Client, ServerError, scripted_server
+from graft_testing.lsp import CAPABILITIES, Client, ServerError
 
 Start = Callable[..., Coroutine[Any, Any, Client]]
-REPOSITORY = Path(__file__).parents[2]
-
-
-@pytest.fixture
-async def start(tmp_path: Path) -> AsyncIterator[Start]:
-    """Starts servers with their own cache, data and settings; ends them all."""
-    clients: list[Client] = []
-
-    async def begin(script: dict[str, Any] | None = None, **env: str) -> Client:
-        file = tmp_path / f"script{len(clients)}.json"
-        file.write_text(json.dumps(script or {}))
-        places = {f"GRAFT_{n}_DIR": str(tmp_path / n.lower()) for n in ("CACHE", "DATA", "LOG")}
-        own = {
-            **places,
-            "GRAFT_CONFIG": str(tmp_path / "config.toml"),
-            "GRAFT_STRICT": "1",
-            "PYTHONPATH": os.pathsep.join(str(REPOSITORY / d) for d in ("indexer", "models", "server", "tests")),
-            **env,
-        }
-        client = await Client.start(scripted_server(file), env=own)
-        clients.append(client)
-        return client
-
-    yield begin
-    for client in clients:
-        await client.close()
 
 
 def project(root: Path, **files: str) -> Path:
@@ -270,10 +242,57 @@ async def test_an_unknown_document_and_a_far_position(start: Start, tmp_path: Pa
     assert await client.stop() == 0
 
 
-async def test_command_line_serves(tmp_path: Path) -> None:
-    client = await Client.start([sys.executable, "-m", "graft_server.cli", "serve", "--stdio"])
-    try:
-        await client.initialize(project(tmp_path, main_py="x = 1\n"), options={"graft": {"model": {"enable": False}}})
-        assert await client.stop() == 0
-    finally:
-        await client.close()
+async def test_command_line_serves(start: Start, tmp_path: Path) -> None:
+    client = await start(None)
+    await client.initialize(project(tmp_path, main_py="x = 1\n"), options={"graft": {"model": {"enable": False}}})
+    assert await client.stop() == 0
+
+
+async def test_fix_all_mends_a_whole_file(start: Start, tmp_path: Path) -> None:
+    text = "def area(width, height):\n    return width * height\n\n\nprint(arae(1, 2))\nprint(aera(3, 4))\n"
+    root = project(tmp_path, main_py=text)
+    client = await start({})
+    await client.initialize(root)
+    uri = client.open(root / "main.py")
+    await client.notification("textDocument/publishDiagnostics", uri=uri)
+    everything = {"start": {"line": 0, "character": 0}, "end": {"line": 6, "character": 0}}
+    context = {"diagnostics": [], "only": ["source.fixAll"]}
+    actions = await client.request(
+        "textDocument/codeAction", {"textDocument": {"uri": uri}, "range": everything, "context": context}
+    )
+    assert [a["kind"] for a in actions] == ["source.fixAll"]
+    edits = actions[0]["edit"]["documentChanges"][0]["edits"]
+    assert "".join(e["newText"] for e in edits).count("area") == 2
+
+
+async def test_two_workspace_folders_do_not_mix(start: Start, tmp_path: Path) -> None:
+    one = project(tmp_path / "one", main_py="import helper\nhelper.\n", helper_py="def only_in_one(): ...\n")
+    two = project(tmp_path / "two", main_py="import helper\nhelper.\n", helper_py="def only_in_two(): ...\n")
+    client = await start({})
+    await client.initialize(one)
+    event = {"added": [{"uri": two.as_uri(), "name": "two"}], "removed": []}
+    client.notify("workspace/didChangeWorkspaceFolders", {"event": event})
+    for root, name in ((one, "only_in_one"), (two, "only_in_two")):
+        uri = client.open(root / "main.py")
+        await client.notification("textDocument/publishDiagnostics", uri=uri)
+        where = {"textDocument": {"uri": uri}, "position": {"line": 1, "character": 7}}
+        labels = {i["label"] for i in (await client.request("textDocument/completion", where))["items"]}
+        assert name in labels and not labels & ({"only_in_one", "only_in_two"} - {name})
+
+
+async def test_a_changed_file_is_seen_when_the_client_tells(start: Start, tmp_path: Path) -> None:
+    root = project(tmp_path, main_py="import helper\nhelper.\n", helper_py="def old(): ...\n")
+    client = await start({})
+    await client.initialize(root)
+    uri = client.open(root / "main.py")
+    await client.notification("textDocument/publishDiagnostics", uri=uri)
+    (root / "helper.py").write_text("def renewed(): ...\n")
+    change = {"uri": (root / "helper.py").as_uri(), "type": 2}
+    client.notify("workspace/didChangeWatchedFiles", {"changes": [change]})
+    where = {"textDocument": {"uri": uri}, "position": {"line": 1, "character": 7}}
+    for _ in range(50):
+        labels = {i["label"] for i in (await client.request("textDocument/completion", where))["items"]}
+        if "renewed" in labels:
+            break
+        await asyncio.sleep(0.1)
+    assert "renewed" in labels and "old" not in labels

@@ -122,6 +122,13 @@ class Workbench:
         self.graph.close()
 
 
+def existing(model: Path) -> str:
+    """The absolute path of a model file.  Raises UserError if there is none."""
+    if not model.is_file():
+        raise UserError(f"no such model file: {model}")
+    return str(model.absolute())
+
+
 async def open_workbench(root: Path, *, model: Path | None = None, no_model: bool = False) -> Workbench:
     """Index `root`, start the engine that the settings ask for.  Without a model, `message` says why."""
     import asyncio
@@ -135,9 +142,7 @@ async def open_workbench(root: Path, *, model: Path | None = None, no_model: boo
     if no_model:
         command_line["model.enable"] = False
     if model is not None:
-        if not model.is_file():
-            raise UserError(f"no such model file: {model}")
-        command_line["model.path"] = str(model.absolute())
+        command_line["model.path"] = existing(model)
     values, messages = settings.load(root, paths.config_file(), command_line=command_line)
     for message in messages:
         print(f"graft complete: {message}", file=sys.stderr)

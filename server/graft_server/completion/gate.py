@@ -58,7 +58,7 @@ class Memory:
     def reject(self, line: str, text: str) -> None:
         """Remember a text that was shown after `line` and not taken."""
         self.rejections += 1
-        self._rejected[(line.strip(), text.strip())] = self.clock()
+        self._rejected[(line.lstrip(), text.rstrip())] = self.clock()
         while len(self._rejected) > 50:
             self._rejected.popitem(last=False)
 
@@ -71,9 +71,7 @@ class Memory:
         whole = (line + text).strip()
         now = self.clock()
         return any(
-            (before + said).strip() == whole or (before, said) == (line.strip(), text.strip())
-            for (before, said), at in self._rejected.items()
-            if now - at < seconds
+            (before + said).strip() == whole for (before, said), at in self._rejected.items() if now - at < seconds
         )
 
 

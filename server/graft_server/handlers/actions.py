@@ -13,6 +13,7 @@ from graft_indexer.graph import SymbolGraph
 from graft_server import convert
 from graft_server.diagnosis.model import Diagnostic, Fix
 from graft_server.handlers import diagnostics
+from graft_server.settings import Settings
 from graft_server.workspace import NORMAL, Document, Folder
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("graft.actions")
 
-FIX_ALL = "source.fixAll.graft"
+FIX_ALL = "source.fixAll"
 
 
 def register(server: GraftServer) -> None:
@@ -29,9 +30,7 @@ def register(server: GraftServer) -> None:
     @server.feature(
         types.TEXT_DOCUMENT_CODE_ACTION,
         types.CodeActionOptions(
-            code_action_kinds=[types.CodeActionKind.QuickFix, types.CodeActionKind(FIX_ALL)]
-            if FIX_ALL in types.CodeActionKind._value2member_map_
-            else [types.CodeActionKind.QuickFix, types.CodeActionKind.SourceFixAll],
+            code_action_kinds=[types.CodeActionKind.QuickFix, types.CodeActionKind.SourceFixAll],
             resolve_provider=True,
         ),
     )
@@ -53,7 +52,7 @@ async def code_actions(ls: GraftServer, params: types.CodeActionParams) -> list[
     if document is None:
         return []
     only = [str(getattr(k, "value", k)) for k in params.context.only] if params.context.only else None
-    if not _wants(only, "quickfix") and not _wants(only, "source.fixAll"):
+    if not _wants(only, "quickfix") and not _wants(only, FIX_ALL):
         return []
     span = convert.span_of(document.lines, params.range, ls.session.unit)
     folder, path = ls.session.place_of(document)
@@ -68,6 +67,12 @@ async def code_actions(ls: GraftServer, params: types.CodeActionParams) -> list[
                 continue
             for rank, fix in enumerate(await _fixes(folder, item)):
                 out.append(_action(ls, document, folder, item, fix, version, preferred=rank == 0 and fix.safe))
+    if _wants(only, FIX_ALL) and only is not None and found:
+        settings = ls.session.settings
+        everything = await folder.graph.ask(lambda graph: fix_all(graph, path, settings), None, wait_ms=5000)
+        if everything is not None and document.version == version:
+            edit = _edit(ls, folder, everything)
+            out.append(types.CodeAction(everything.title, types.CodeActionKind.SourceFixAll, edit=edit))
     return out
 
 
@@ -88,6 +93,13 @@ def fixes(graph: SymbolGraph, item: Diagnostic) -> Sequence[Fix]:
     """Verified fixes of one finding; on the graph's thread."""
     module = importlib.import_module("graft_server.repair.candidates")
     found: Sequence[Fix] = module.fixes(graph, item)
+    return found
+
+
+def fix_all(graph: SymbolGraph, path: str, settings: Settings) -> Fix | None:
+    """All safe fixes of a file as one; on the graph's thread."""
+    module = importlib.import_module("graft_server.repair.candidates")
+    found: Fix | None = module.fix_all(graph, path, settings)
     return found
 
 

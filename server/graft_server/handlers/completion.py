@@ -96,7 +96,10 @@ async def inline_completion(ls: GraftServer, params: types.InlineCompletionParam
         if ls.features.takes_stale:
             raise JsonRpcContentModified("the document changed")
         return types.InlineCompletionList([])
-    items = []
+    items: list[types.InlineCompletionItem] = []
+    if found and found[0].source != "cache":
+        cut = any(not v.passed and v.gate in ("names", "parses", "confidence") for c in found for v in c.gates)
+        session.statistics.note("answered", cut=cut, shown=any(c.shown for c in found))
     ls.last_completions[document.uri] = found
     ls.last_document = document.uri
     for completion in found:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
 from graft_server import convert
+from graft_server.shown import Shown
 from graft_server.workspace import Document
 
 if TYPE_CHECKING:
@@ -47,6 +49,28 @@ def did_change(server: GraftServer, params: types.DidChangeTextDocumentParams) -
             document.replace(change.text)
     document.version = params.text_document.version
     server.session.changed_text(document, before)
+    item = server.shown.inferred(document.uri, before, document.data)
+    if item is not None:
+        server.session.spawn(_follow(server, item))
+
+
+CONCLUDE_SECONDS = 2.0
+KEPT_SECONDS = (30, 120, 300, 600)
+
+
+async def _follow(server: GraftServer, item: Shown) -> None:
+    """Count an acceptance that the client does not tell of, and what is left of the text later."""
+    await asyncio.sleep(CONCLUDE_SECONDS)
+    if server.shown.conclude(item):
+        server.session.memory.accept()
+    waited = 0
+    for seconds in KEPT_SECONDS:
+        await asyncio.sleep(seconds - waited)
+        waited = seconds
+        document = server.session.documents.get(item.uri)
+        if document is None:
+            return
+        server.shown.kept(item, seconds, document.data)
 
 
 def did_close(server: GraftServer, params: types.DidCloseTextDocumentParams) -> None:
