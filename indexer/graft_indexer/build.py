@@ -187,6 +187,8 @@ def _start() -> _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=Path(__file__).parent,
+            # Ctrl-C in a terminal is for the command, which ends its workers.
+            process_group=0,
         )
     )
 

@@ -15,6 +15,7 @@ import stat
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -36,6 +37,8 @@ SKIPPED = frozenset(
 )  # fmt: skip
 """Folders that a walk does not enter (git's own rules usually say the same)."""
 MAX_DEPTH = 64
+MAX_FILES = 100_000
+"""More are not indexed: a home folder or a whole disk that was opened by mistake must not be read for an hour."""
 GIT_TIMEOUT = 60.0
 """Seconds; a repository that takes longer is walked."""
 
@@ -54,6 +57,8 @@ class Listing:
 
     files: dict[str, Entry] = field(default_factory=dict)
     source: Literal["git", "walk"] = "walk"
+    cut: bool = False
+    """There are more than `MAX_FILES`."""
 
 
 def list_files(root: Path, *, exclude: Sequence[str] = ()) -> Listing:
@@ -65,10 +70,13 @@ def list_files(root: Path, *, exclude: Sequence[str] = ()) -> Listing:
     names = _git(root)
     source: Literal["git", "walk"] = "git" if names else "walk"
     if not names:
-        names = list(_walk(root))
+        names = list(islice(_walk(root), 2 * MAX_FILES))
     names = _without_environments(names)
     listing = Listing(source=source)
     for path in _kept(root, names, exclude):
+        if len(listing.files) >= MAX_FILES:
+            listing.cut = True
+            break
         entry = _entry(root, path)
         if entry is not None:
             listing.files[path] = entry

@@ -101,9 +101,11 @@ class Store:
         try:
             self._db.execute("PRAGMA temp_store=MEMORY")
             self._db.execute("PRAGMA cache_size=-8000")
-            if self.writable:
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            tables = self._db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'postings'").fetchone()
+            if self.writable or not tables[0]:
+                # A reader makes the tables too if the writer has not come to it yet: it is about to ask for them.
                 self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute("PRAGMA synchronous=NORMAL")
                 self._db.executescript(_TABLES)
                 self._db.execute("INSERT OR REPLACE INTO meta VALUES ('root', ?)", (os.fsencode(root),))
         except sqlite3.Error:

@@ -18,7 +18,16 @@ from unicodedata import normalize
 from graft_indexer.build import Wanted, extract_all
 from graft_indexer.extract import Record, definition_of, facts_of
 from graft_indexer.facts import Definition, Facts
-from graft_indexer.files import Entry, Listing, belonging, list_files, script_language, stat_entry
+from graft_indexer.files import (
+    IGNORE_FILE,
+    MAX_FILES,
+    Entry,
+    Listing,
+    belonging,
+    list_files,
+    script_language,
+    stat_entry,
+)
 from graft_indexer.overlay import Buffer
 from graft_indexer.packed import DEFINES, IMPORTS, DamagedError, Extracted, roles_of, unpack
 from graft_indexer.store import FileRow, Store, database_path, delete, held
@@ -166,12 +175,16 @@ class Workspace:
         if paths is None:
             listing: Listing = list_files(self._root, exclude=self._exclude)
             self._source = listing.source
+            if listing.cut:
+                self._say(f"only {MAX_FILES:,} files are indexed: leave some out with a {IGNORE_FILE} file")
             return listing.files, set(self._where) - set(listing.files)
         found: dict[str, Entry] = {}
         gone: set[str] = set()
         unknown: set[str] = set()
         for path in paths:
             path = path.rstrip("/")
+            if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+                continue
             entry = stat_entry(self._root / path)
             if path in self._where:
                 if entry is None:

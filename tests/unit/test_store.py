@@ -1,3 +1,4 @@
+import fcntl
 import os
 import signal
 import sqlite3
@@ -121,6 +122,16 @@ def test_one_writes_and_others_read_until_it_ends(where: Path) -> None:
     assert reader.take_over()
     reader.write([extracted("b.py", "x = 1\n")])
     reader.close()
+
+
+def test_a_reader_may_come_before_the_tables(where: Path) -> None:
+    with where.with_suffix(".lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        reader = Store(where, Path("/w"))
+        assert not reader.writable
+        assert reader.load() == {}
+        assert reader.with_name(b"x") == []
+        reader.close()
 
 
 KILLED = """

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from graft_indexer import files as files_module
 from graft_indexer import store as store_module
 from graft_indexer import workspace as workspace_module
 from graft_indexer.extract import extract_file
@@ -143,7 +144,7 @@ def test_changes_that_are_named(start: Opener, root: Path) -> None:
     assert workspace.refresh(["pkg"]) == ["pkg/d.py"]
     shutil.move(root / "pkg", root / "moved")
     assert workspace.refresh(["pkg", "moved"]) == ["moved/c.py", "moved/d.py", "pkg/c.py", "pkg/d.py"]
-    assert workspace.refresh(["nothing.py", "a.txt"]) == []
+    assert workspace.refresh(["nothing.py", "a.txt", str(root / "b.py"), "../index"]) == []
     same_as_new(workspace, root)
 
 
@@ -321,6 +322,14 @@ def test_damage_in_the_middle_of_work(start: Opener) -> None:
         connection.execute("UPDATE blobs SET facts = x'00112233445566'")
     connection.close()
     assert answers(workspace) == before
+
+
+def test_too_many_files_are_cut_and_that_is_said(start: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files_module, "MAX_FILES", 2)
+    monkeypatch.setattr(workspace_module, "MAX_FILES", 2)
+    workspace = start()
+    assert len(workspace.paths()) == 2
+    assert workspace.messages == ["only 2 files are indexed: leave some out with a .graftignore file"]
 
 
 def test_a_full_disk_is_said_once(start: Opener, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
