@@ -4,10 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from graft_models.engine import Capabilities
+from graft_indexer.pygraph import open_graph
+from graft_models.engine import Need, Trigger
+from graft_server.completion.anchor import place_of
+from graft_server.completion.constraint import allowed, trigger_at
+from graft_server.completion.model import Snapshot
 from graft_server.completion.pipeline import Switches
 from graft_server.settings import Settings
 from graft_testing.completing import complete, seen
+from graft_testing.fixture import parse_fixture
 
 SHAPES = """
 //- /shapes.py
@@ -121,5 +126,31 @@ async def test_context_can_be_switched_off(tmp_path: Path) -> None:
     assert engine.requests[0].hole.context == ()
 
 
-def test_capabilities_decide_about_triggers() -> None:
-    assert Capabilities().constraint is False
+@pytest.mark.parametrize(
+    ("source", "generated", "names", "closed"),
+    [
+        ("shape = Shape('a')\nx = shape.$0\n", "", {"area", "name"}, True),
+        ("shape = Shape('a')\nx = shape.ar$0\n", "", {"area", "name"}, True),
+        ("shape = Shape('a')\nx = f(1, shape.$0\n", "", {"area", "name"}, True),
+        ("shape = Shape('a')\nx = $0\n", "make(1, height=2).", {"area", "name"}, True),
+        ("shape = Shape('a')\nshape.$0\n", "", {"area", "name"}, False),
+        ("from shapes import $0\n", "", {"Shape", "make"}, True),
+        ("from shapes import Shape, m$0\n", "", {"Shape", "make"}, True),
+        ("import $0\n", "", {"shapes"}, False),
+    ],
+)
+def test_what_the_engine_is_told(tmp_path: Path, source: str, generated: str, names: set[str], closed: bool) -> None:
+    fixture = parse_fixture(SHAPES + source)
+    fixture.write(tmp_path)
+    graph = open_graph(tmp_path)
+    graph.open_buffer(fixture.path, fixture.text)
+    place = place_of(Snapshot(fixture.path, fixture.text, fixture.offset))
+    trigger = Trigger.DOT if generated else trigger_at(place)
+    assert trigger is not None
+    allow = allowed(graph, fixture.path, place, place.line, Need(7, trigger, place.line + generated))
+    assert allow is not None and allow.need == 7
+    public = {name for name in allow.names if not name.startswith("_")}
+    assert public >= names and (public == names or not closed)
+    assert allow.open is not closed
+    assert graph.text(fixture.path) == fixture.text
+    graph.close()

@@ -1,4 +1,4 @@
-"""The keystroke path without the model, in processor time of the event loop's thread (wall time would measure others)."""
+"""The keystroke path without the model, in processor time of the event loop: wall time would measure others."""
 
 import time
 

@@ -15,6 +15,7 @@ from graft_server.completion.anchor import Place
 from graft_server.completion.probe import probing
 
 MAX_NAMES = 2000
+_NAME_TAIL = re.compile(r"[A-Za-z_0-9]*\Z")
 _IMPORT_FROM = re.compile(r"^\s*from\s+(\.*)([\w.]*)\s+import\s+(?:\(\s*)?(?:\w+(?:\s+as\s+\w+)?\s*,\s*)*$")
 _IMPORT = re.compile(r"^\s*(?:import\s+(?:[\w.]+\s*,\s*)*|from\s+)(\.*)((?:\w+\.)*)$")
 TRIGGERS = (Trigger.DOT, Trigger.IMPORT)
@@ -22,19 +23,26 @@ TRIGGERS = (Trigger.DOT, Trigger.IMPORT)
 
 
 def trigger_at(place: Place) -> Trigger | None:
-    """The trigger that the text before the cursor ends with."""
-    line = place.line
+    """The trigger that the text before the cursor ends with, the beginning of a name after it left out."""
+    line = _without_name(place.line)
     if _IMPORT_FROM.match(line) or _IMPORT.match(line):
         return Trigger.IMPORT
     return Trigger.DOT if re.search(r"[\w)\]}'\"]\.$", line) else None
 
 
+def _without_name(text: str) -> str:
+    return text[: len(text) - len(_NAME_TAIL.search(text).group())]  # type: ignore[union-attr]
+
+
 def allowed(graph: SymbolGraph, path: str, place: Place, typed: str, need: Need) -> Allow | None:
-    """The names that may follow, None to let the engine go on.  `typed` is what of `need.text` stands before the
-    cursor already."""
+    """The names that may stand where `need.text` ends, None to let the engine go on.
+
+    `typed` is what of `need.text` stands before the cursor already.  `need.text` may end with the beginning of a name
+    that the person typed; the names are whole names all the same.
+    """
     generated = need.text[len(typed) :] if need.text.startswith(typed) else need.text
     before = place.before + generated
-    line = before[before.rfind("\n") + 1 :]
+    line = _without_name(before[before.rfind("\n") + 1 :])
     if found := _IMPORT_FROM.match(line):
         answer = graph.module_members(found.group(2), path, len(found.group(1)))
         names = tuple(dict.fromkeys(s.name for s in answer.value))
@@ -42,16 +50,16 @@ def allowed(graph: SymbolGraph, path: str, place: Place, typed: str, need: Need)
     if found := _IMPORT.match(line):
         modules = graph.modules(found.group(2).rstrip("."), path, len(found.group(1)))
         return _allow(need, tuple(dict.fromkeys(modules.value)), modules.closed)
-    if need.trigger is Trigger.DOT and before.endswith("."):
-        return _members(graph, path, place, generated, need)
+    if need.trigger is Trigger.DOT and line.endswith("."):
+        return _members(graph, path, place, generated, line, need)
     return None
 
 
-def _members(graph: SymbolGraph, path: str, place: Place, generated: str, need: Need) -> Allow | None:
+def _members(graph: SymbolGraph, path: str, place: Place, generated: str, line: str, need: Need) -> Allow | None:
+    begun = len(place.before + generated) - len(_without_name(place.before + generated))
     with probing(graph, path, place, generated) as offset:
-        answer = graph.members_at(path, offset - 1)
+        answer = graph.members_at(path, offset - begun - 1)
     names = sorted(dict.fromkeys(s.name for s in answer.value), key=lambda name: name.startswith("_"))
-    line = (place.before + generated).rpartition("\n")[2]
     # At the start of a statement the member may be assigned to, and so be new.
     return _allow(need, tuple(names), answer.closed and not re.match(r"\s*[\w.]+\.$", line))
 
