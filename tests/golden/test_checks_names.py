@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Golden cases: `undefined-name` and `unresolved-import`."""
 
 from pathlib import Path
@@ -129,6 +130,25 @@ def test_non_ascii_places(tmp_path: Path) -> None:
             after="""\
 größe = 1
 print('é', größe)
+""",
+        )
+    )
+
+
+def test_places_in_formatted_strings(tmp_path: Path) -> None:
+    source = "def f(length):\n    return (f'''é {length:>{lenght}}\n{length!r}''' 'x'\n        f'{f\"{length}\"}{lenght=}')\n"
+    assert see(tmp_path, source) == snapshot(
+        Seen(
+            findings=[
+                "2:29 [lenght] undefined-name: `lenght` is not defined; did you mean `length`?",
+                "4:25 [lenght] undefined-name: `lenght` is not defined; did you mean `length`?",
+            ],
+            titles=["Change to `length` - checked: parses, resolves, finding gone, nothing new"],
+            after="""\
+def f(length):
+    return (f'''é {length:>{length}}
+{length!r}''' 'x'
+        f'{f"{length}"}{lenght=}')
 """,
         )
     )

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from graft_indexer.facts import Span
 from graft_indexer.graph import SymbolGraph
+from graft_indexer.pytree import Tree, fix_formatted
 from graft_indexer.text import Lines, encode
 
 N = TypeVar("N", bound=ast.AST)
@@ -94,16 +95,20 @@ def parse(text: str) -> Source | None:
         return None
     parents: dict[ast.AST, ast.AST] = {}
     by_type: dict[type[ast.AST], list[ast.AST]] = {}
+    lines = Lines(encode(text))
+    placed = Tree(text, lines.data, lines, tree.body)
     stack: list[ast.AST] = [tree]
     while stack:
         node = stack.pop()
+        if isinstance(node, ast.JoinedStr):
+            # Before Python 3.12 the parser places what stands in an f-string wrongly.
+            node.values = fix_formatted(placed, node)
         by_type.setdefault(type(node), []).append(node)
         for child in reversed(list(ast.iter_child_nodes(node))):
             # `ast` shares the context and operator singletons between parents; they have no place of their own.
             if not isinstance(child, ast.expr_context | ast.operator | ast.cmpop | ast.boolop | ast.unaryop):
                 parents[child] = node
                 stack.append(child)
-    lines = Lines(encode(text))
     return Source(text, lines, tree, parents, by_type)
 
 
