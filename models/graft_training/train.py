@@ -144,6 +144,8 @@ class Run:
         validation = np.memmap(work / "val.bin", dtype=np.uint16, mode="r").reshape(-1, CONTEXT)
         self.validation = validation[: recipe.validation_rows].astype(np.int64)
         self.model = Model(config).to(device)
+        if device == "cuda":
+            language_model.LOSS_SLICE = 16_384
         self.model.dtype = torch.bfloat16
         c = config
         matrices: list[tuple[Tensor, list[int]]] = []

@@ -191,3 +191,22 @@ def test_bad_arguments_end_with_one_line(tmp_path: Path, capsys: pytest.CaptureF
     assert evaluate.main([str(tmp_path / "no.gguf"), "--packages", str(tmp_path)]) == 2
     assert "no.gguf" in capsys.readouterr().err
     assert sys.version_info >= (3, 11)
+
+
+def test_pieces_of_a_model_come_together_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from graft_training import slot
+
+    monkeypatch.setattr(slot, "STATE", tmp_path / "state")
+    monkeypatch.setattr(slot, "PIECE_BYTES", 10)
+    (tmp_path / "state").mkdir()
+    model = bytes(range(115))
+    (tmp_path / "state/model.gguf").write_bytes(model)
+    (tmp_path / "state/log").write_text("a log\n")
+    slot.collect(tmp_path / "out")
+    pieces = list((tmp_path / "out").glob("piece-*"))
+    assert len(pieces) == 12
+    slot.join(pieces, tmp_path / "joined.gguf")
+    assert (tmp_path / "joined.gguf").read_bytes() == model
+    pieces[0].write_bytes(b"other")
+    with pytest.raises(ValueError, match="pieces"):
+        slot.join(pieces, tmp_path / "joined.gguf")
