@@ -73,6 +73,9 @@ class Settings:
     diagnosis_disabled: tuple[str, ...] = _setting(
         "diagnosis.disabledChecks", (), "Diagnosis", "Codes of checks that are switched off."
     )
+    diagnosis_enabled: tuple[str, ...] = _setting(
+        "diagnosis.enabledChecks", (), "Diagnosis", "Codes of checks that are off by default and switched on."
+    )
     diagnosis_exclude: tuple[str, ...] = _setting(
         "diagnosis.exclude", (), "Diagnosis", "Globs of files that are not checked."
     )

@@ -22,7 +22,7 @@ def diagnose(graph: SymbolGraph, path: str, settings: Settings | None = None) ->
     settings = settings or Settings()
     if not settings.diagnosis_enable or excluded(path, settings.diagnosis_exclude):
         return []
-    return run_checks(graph, path, enabled(settings.diagnosis_disabled))
+    return run_checks(graph, path, enabled(settings.diagnosis_disabled, settings.diagnosis_enabled))
 
 
 def run_checks(graph: SymbolGraph, path: str, checks: Iterable[CheckInfo]) -> list[Diagnostic]:
