@@ -16,7 +16,7 @@ import tomllib
 import zipfile
 from pathlib import Path
 
-from install import ROOT
+from install import ROOT, WHEELS
 
 PLANTED = "def total(values):\n    return sum(valeus)\n"
 
@@ -69,6 +69,7 @@ def check_installed(wheel, folder, version):
     problems = []
     subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
     install = [str(folder / "venv/bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    install += ["--find-links", str(WHEELS)]
     subprocess.run([*install, "--constraint", str(ROOT / "requirements.lock"), f"{wheel}[llama]"], check=True)
     (folder / "work").mkdir()
     (folder / "work/planted.py").write_text(PLANTED, "utf-8")

@@ -3,8 +3,9 @@
     python3 .ci/install.py [--venv .venv] [--extras llama,dev] [--python python3.12] [PACKAGE...]
 
 Versions come from requirements.lock.  A finished environment is stamped with a digest of what it was made from, so
-that a second call costs nothing.  Compiling llama.cpp takes minutes the first time (pip's wheel cache serves it
-afterwards): its steps are counted and shown.  The whole output of pip is in VENV/install.log.
+that a second call costs nothing.  Compiling llama.cpp takes minutes the first time: its steps are counted and shown.
+The wheel is kept in .work/wheels, because pip's own cache keeps one for each Python, though this one fits them all.
+The whole output of pip is in VENV/install.log.
 """
 
 import argparse
@@ -19,6 +20,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 OLDEST = (3, 11)
+COMPILED = "llama-cpp-python"
+WHEELS = ROOT / ".work/wheels"
 
 # Only the library is needed: no tools, servers, examples, tests, and no downloads at run time.
 CMAKE_ARGS = (
@@ -57,11 +60,20 @@ def install(venv, extras, python=sys.executable, packages=()):
     stamp(venv).unlink(missing_ok=True)
     show = Progress()
     show.line(f"installing into {show_path(venv)} (the first time llama.cpp is compiled: some minutes)")
-    command = [str(venv / "bin/python"), "-m", "pip", "install", "--verbose", "--progress-bar", "off"]
-    command += ["--disable-pip-version-check", "--constraint", str(ROOT / "requirements.lock")]
-    command += ["--editable", "{}[{}]".format(ROOT, ",".join(wanted["extras"])), *wanted["packages"]]
+    pip = [str(venv / "bin/python"), "-m", "pip", "--disable-pip-version-check"]
+    options = ["--verbose", "--progress-bar", "off", "--constraint", str(ROOT / "requirements.lock")]
+    options += ["--find-links", str(WHEELS)]
     log = venv / "install.log"
-    status = run_pip(command, log, show)
+    log.write_text("", "utf-8")
+    WHEELS.mkdir(parents=True, exist_ok=True)
+    status = 0
+    if "llama" in wanted["extras"]:
+        status = run_pip(
+            [*pip, "wheel", *options, "--no-deps", "--wheel-dir", str(WHEELS), *locked(COMPILED)], log, show
+        )
+    if not status:
+        editable = "{}[{}]".format(ROOT, ",".join(wanted["extras"]))
+        status = run_pip([*pip, "install", *options, "--editable", editable, *wanted["packages"]], log, show)
     if status:
         show.line(f"pip failed (exit {status}); the end of {log}:")
         lines = log.read_text("utf-8", "replace").splitlines()
@@ -93,7 +105,7 @@ def run_pip(command, log, show):
     environment.setdefault("CMAKE_ARGS", CMAKE_ARGS)
     environment.setdefault("CMAKE_BUILD_PARALLEL_LEVEL", str(os.cpu_count() or 1))
     with (
-        log.open("w", encoding="utf-8") as out,
+        log.open("a", encoding="utf-8") as out,
         subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
@@ -162,6 +174,12 @@ def digest():
 def stamp(venv):
     """The file that says what the environment holds."""
     return Path(venv) / ".graft-installed.json"
+
+
+def locked(name):
+    """The requirement of the lock file for `name`, in a list; empty if it has none."""
+    lines = (ROOT / "requirements.lock").read_text("utf-8").splitlines()
+    return [line for line in lines if line.startswith(f"{name}==")]
 
 
 def read_stamp(venv):

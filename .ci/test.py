@@ -3,7 +3,7 @@
     python3 .ci/test.py [--venv .venv] [--only 3.12] [-- PYTEST ARGUMENTS]
 
 The first is the Python that runs this script, in `--venv`; the others (python3.X on PATH, or under pyenv) get an
-environment each, .venv-3.X.  llama-cpp-python's wheel fits all of them, so it is compiled once.
+environment each, .venv-3.X.
 """
 
 import argparse
