@@ -1,0 +1,1 @@
+"""The embedded model, its card, and the fingerprints of what it was trained on."""
