@@ -190,7 +190,8 @@ class Annotations:
     def _variable_bound(self, file: PyFile, scope: Scope, bound: ast.expr | None) -> Result:
         if bound is None:
             return unknown("a type variable")
-        return self.evaluate(file, scope, bound)
+        found = self.evaluate(file, scope, bound)
+        return Result(found.values, found.reason or "a type variable may be any subclass")
 
     def _generic(
         self, file: PyFile, scope: Scope, value: ast.expr, items: list[ast.expr], substitution: Substitution,

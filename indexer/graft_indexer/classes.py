@@ -295,6 +295,10 @@ class Classes:
         for binding in scope.bindings.get("__slots__", []):
             if slot_names(binding.value) is None:
                 return "__slots__ is computed"
+        if "__bases__" in cls.file.tree.text:
+            return "__bases__ is used"
+        if "mixin" in cls.name.lower():
+            return "a mixin uses what others have"
         if "__metaclass__" in scope.bindings:
             return "it sets a metaclass"
         text = cls.file.tree.source(cls.node)
@@ -310,6 +314,56 @@ class Classes:
         if names and result.closed and names <= DECORATORS:
             return True
         return bool(names) and all(n.split(".")[0] in ATTRS_MODULES for n in names)
+
+    def twin(self, cls: Cls) -> Cls | None:
+        """The class in the source beside the stub that a stub's class describes."""
+        if not cls.file.is_stub:
+            return None
+        if "twin" not in cls.memo:
+            cls.memo["twin"] = self._twin(cls)
+        return cls.memo["twin"]  # type: ignore[return-value]
+
+    def _twin(self, cls: Cls) -> Cls | None:
+        module = self.world.finder.find(cls.file.name, cls.file.path)
+        if module is None or not module.source or module.path != cls.file.path:
+            return None
+        file = self.world.file(module.source)
+        if file is None:
+            return None
+        current: Cls | None = None
+        scope = file.scope
+        for part in cls.scope.name.split("."):
+            nodes = [b.node for b in scope.bindings.get(part, ()) if isinstance(b.node, ast.ClassDef)]
+            if not nodes:
+                return None
+            current = class_of(file, nodes[0], scope)
+            scope = current.scope
+        return current
+
+    def private_members(self, cls: Cls) -> tuple[dict[str, Member], str]:
+        """Members that stubs leave out, from the sources beside them; and why there may still be others."""
+        cache = self.cache(cls)
+        known = cache.get("private members")
+        if known is None:
+            table: dict[str, Member] = {}
+            reason = ""
+            for current in self.shape(cls).order:
+                if not current.file.is_stub or current.file is self.world.builtins or current.file.name in TYPING:
+                    continue
+                twin = self.twin(current)
+                if twin is None:
+                    reason = reason or "a C extension may have private names"
+                    continue
+                for inner in self.shape(twin).order:
+                    if inner.file.is_stub:
+                        continue
+                    reason = reason or self.own_reason(inner)
+                    for name in self.own_names(inner):
+                        member = self.own_member(inner, name)
+                        if member is not None:
+                            table.setdefault(name, member)
+            known = cache["private members"] = (table, reason)
+        return known  # type: ignore[return-value]
 
     # -- members ------------------------------------------------------------------------------------------------------
     def own_member(self, cls: Cls, name: str) -> Member | None:
@@ -342,6 +396,8 @@ class Classes:
             found = self.own_member(current, name)
             if found is not None:
                 return found
+        if after is None and any(c.file.is_stub for c in order[:-1]):
+            return self.private_members(cls)[0].get(name)
         return None
 
     def members(self, cls: Cls) -> dict[str, Member]:
@@ -356,6 +412,9 @@ class Classes:
                         member = self.own_member(current, name)
                         if member is not None:
                             table[name] = member
+            extra, _ = self.private_members(cls)
+            for name, member in extra.items():
+                table.setdefault(name, member)
             known = cache["members"] = table
         return known  # type: ignore[return-value]
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from graft_indexer.facts import Reference, ReferenceRole, Span
 from graft_indexer.graph import CallSite, Symbol
+from graft_indexer.positions import path_to
 from graft_indexer.pytree import Tree, children, fix_formatted, parse_expression
 from graft_indexer.pytree import place as place_expression
-from graft_indexer.scopes import FUNCTIONS, path_to
+from graft_indexer.scopes import FUNCTIONS
 from graft_indexer.symbols import file_symbol, function_symbol
 from graft_indexer.world import PyFile
 
@@ -314,7 +315,7 @@ def _closing(data: bytes, at: int) -> int:
 def enclosing(file: PyFile, offset: int) -> list[Symbol]:
     """Definitions around `offset`, innermost first; the module is last."""
     from graft_indexer.classes import class_of
-    from graft_indexer.scopes import scope_at
+    from graft_indexer.positions import scope_at
     from graft_indexer.symbols import class_symbol
 
     found: list[Symbol] = []

@@ -147,11 +147,25 @@ class Members:
                 for name, member in classes.members(sub).items():
                     if name not in table:
                         table[name] = member_symbol(member)
+        reason = reason or next((r for c in holders if (r := classes.private_members(c)[1])), "")
+        for name in self._implicit(holders):
+            table.setdefault(name, member_symbol(Member(name, cls)))
         if not self._sealed(cls):
             table.setdefault("__dict__", member_symbol(Member("__dict__", cls)))
             for symbol in self.repository.set_from_outside(holders):
                 table.setdefault(symbol.name, symbol)
         return list(table.values()), reason
+
+    def _implicit(self, holders: list[Cls]) -> list[str]:
+        """Attributes that no text shows: what `typing` sets on protocols, what the interpreter sets on errors."""
+        names: list[str] = []
+        for cls in holders:
+            for base in cls.node.bases:
+                if self.inference.classes.special(cls, base.value if isinstance(base, ast.Subscript) else base):
+                    names = ["_is_protocol", "_is_runtime_protocol"]
+            if cls.full_name == "builtins.OSError":
+                names.append("characters_written")
+        return names
 
     def _sealed(self, cls: Cls) -> bool:
         return cls.file is self.world.builtins and cls.name in _CLOSED_BUILTINS
@@ -172,6 +186,9 @@ class Members:
                 reason = reason or classes.shape(sub).reason
                 for name, member in classes.members(sub).items():
                     table.setdefault(name, member_symbol(member))
+        reason = reason or classes.private_members(cls)[1]
+        for name in self._implicit(list(shape.order)):
+            table.setdefault(name, member_symbol(Member(name, cls)))
         meta = self.inference.metaclass(cls)
         reason = reason or meta.reason
         metaclasses = [v.cls for v in meta.values if isinstance(v, ClassValue)]
@@ -263,6 +280,8 @@ class Members:
                 hits_ = [s for s in symbols if s.name == name]
                 if hits_:
                     return hits_, ""
+                if reason.startswith("a C extension") and not name.startswith("_"):
+                    reason = ""
                 return [], reason or self._doubt(cls, name)
             case SuperValue(receiver=receiver, after=after):
                 member = classes.member(receiver.cls, name, after)
@@ -286,10 +305,15 @@ class Members:
 
     def _doubt(self, cls: Cls, name: str) -> str:
         """Why an attribute that no class defines may be there all the same."""
+        order = self.inference.classes.shape(cls).order
+        if name.startswith("__") and any(c.file is self.world.builtins for c in order[:-1]):
+            return "stubs leave out some special names"
         if self._sealed(cls):
             return ""
-        if cls.file.is_stub and name.startswith("_"):
+        if name.startswith("_") and self.inference.classes.private_members(cls)[1]:
             return "stubs leave out private names"
+        if any(name in self._implicit([c]) for c in order):
+            return "it is set when the class is made"
         if self.repository.stored_elsewhere(name):
             return "it is set elsewhere"
         if self.repository.attribute_guarded(name):

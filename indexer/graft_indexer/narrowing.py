@@ -10,7 +10,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from graft_indexer.scopes import FUNCTIONS, Scope, path_to
+from graft_indexer.positions import path_to
+from graft_indexer.scopes import FUNCTIONS, Scope
 from graft_indexer.values import Instance, Result, union, unknown
 from graft_indexer.world import PyFile
 

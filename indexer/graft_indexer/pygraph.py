@@ -22,11 +22,12 @@ from graft_indexer.graph import (
     Window,
 )
 from graft_indexer.members import Members
+from graft_indexer.positions import scope_at
 from graft_indexer.receivers import Inference
 from graft_indexer.references import References, version_branch
 from graft_indexer.repomap import repository_map
 from graft_indexer.repository import Repository
-from graft_indexer.scopes import scope_at, visible
+from graft_indexer.scopes import visible
 from graft_indexer.source import FactSource
 from graft_indexer.symbols import binding_symbol, file_symbol, module_symbol, target_symbol
 from graft_indexer.values import Instance, ModuleValue, Result

@@ -42,6 +42,9 @@ class Tree:
     broken: list[Span] = field(default_factory=list)
     unreadable: str = ""
     """Why there are no statements though there is text; empty if there are."""
+    filled: bool = False
+    """A header without a block was given one."""
+    _point: tuple[int, int, int] = (-1, 1, 0)
 
     def start(self, node: ast.AST) -> int:
         """First byte of a node (without its decorators)."""
@@ -116,6 +119,13 @@ class Tree:
         """The mended lines that may have bound a name."""
         return [b for b in self.broken if _BINDS.search(self.data, b.start, b.end)]
 
+    def point(self, offset: int) -> tuple[int, int]:
+        """(1-based line, column in bytes) of an offset, as nodes carry them."""
+        if offset != self._point[0]:
+            line = self.lines.line_at(offset)
+            self._point = (offset, line + 1, offset - self.lines.starts[line])
+        return self._point[1], self._point[2]
+
     def statement_at(self, offset: int) -> ast.stmt | None:
         """The top-level statement that holds `offset`, or the last one before it on another line."""
         line = self.lines.line_at(offset) + 1
@@ -142,8 +152,8 @@ def parse(text: str, before: Tree | None = None) -> Tree:
     body = _parse(text)
     if body is not None:
         return Tree(text, data, lines, body)
-    found, broken, unreadable = _mend(data, lines, 0, len(lines.starts))
-    return Tree(text, data, lines, found, broken, unreadable)
+    found, broken, unreadable, filled = _mend(data, lines, 0, len(lines.starts))
+    return Tree(text, data, lines, found, broken, unreadable, filled)
 
 
 def _parse(text: str, first: int = 0) -> list[ast.stmt] | None:
@@ -176,11 +186,13 @@ def _derive(text: str, data: bytes, lines: Lines, before: Tree) -> Tree | None:
     head, end = before.body[: max(keep, 0)], last + shift
     middle_bytes = data[lines.starts[first] : lines.starts[end] if end < len(lines) else len(data)]
     middle = _parse(middle_bytes.decode("utf-8", "surrogateescape"), first)
+    filled = before.filled
     broken = [b for b in before.broken if b.end < before.lines.starts[first]]
     if middle is None:
         if not before.broken and (body := _parse(text)) is not None:
             return Tree(text, data, lines, body)  # the edit joined statements
-        middle, mended, unreadable = _mend(data, lines, first, end)
+        middle, mended, unreadable, fresh_fill = _mend(data, lines, first, end)
+        filled = filled or fresh_fill
         if unreadable:
             return None
         broken += mended
@@ -194,7 +206,7 @@ def _derive(text: str, data: bytes, lines: Lines, before: Tree) -> Tree | None:
     if last < len(before.lines):
         edge = before.lines.starts[last]
         broken += [Span(b.start + moved, b.end + moved) for b in before.broken if b.start >= edge]
-    return Tree(text, data, lines, head + middle + tail_body, broken)
+    return Tree(text, data, lines, head + middle + tail_body, broken, filled=filled)
 
 
 def _common(a: bytes, b: bytes) -> int:
@@ -211,8 +223,9 @@ def _common(a: bytes, b: bytes) -> int:
     return low
 
 
-def _mend(data: bytes, lines: Lines, first: int, end: int) -> tuple[list[ast.stmt], list[Span], str]:
-    """Parse lines `first` to `end` with blamed lines replaced; (statements, broken spans, why it was given up)."""
+def _mend(data: bytes, lines: Lines, first: int, end: int) -> tuple[list[ast.stmt], list[Span], str, bool]:
+    """Parse lines `first` to `end` with blamed lines replaced: (statements, broken spans, why given up, filled)."""
+    filled = False
     starts = [*lines.starts, len(data)]
     rows = [data[starts[n] : starts[n + 1]].decode("utf-8", "surrogateescape") for n in range(first, end)]
     rows = [row.encode("utf-8", "replace").decode() for row in rows]
@@ -223,6 +236,9 @@ def _mend(data: bytes, lines: Lines, first: int, end: int) -> tuple[list[ast.stm
                 warnings.simplefilter("ignore")
                 body = ast.parse("\n" * first + "".join(rows)).body
         except SyntaxError as error:
+            if _fill_block(rows, error, first):
+                filled = True
+                continue
             at = min((error.lineno or 1) - 1 - first, len(rows) - 1)
             while at >= 0 and (at in mended or not rows[at].strip()):
                 at -= 1
@@ -231,14 +247,34 @@ def _mend(data: bytes, lines: Lines, first: int, end: int) -> tuple[list[ast.stm
             mended.add(at)
             rows[at] = _replacement(rows, at)
         except (ValueError, RecursionError, MemoryError) as error:
-            return [], [], f"not parseable ({type(error).__name__})"
+            return [], [], f"not parseable ({type(error).__name__})", False
         else:
             spans = [Span(starts[first + n], lines.end_of(first + n)) for n in sorted(mended)]
-            return body, spans, ""
+            return body, spans, "", filled
     converted = recover.statements(data, starts[first], starts[end] if end < len(starts) else len(data), lines)
     if converted is None:
-        return [], [], "too many syntax errors"
-    return converted[0], converted[1], ""
+        return [], [], "too many syntax errors", False
+    return converted[0], converted[1], "", False
+
+
+_EMPTY_BLOCK = re.compile(r"expected an indented block after .* on line (\d+)")
+
+
+def _fill_block(rows: list[str], error: SyntaxError, first: int) -> bool:
+    """Give a header without a block one, as while `def f():` is typed; nothing is hidden by that."""
+    found = _EMPTY_BLOCK.match(error.msg or "")
+    if found is None:
+        return False
+    at = int(found[1]) - 1 - first
+    if not 0 <= at < len(rows):
+        return False
+    while at < len(rows) and not rows[at].split("#")[0].rstrip().endswith(":"):
+        at += 1  # the header goes on over several lines
+    if at >= len(rows):
+        return False
+    code = rows[at].split("#")[0].rstrip()
+    rows[at] = code + " pass" + rows[at][len(rows[at].rstrip("\r\n")) :]
+    return True
 
 
 def _replacement(rows: list[str], at: int) -> str:

@@ -12,7 +12,8 @@ from graft_indexer.classes import class_of
 from graft_indexer.facts import Definition, DefinitionKind, Facts, ReferenceRole, Span
 from graft_indexer.graph import Exposure, Location, Origin, Symbol
 from graft_indexer.locate import Place
-from graft_indexer.scopes import FUNCTIONS, How, Scope, path_to, scope_at
+from graft_indexer.positions import path_to, scope_at
+from graft_indexer.scopes import FUNCTIONS, How, Scope
 from graft_indexer.symbols import (
     binding_symbol,
     class_symbol,
@@ -134,6 +135,10 @@ class References:
     def _attribute_doubt(self, file: PyFile, place: Place, node: ast.Attribute) -> str:
         if isinstance(node.ctx, ast.Store | ast.Del):
             return "it is set here"
+        line = file.tree.lines.line_at(place.span.start)
+        text = file.tree.data[file.tree.lines.starts[line] : file.tree.lines.end_of(line)]
+        if b"type: ignore" in text or b"pyright: ignore" in text:
+            return "the author tells checkers to be quiet"
         if file.tree.is_broken(Span(place.span.start, place.span.end)):
             return "a syntax error is near"
         for parent, child in zip(place.path, place.path[1:], strict=False):
@@ -455,6 +460,8 @@ def names_version(test: ast.expr) -> bool:
         name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
         if name in ("version_info", "PY2", "PY3", "hexversion", "TYPE_CHECKING", "platform", "hasattr", "name"):
             return True
+        if len(name) > 1 and name.isupper():
+            return True  # a flag, such as PYPY or WINDOWS
     return False
 
 

@@ -215,6 +215,9 @@ class Repository:
                     file = self.world.file(self.world.finder.relative(path))
                     if file is not None:
                         classes += self._derived(cls, file)
+            twin = self.inference.classes.twin(cls)
+            if twin is not None:
+                classes += self._derived(twin, twin.file)
             known = memo["outside subclasses"] = (classes, reason)
         classes, reason = known  # type: ignore[misc]
         found += classes

@@ -143,13 +143,13 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Tests:
+class Known:
     """What is known about the environment, for conditions: the version (major, minor) to assume."""
 
     version: tuple[int, int] = (3, 11)
 
 
-def module_scope(tree: Tree, tests: Tests = Tests(), implicit: Iterable[str] = ()) -> Scope:
+def module_scope(tree: Tree, tests: Known = Known(), implicit: Iterable[str] = ()) -> Scope:
     """The scope of a module with its bindings, `global` writes of its functions included."""
     module = ast.Module(body=tree.body, type_ignores=[])
     scope = Scope(module, None, tree)
@@ -168,6 +168,8 @@ def module_scope(tree: Tree, tests: Tests = Tests(), implicit: Iterable[str] = (
 
 def _dynamic_module(tree: Tree) -> str:
     text = tree.text
+    if "global_enum" in text and tree.data.find(b"@") >= 0:
+        return "an enum is spread over the module"
     if not any(word in text for word in ("globals()", "exec(", "vars()", "locals()", "sys.modules[", "_convert")):
         return ""
     for statement in tree.body:
@@ -210,7 +212,7 @@ def _dynamic(node: ast.AST) -> str:
 _PURE = ("len", "list", "sorted", "set", "dict", "dir", "tuple", "eval")
 
 
-def _global_writes(node: ast.stmt, module: Scope, tests: Tests) -> None:
+def _global_writes(node: ast.stmt, module: Scope, tests: Known) -> None:
     """Bindings that functions below `node` make at module level by `global`."""
     stack: list[ast.AST] = [node]
     while stack:
@@ -246,11 +248,11 @@ def _moved(binding: Binding, scope: Scope, origin: Scope) -> Binding:
 
 
 def _make(node: ScopeNode, parent: Scope) -> Scope:
-    tests = Tests()
+    tests = Known()
     root = parent.module
     version = getattr(root, "_version", None)
     if version is not None:
-        tests = Tests(version)
+        tests = Known(version)
     prefix = f"{parent.name}." if parent.name else ""
     if parent.is_function and parent.name:
         prefix = f"{parent.name}.<locals>."
@@ -279,7 +281,7 @@ def _make(node: ScopeNode, parent: Scope) -> Scope:
 class _Collector:
     """Walks the statements of one block and fills in its scope."""
 
-    def __init__(self, scope: Scope, tests: Tests, *, walrus: bool) -> None:
+    def __init__(self, scope: Scope, tests: Known, *, walrus: bool) -> None:
         self.scope = scope
         self.tests = tests
         self.walrus = walrus
@@ -505,7 +507,7 @@ def _is_guard(test: ast.expr) -> bool:
     return False
 
 
-def truth(test: ast.expr, tests: Tests) -> bool | None:
+def truth(test: ast.expr, tests: Known) -> bool | None:
     """The value of a version test; None if it is not one (platforms are never decided)."""
     match test:
         case ast.UnaryOp(op=ast.Not(), operand=operand):
@@ -523,7 +525,7 @@ def truth(test: ast.expr, tests: Tests) -> bool | None:
     return None
 
 
-def _version_test(left: ast.expr, op: ast.cmpop, right: ast.expr, tests: Tests) -> bool | None:
+def _version_test(left: ast.expr, op: ast.cmpop, right: ast.expr, tests: Known) -> bool | None:
     if not _is_version_info(left):
         if (
             isinstance(left, ast.Subscript)
@@ -568,64 +570,7 @@ def _compare(have: tuple[int, ...], op: ast.cmpop, wanted: tuple[int, ...]) -> b
     return None
 
 
-def scope_at(module: Scope, offset: int) -> Scope:
-    """The innermost scope at a byte offset, as a name standing there would see it."""
-    tree = module.tree
-    statement = tree.statement_at(offset)
-    if statement is None:
-        return module
-    return _descend(module, statement, offset)
-
-
-def _descend(scope: Scope, node: ast.AST, offset: int) -> Scope:
-    tree = scope.tree
-    while True:
-        if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-            outer = _type_parameter_scope(scope, node)
-            if offset < _body_start(tree, node):
-                found = _child_at(tree, node, offset)
-                if found is None:
-                    return scope
-                outside = found in node.decorator_list or (
-                    isinstance(node, FUNCTIONS) and found is node.args and not _in_annotation(tree, node, offset)
-                )
-                scope = scope if outside else outer
-                node = found
-                continue
-            if not _in_block(tree, node, offset):
-                return scope
-            scope = outer.child(node)
-            inner = _statement_in(tree, node.body, offset)
-            if inner is None:
-                return scope
-            node = inner
-            continue
-        if isinstance(node, ast.Lambda):
-            if tree.start(node.body) <= offset:
-                scope = scope.child(node)
-                node = node.body
-                continue
-            node = node.args
-        elif isinstance(node, COMPREHENSIONS):
-            first = node.generators[0].iter
-            if tree.start(first) <= offset <= tree.end(first):
-                node = first
-                continue
-            scope = scope.child(node)
-        found = _child_at(tree, node, offset)
-        if found is None:
-            return scope
-        node = found
-
-
-def _in_annotation(tree: Tree, node: Function, offset: int) -> bool:
-    return any(
-        a.annotation is not None and tree.start(a.annotation) <= offset <= tree.end(a.annotation)
-        for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
-    )
-
-
-def _type_parameter_scope(scope: Scope, node: Function | ast.ClassDef) -> Scope:
+def type_parameter_scope(scope: Scope, node: Function | ast.ClassDef) -> Scope:
     parameters = getattr(node, "type_params", None)
     if not parameters:
         return scope
@@ -641,111 +586,7 @@ def _type_parameter_scope(scope: Scope, node: Function | ast.ClassDef) -> Scope:
 
 def scope_of(scope: Scope, node: Function | ast.ClassDef) -> Scope:
     """The scope of a definition's body, through that of its type parameters."""
-    return _type_parameter_scope(scope, node).child(node)
-
-
-def _body_start(tree: Tree, node: Function | ast.ClassDef) -> int:
-    """Offset behind the colon that ends the header."""
-    first = node.body[0]
-    start = tree.full_span(first).start
-    line = tree.lines.line_at(start)
-    if node.body[0].lineno == node.lineno:
-        return start
-    # From the line after the header; comments between header and body belong to the body.
-    before = start
-    row = line
-    while row > 0:
-        text = tree.data[tree.lines.starts[row - 1] : tree.lines.end_of(row - 1)].split(b"#")[0].rstrip()
-        if text:
-            return tree.lines.starts[row - 1] + len(text)
-        row -= 1
-    return before
-
-
-def _in_block(tree: Tree, node: Function | ast.ClassDef, offset: int) -> bool:
-    """Whether `offset` belongs to the body: inside it, or below it on a line indented deeper than the header."""
-    end = tree.end(node)
-    if offset <= end:
-        return True
-    row, last = tree.lines.line_at(offset), tree.lines.line_at(end)
-    if row == last:
-        return True
-    indent = node.col_offset
-    if node.lineno == last + 1:  # all on one line
-        return False
-    data = tree.data
-    begin = tree.lines.starts[row]
-    text = data[begin : tree.lines.end_of(row)]
-    width = len(text) - len(text.lstrip(b" \t"))
-    if text.strip():
-        return width > indent
-    return max(offset - begin, 0) > indent or (width > indent and offset - begin > indent)
-
-
-def _statement_in(tree: Tree, body: list[ast.stmt], offset: int) -> ast.stmt | None:
-    found: ast.stmt | None = None
-    for statement in body:
-        if tree.full_span(statement).start > offset:
-            break
-        found = statement
-    return found
-
-
-_BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")
-
-
-def _child_at(tree: Tree, node: ast.AST, offset: int) -> ast.AST | None:
-    """The child that holds `offset` (its end included); for blocks the last one that begins before it."""
-    if isinstance(node, ast.JoinedStr):
-        parts: Iterable[ast.AST] = fix_formatted(tree, node)
-    else:
-        parts = children(node)
-    best: ast.AST | None = None
-    for child in parts:
-        if isinstance(child, ast.arguments | ast.comprehension | ast.withitem | ast.match_case):
-            span = _extent(tree, child)
-            if span is not None and span[0] <= offset <= span[1]:
-                best = child
-            continue
-        if not hasattr(child, "lineno"):
-            continue
-        full = tree.full_span(child)
-        is_block = isinstance(child, ast.stmt | ast.excepthandler)
-        if full.start <= offset and (offset <= full.end or is_block):
-            best = child
-    return best
-
-
-def _extent(tree: Tree, node: ast.AST) -> tuple[int, int] | None:
-    low, high = None, None
-    for child in children(node):
-        if isinstance(child, ast.arguments | ast.comprehension | ast.withitem):
-            inner = _extent(tree, child)
-            if inner is None:
-                continue
-            a, b = inner
-        elif hasattr(child, "lineno"):
-            a, b = tree.start(child), tree.end(child)
-        else:
-            continue
-        low = a if low is None else min(low, a)
-        high = b if high is None else max(high, b)
-    if low is None or high is None:
-        return None
-    if isinstance(node, ast.match_case):
-        high = max(high, tree.end(node.body[-1]))
-    return low, high
-
-
-def path_to(scope_tree: Tree, offset: int) -> list[ast.AST]:
-    """Nodes around `offset`, outermost first: statements and expressions whose span holds it (ends included)."""
-    statement = scope_tree.statement_at(offset)
-    path: list[ast.AST] = []
-    node: ast.AST | None = statement
-    while node is not None:
-        path.append(node)
-        node = _child_at(scope_tree, node, offset)
-    return path
+    return type_parameter_scope(scope, node).child(node)
 
 
 def lookup(scope: Scope, name: str) -> tuple[Scope, list[Binding]] | None:

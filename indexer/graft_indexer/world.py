@@ -19,7 +19,7 @@ from graft_indexer.facts import Span
 from graft_indexer.graph import Origin
 from graft_indexer.modules import Finder, Module
 from graft_indexer.pytree import Tree, parse
-from graft_indexer.scopes import FUNCTIONS, Binding, How, Scope, Tests
+from graft_indexer.scopes import FUNCTIONS, Binding, How, Known, Scope
 from graft_indexer.source import FactSource
 from graft_indexer.text import decode
 
@@ -43,7 +43,7 @@ class PyFile:
     """Dotted module name."""
     origin: Origin
     tree: Tree
-    tests: Tests
+    tests: Known
     classes: dict[int, object] = field(default_factory=dict)
     memo: dict[object, object] = field(default_factory=dict)
     """Answers that depend on this file's text alone."""
@@ -153,7 +153,7 @@ class World:
         self.source = source
         self.environment = environment
         self.finder = Finder(source, environment)
-        self.tests = Tests(environment.version)
+        self.tests = Known(environment.version)
         self._files: OrderedDict[str, tuple[str, PyFile]] = OrderedDict()
         self._bytes = 0
         self._checked: dict[str, int] = {}
@@ -321,7 +321,7 @@ class World:
                     return Found((), "the source of the stub cannot be read")
                 found = self.lookup_in(source, name, seen)
                 if found.targets:
-                    return Found(found.targets, "only in the source beside the stub")
+                    return Found(found.targets, found.reason)
                 reason = found.reason
             elif name.startswith("_"):
                 reason = "stubs leave out private names"
