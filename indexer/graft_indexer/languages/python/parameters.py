@@ -5,8 +5,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from graft_indexer.languages.python.kinds import (
+    DEFAULT,
+    DOUBLE_SPLAT,
+    ERROR,
+    IDENTIFIER,
+    KEYWORD_SEPARATOR,
+    POSITIONAL_SEPARATOR,
+    SPLAT,
+    TYPED,
+    TYPED_DEFAULT,
+)
 from graft_indexer.rows import ParameterRow
-from graft_indexer.syntax import grammar
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -69,55 +79,41 @@ def _from_text(text: str) -> tuple[ParameterRow, ...] | None:
     return tuple(rows)
 
 
-def _id(name: str) -> int:
-    found = grammar("python").id_for_node_kind(name, True)
-    assert found is not None, name
-    return found
-
-
-_IDENTIFIER, _SPLAT, _DOUBLE_SPLAT = _id("identifier"), _id("list_splat_pattern"), _id("dictionary_splat_pattern")
-_DEFAULT, _TYPED_DEFAULT, _TYPED = _id("default_parameter"), _id("typed_default_parameter"), _id("typed_parameter")
-_STAR, _SLASH = _id("keyword_separator"), _id("positional_separator")
-
-
 def _from_tree(node: Node, data: bytes) -> tuple[ParameterRow, ...]:
     rows: list[ParameterRow] = []
     kind = _NORMAL
     for child in node.named_children:
         child_kind = child.kind_id
-        if child_kind == _STAR:
+        if child_kind == KEYWORD_SEPARATOR:
             kind = _KEYWORD_ONLY
             continue
-        if child_kind == _SLASH:
+        if child_kind == POSITIONAL_SEPARATOR:
             rows = [(n, _POSITIONAL_ONLY, a, d) for n, _, a, d in rows]
             continue
         target: Node | None = child
         annotation = default = None
-        if child_kind in (_DEFAULT, _TYPED_DEFAULT):
+        if child_kind in (DEFAULT, TYPED_DEFAULT):
             target = child.child_by_field_name("name")
             default = _field(child, "value", data)
             annotation = _field(child, "type", data)
-        elif child_kind == _TYPED:
+        elif child_kind == TYPED:
             target = child.named_child(0)
             annotation = _field(child, "type", data)
         if target is None:
             continue
         target_kind = target.kind_id
         name = data[target.start_byte : target.end_byte].decode("utf-8", "surrogateescape")
-        if target_kind == _IDENTIFIER:
+        if target_kind == IDENTIFIER:
             rows.append((name, kind, annotation, default))
-        elif target_kind == _SPLAT:
+        elif target_kind == SPLAT:
             rows.append((name.lstrip("* \t"), _VAR_POSITIONAL, annotation, None))
             kind = _KEYWORD_ONLY
-        elif target_kind == _DOUBLE_SPLAT:
+        elif target_kind == DOUBLE_SPLAT:
             rows.append((name.lstrip("* \t"), _VAR_KEYWORD, annotation, None))
-        elif target_kind != _ERROR and target.type not in ("comment", "line_continuation"):
+        elif target_kind != ERROR and target.type not in ("comment", "line_continuation"):
             # Python 2's `def f((a, b)):`
             rows.append((name, kind, annotation, default))
     return tuple(rows)
-
-
-_ERROR = 65535
 
 
 def _field(node: Node, name: str, data: bytes) -> str | None:
