@@ -14,7 +14,7 @@ from graft_models.client import LlamaEngine
 from graft_models.engine import ScoreRequest
 from graft_models.gguf_file import read_gguf
 from graft_models.prompt import GRAFT, ContextPart, Hole, segments
-from graft_training import data, export, train
+from graft_training import data, export, restore, train
 from graft_training.model import PRESETS, Config, Model, sliced_loss
 from graft_training.optim import orthogonalise
 from graft_training.tokenizer import SPECIALS, Encoder
@@ -197,3 +197,16 @@ def test_the_file_says_what_graft_needs(work: Path, trained: Path, tmp_path: Pat
     assert metadata["general.license"] == "apache-2.0"
     assert metadata["tokenizer.ggml.pre"] == "qwen2"
     assert metadata["tokenizer.ggml.add_bos_token"] is False
+
+
+def test_a_shipped_model_can_be_trained_on(work: Path, trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model.gguf"
+    assert export.main(["--work", str(work), "--checkpoint", str(trained), "--out", str(out), "--type", "f32"]) == 0
+    assert restore.main([str(out), "--work", str(tmp_path)]) == 0
+    before, after = torch.load(trained)["model"], torch.load(tmp_path / "start.pt")["model"]
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    first, second = Encoder(work / "tokenizer.json"), Encoder(tmp_path / "tokenizer.json")
+    assert first.special == second.special
+    text = (work / "heldout.jsonl").read_text()[:4000]
+    assert first.text(text) == second.text(text)
