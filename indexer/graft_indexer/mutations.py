@@ -64,9 +64,21 @@ PATTERNS = ("pattern_list", "tuple_pattern", "list_pattern", "list_splat_pattern
 COMPREHENSIONS = ("list_comprehension", "generator_expression", "set_comprehension")
 LEAVING = ("return_statement", "break_statement", "continue_statement", "raise_statement")
 LOOPS = ("for_statement", "while_statement", "if_statement")
-COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
-MEMBERSHIP = ("in", "not in", "is", "is not", "==", "!=")
-BINARY = ("+", "-", "*", "//", "/", "%", "**", "&", "|", "^", "<<", ">>")
+NEAREST = {
+    "<": ("<=", ">", ">=", "!=", "=="),
+    "<=": ("<", ">=", ">", "==", "!="),
+    ">": (">=", "<", "<=", "!=", "=="),
+    ">=": (">", "<=", "<", "==", "!="),
+    "==": ("!=", "<=", ">=", "<", ">", "in", "is"),
+    "!=": ("==", "<", ">", "<=", ">=", "not in", "is not"),
+    "in": ("not in", "==", "!="),
+    "not in": ("in", "!=", "=="),
+    "is": ("is not", "==", "!="),
+    "is not": ("is", "!=", "=="),
+}
+"""What a comparison is confused with, likeliest first: strictness, then direction, then equality."""
+ARITHMETIC = ("+", "-", "*", "//", "/", "%", "**")
+BITWISE = ("&", "|", "^", "<<", ">>")
 SIBLINGS: tuple[tuple[str, ...], ...] = (
     ("min", "max", "sum"),
     ("any", "all"),
@@ -476,8 +488,7 @@ def _operators(module: _Module, node: Node, scope: Scope) -> Iterator[Change]:
                 start, end, text = sign.start_byte, names[index + 1].end_byte, f"{text} {module.text(names[index + 1])}"
             else:
                 start, end = sign.start_byte, sign.end_byte
-            group = COMPARISONS if text in COMPARISONS else MEMBERSHIP
-            yield from ((start, end, other, "comparison") for other in group if other != text)
+            yield from ((start, end, other, "comparison") for other in NEAREST.get(text, ()))
         if len(node.named_children) == 2:
             left, right = node.named_children
             middle = module.data[left.end_byte : right.start_byte].decode()
@@ -494,10 +505,16 @@ def _operators(module: _Module, node: Node, scope: Scope) -> Iterator[Change]:
         operator = node.child_by_field_name("operator")
         if operator is not None:
             text = module.text(operator)
-            yield from (_replace(operator, f"{other}=", "assignment") for other in BINARY if f"{other}=" != text)
+            yield from (_replace(operator, f"{other}=", "assignment") for other in nearest(text.rstrip("=")))
             yield _replace(operator, "=", "assignment")
     elif node.type == "assignment" and node.child_by_field_name("type") is None:
         yield from _assignments(module, node)
+
+
+def nearest(operator: str) -> list[str]:
+    """The other binary operators, those of the same kind first."""
+    both = (*BITWISE, *ARITHMETIC) if operator in BITWISE else (*ARITHMETIC, *BITWISE)
+    return [other for other in both if other != operator]
 
 
 def _binary(module: _Module, node: Node) -> Iterator[Change]:
@@ -510,7 +527,7 @@ def _binary(module: _Module, node: Node) -> Iterator[Change]:
         yield _replace(first, f"not {a}", "negate")
         yield _replace(second, f"not {b}", "negate")
     else:
-        yield from (_replace(sign, other, "binary") for other in BINARY if other != text)
+        yield from (_replace(sign, other, "binary") for other in nearest(text))
         if text not in ("*", "&", "|", "^"):
             yield _replace(node, f"{b} {text} {a}", "argument-swap")
         # (a . b) . c -> a . (b . c) and back: a missing pair of parentheses

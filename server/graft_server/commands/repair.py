@@ -8,13 +8,14 @@ import json
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graft_server.errors import UserError
 
 if TYPE_CHECKING:
-    from graft_server.repair.outcome import Progress, Report
+    from graft_server.repair.outcome import Progress, Report, Task
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs", type=int, default=0, metavar="N", help="sandboxes side by side (default: cores, to 4)"
     )
     parser.add_argument("--sandbox", choices=("auto", "overlay", "copy"), default="auto", help="how tests are kept in")
+    parser.add_argument("--model", action="store_true", help="let the model order the changes (a slower start)")
     parser.add_argument("--apply", action="store_true", help="write the first patch into the tree")
     parser.add_argument("--yes", action="store_true", help="do not ask where the system offers no sandbox")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
@@ -65,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     print(f"in the sandbox, in {root}: {args.test}", file=sys.stderr)
     began = time.monotonic()
     try:
-        report = asyncio.run(cancellable(task))
+        report = asyncio.run(cancellable(task, model=args.model))
     except (KeyboardInterrupt, asyncio.CancelledError):
         report = Report("cancelled", "cancelled; the tree is as it was", seconds=time.monotonic() - began)
     finally:
@@ -99,17 +101,23 @@ def default_jobs() -> int:
     return max(1, min(4, cores))
 
 
-async def cancellable(task: object) -> Report:
-    """Run the repair so that SIGTERM cleans up as Ctrl-C does."""
-    from graft_server.repair.outcome import Task
+async def cancellable(task: Task, *, model: bool) -> Report:
+    """Run the repair so that SIGTERM cleans up as Ctrl-C does; with the model if it is asked for and there is one."""
+    from graft_server.repair.order import embedded_engine
     from graft_server.repair.search import repair
 
-    assert isinstance(task, Task)
     loop = asyncio.get_running_loop()
     me = asyncio.current_task()
     if me is not None and sys.platform != "win32":
         loop.add_signal_handler(signal.SIGTERM, me.cancel)
-    return await repair(task, show_progress)
+    engine = await embedded_engine() if model else None
+    if model and engine is None:
+        raise UserError("--model needs a model that can score; `graft doctor` says what is missing")
+    try:
+        return await repair(replace(task, engine=engine), show_progress)
+    finally:
+        if engine is not None:
+            await engine.close()
 
 
 def show_progress(progress: Progress) -> None:

@@ -1,7 +1,8 @@
 """Order proposals by what a model finds likely: entropy delta, the gain of the changed line over the original.
 
-Score of a change = log prior + clipped (log P(new line) - log P(old line)), both in the same hole of prefix and
-suffix (Kolak et al. 2024 for the measure; here it orders before any test runs, it never accepts).
+Entropy is the mean over tokens, so that a longer line is not an unlikely one.  Score of a change = log prior + GAIN x
+clipped (mean log P(new line) - mean log P(old line)), both in the same hole of prefix and suffix (Kolak et al. 2024
+for the measure; here it orders before any test runs, it never accepts).
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from graft_server.repair.proposals import Proposal
 
 MOST = 600
 """Proposals that are scored, most probable first by the prior; the rest keep their place behind by prior."""
-CLIP = 6.0
+GAIN = 6.0
+"""How many natural-log units of the prior one nat per token of gain is worth."""
+CLIP = 1.0
+"""Largest gain or loss that counts, nats per token."""
 CONTEXT_LINES = 60
 _IDS = itertools.count(1_000_000)
 
@@ -84,9 +88,9 @@ async def by_likelihood(
                 break
             if scores.error or len(scores.logprobs) != len(part) + 1:
                 break
-            base = scores.logprobs[0]
-            for (index, _), value in zip(part, scores.logprobs[1:], strict=True):
-                gains[index] = max(-CLIP, min(CLIP, value - base))
+            means = [value / max(1, count) for value, count in zip(scores.logprobs, scores.counts, strict=True)]
+            for (index, _), value in zip(part, means[1:], strict=True):
+                gains[index] = GAIN * max(-CLIP, min(CLIP, value - means[0]))
         progress(Progress("asking the model", len(gains), min(MOST, len(found))))
     if not gains:
         return list(found)
