@@ -1,16 +1,10 @@
-"""Workspace: the facts of all files of a folder, open buffers first (a `FactSource`).
-
-Layers, the first that has a path answers: open buffers; a store in memory, for what may not be written (a read-only
-home, a full disk, another process holding the writer's lock); the store on disk.
-"""
+"""Workspace: the facts of all files of a folder, open buffers first (a `FactSource`)."""
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Literal, TypeVar
 from unicodedata import normalize
@@ -28,13 +22,12 @@ from graft_indexer.files import (
     script_language,
     stat_entry,
 )
+from graft_indexer.layers import Layers
 from graft_indexer.overlay import Buffer
-from graft_indexer.packed import DEFINES, IMPORTS, DamagedError, Extracted, roles_of, unpack
-from graft_indexer.store import FileRow, Store, database_path, delete, held
+from graft_indexer.packed import DEFINES, IMPORTS, DamagedError, roles_of
+from graft_indexer.store import database_path
 from graft_indexer.syntax import language_of
 from graft_indexer.text import decode, encode
-
-log = logging.getLogger("graft.index")
 
 CACHED_FACTS, CACHED_RECORDS = 256, 512
 Progress = Callable[[int, int, str], None]
@@ -48,11 +41,6 @@ class Workspace:
         self._root = root
         self._jobs = jobs
         self._exclude = tuple(exclude)
-        self._disk_path = database_path(index_dir, root) if index_dir is not None else None
-        self._disk: Store | None = None
-        self._memory: Store | None = None
-        self._where: dict[str, tuple[Store, FileRow]] = {}
-        self._ids: dict[tuple[int, int], str] = {}
         self._buffers: dict[str, Buffer] = {}
         self._facts: OrderedDict[str, Facts] = OrderedDict()
         self._records: OrderedDict[str, Record] = OrderedDict()
@@ -60,8 +48,7 @@ class Workspace:
         self._generation = 0
         self._source: Literal["git", "walk"] = "git"
         self._complete = False
-        self.messages: list[str] = []
-        """What the user should be told, one line each, each once."""
+        self._layers = Layers(root, database_path(index_dir, root) if index_dir is not None else None, self._forget)
 
     @classmethod
     def open(
@@ -86,7 +73,6 @@ class Workspace:
         if not root.is_dir():
             raise NotADirectoryError(f"{root} is not a folder")
         self = cls(root, index_dir, jobs, exclude)
-        self._open_disk()
         if refresh:
             self.refresh(progress=progress, cancelled=cancelled)
         return self
@@ -105,12 +91,19 @@ class Workspace:
     @property
     def database(self) -> Path | None:
         """File of the index; None if it is kept in memory."""
-        return self._disk.path if self._disk is not None else None
+        disk = self._layers.disk
+        return disk.path if disk is not None else None
 
     @property
     def writable(self) -> bool:
         """Whether this process is the one that writes the index on disk."""
-        return self._disk is not None and self._disk.writable
+        disk = self._layers.disk
+        return disk is not None and disk.writable
+
+    @property
+    def messages(self) -> list[str]:
+        """What the user should be told, one line each, each once."""
+        return self._layers.messages
 
     @property
     def complete(self) -> bool:
@@ -119,7 +112,7 @@ class Workspace:
 
     def truncated(self) -> dict[str, str]:
         """Files that are not, or not wholly, indexed, and why."""
-        return {path: row.truncated for path, (_, row) in self._where.items() if row.truncated is not None}
+        return {path: row.truncated for path, (_, row) in self._layers.rows.items() if row.truncated is not None}
 
     # -- keeping up ---------------------------------------------------------------------------------------------------
     def refresh(
@@ -139,13 +132,14 @@ class Workspace:
     def _refresh(
         self, paths: Iterable[str] | None, progress: Progress | None, cancelled: Callable[[], bool] | None
     ) -> list[str]:
-        changed = self._follow_writer()
+        changed = self._layers.follow()
+        rows = self._layers.rows
         listing, gone = self._compare(paths)
         if paths is None:
             self._complete = False
         wanted: list[Wanted] = []
         for path, entry in listing.items():
-            known = self._where.get(path)
+            known = rows.get(path)
             if known is None:
                 language = None if language_of(path) else script_language(self._root / path)
                 wanted.append(Wanted(path, entry.size, None, language))
@@ -153,17 +147,17 @@ class Workspace:
                 language = None if language_of(path) else script_language(self._root / path)
                 wanted.append(Wanted(path, entry.size, known[1].digest, language))
         if gone:
-            changed |= self._remove(gone)
+            changed |= self._layers.remove(gone)
         if wanted:
             for batch in extract_all(
                 self._root, wanted, jobs=self._jobs, progress=progress, cancelled=cancelled
             ):  # fmt: skip
-                fresh = self._accept(batch)
+                fresh = self._layers.accept(batch)
                 if fresh:
                     # Whoever asks between two batches (from `progress`) must not get answers of before the last.
                     self._generation += 1
                 changed |= fresh
-            self._writer().flush()
+            self._layers.flush()
         if paths is None:
             self._complete = cancelled is None or not cancelled()
         if changed:
@@ -172,12 +166,13 @@ class Workspace:
 
     def _compare(self, paths: Iterable[str] | None) -> tuple[dict[str, Entry], set[str]]:
         """(files to look at with their present state, files that are gone)."""
+        rows = self._layers.rows
         if paths is None:
             listing: Listing = list_files(self._root, exclude=self._exclude)
             self._source = listing.source
             if listing.cut:
-                self._say(f"only {MAX_FILES:,} files are indexed: leave some out with a {IGNORE_FILE} file")
-            return listing.files, set(self._where) - set(listing.files)
+                self._layers.say(f"only {MAX_FILES:,} files are indexed: leave some out with a {IGNORE_FILE} file")
+            return listing.files, set(rows) - set(listing.files)
         found: dict[str, Entry] = {}
         gone: set[str] = set()
         unknown: set[str] = set()
@@ -186,13 +181,13 @@ class Workspace:
             if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
                 continue
             entry = stat_entry(self._root / path)
-            if path in self._where:
+            if path in rows:
                 if entry is None:
                     gone.add(path)
                 else:
                     found[path] = entry
                 continue
-            below = [p for p in self._where if p.startswith(path + "/")]
+            below = [p for p in rows if p.startswith(path + "/")]
             for inner in below:
                 inner_entry = stat_entry(self._root / inner)
                 if inner_entry is None:
@@ -205,159 +200,22 @@ class Workspace:
             found |= belonging(self._root, unknown, exclude=self._exclude, source=self._source)
         return found, gone
 
-    def _accept(self, batch: Sequence[Extracted]) -> set[str]:
-        """Store what workers found; returns the paths whose text is new."""
-        same = [item for item in batch if item.unchanged]
-        fresh = [item for item in batch if not item.unchanged and not item.gone]
-        changed = self._remove({item.path for item in batch if item.gone and item.path in self._where})
-        store = self._writer()
-        touched: list[tuple[int, int, int]] = []
-        for item in same:
-            owner, row = self._where[item.path]
-            row = row._replace(mtime_ns=item.mtime_ns, size=item.size)
-            self._where[item.path] = (owner, row)
-            if owner is store:
-                touched.append((row.id, item.mtime_ns, item.size))
-        if touched:
-            store.touch(touched)
-        if fresh:
-            old = {item.path: self._where.get(item.path) for item in fresh}
-            for path, row in store.write(fresh).items():
-                before = old[path]
-                if before is not None:
-                    self._ids.pop((id(before[0]), before[1].id), None)
-                self._where[path] = (store, row)
-                self._ids[(id(store), row.id)] = path
-                self._drop(path)
-            self._sorted = None
-        return changed | {item.path for item in fresh}
-
-    def _remove(self, paths: set[str]) -> set[str]:
-        removed = {path: self._where.pop(path) for path in paths if path in self._where}
-        for store in {owner for owner, _ in removed.values()}:
-            ids = [row.id for owner, row in removed.values() if owner is store]
-            if store.writable:
-                store.write((), ids)
-        for path, (owner, row) in removed.items():
-            self._ids.pop((id(owner), row.id), None)
-            self._drop(path)
-        self._sorted = None
-        return set(removed)
-
-    def _drop(self, path: str) -> None:
+    def _forget(self, path: str) -> None:
+        """What was known of a path is void."""
         self._facts.pop(path, None)
         self._records.pop(path, None)
-
-    # -- the store on disk --------------------------------------------------------------------------------------------
-    def _open_disk(self) -> None:
-        path = self._disk_path
-        if path is None:
-            return
-        for attempt in (1, 2):
-            try:
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._disk = Store(path, self._root)
-                self._load(self._disk)
-            except (sqlite3.DatabaseError, DamagedError) as error:
-                self._close_disk()
-                if isinstance(error, sqlite3.OperationalError) or attempt == 2 or held(path):
-                    self._say(f"the index is kept in memory: {path}: {error}")
-                    return
-                log.warning("%s is damaged (%s) and is built again", path, error)
-                delete(path)
-            except OSError as error:
-                self._close_disk()
-                self._say(f"the index is kept in memory: {path}: {error.strerror or error}")
-                return
-            else:
-                return
-
-    def _load(self, store: Store) -> None:
-        store.changed()
-        for path, row in store.load().items():
-            self._where[path] = (store, row)
-            self._ids[(id(store), row.id)] = path
         self._sorted = None
-
-    def _close_disk(self) -> None:
-        if self._disk is None:
-            return
-        self._disk.close()
-        self._where = {p: w for p, w in self._where.items() if w[0] is not self._disk}
-        self._ids = {(id(s), row.id): p for p, (s, row) in self._where.items()}
-        self._facts.clear()
-        self._records.clear()
-        self._disk, self._sorted = None, None
-
-    def _writer(self) -> Store:
-        """The store that takes new facts."""
-        if self._disk is not None and self._disk.writable:
-            return self._disk
-        if self._memory is None:
-            self._memory = Store(None, self._root)
-        return self._memory
-
-    def _follow_writer(self) -> set[str]:
-        """As a reader: take over if the writer is gone, else see what it has written.  Returns changed paths."""
-        disk = self._disk
-        if disk is None or disk.writable:
-            return set()
-        took = disk.take_over()
-        if not took and not disk.changed():
-            return set()
-        changed: set[str] = set()
-        rows = disk.load()
-        for path in [p for p, (s, _) in self._where.items() if s is disk and p not in rows]:
-            _, old = self._where.pop(path)
-            self._ids.pop((id(disk), old.id), None)
-            self._drop(path)
-            changed.add(path)
-        for path, row in rows.items():
-            before = self._where.get(path)
-            if before is not None and before[0] is disk and before[1] == row:
-                continue
-            if before is not None and before[0] is not disk:
-                if before[1].digest != row.digest:
-                    continue
-                # What was kept in memory meanwhile stands in the store now.
-                before[0].write((), [before[1].id])
-            if before is not None:
-                self._ids.pop((id(before[0]), before[1].id), None)
-            if before is None or before[1].digest != row.digest:
-                changed.add(path)
-                self._drop(path)
-            self._where[path] = (disk, row)
-            self._ids[(id(disk), row.id)] = path
-        self._sorted = None
-        return changed
 
     def _guarded(self, action: Callable[[], T]) -> T:
-        """Do something with the store; if it turns out damaged or full, go on with a new one, or in memory."""
+        """Do something with the stores; if that on disk turns out damaged or full, go on with a new one."""
         try:
             return action()
         except (sqlite3.DatabaseError, DamagedError) as error:
-            disk = self._disk
-            if disk is None:
+            if not self._layers.recover(error):
                 raise
-            path = disk.path
-            full = isinstance(error, sqlite3.OperationalError)
-            mine = disk.writable
-            self._close_disk()
             self._generation += 1
-            if full:
-                self._say(f"the index is kept in memory: {path}: {error}")
-            else:
-                log.warning("%s is damaged (%s) and is built again", path, error)
-                if mine and path is not None:
-                    delete(path)
-                    self._open_disk()
             self._refresh(None, None, None)
             return action()
-
-    def _say(self, message: str) -> None:
-        if message not in self.messages:
-            self.messages.append(message)
-            log.warning(message)
 
     # -- buffers ------------------------------------------------------------------------------------------------------
     def open_buffer(self, path: str, text: str) -> None:
@@ -365,19 +223,17 @@ class Workspace:
         buffer = self._buffers.get(path)
         if buffer is None:
             self._buffers[path] = Buffer(text, language_of(path) or "python")
-            self._sorted = None
         elif buffer.text == text:
             return
         else:
             buffer.update(text)
-        self._drop(path)
+        self._forget(path)
         self._generation += 1
 
     def close_buffer(self, path: str) -> None:
         """Forget the buffer; the file on disk counts again."""
         if self._buffers.pop(path, None) is not None:
-            self._sorted = None
-            self._drop(path)
+            self._forget(path)
             self._generation += 1
 
     def buffer(self, path: str) -> Buffer | None:
@@ -389,7 +245,7 @@ class Workspace:
         """All indexed files and open buffers of the workspace, sorted."""
         if self._sorted is None:
             inside = (p for p in self._buffers if not PurePosixPath(p).is_absolute())
-            self._sorted = sorted({*self._where, *inside})
+            self._sorted = sorted({*self._layers.rows, *inside})
         return self._sorted
 
     def record(self, path: str) -> Record | None:
@@ -401,25 +257,8 @@ class Workspace:
         if found is not None:
             self._records.move_to_end(path)
             return found
-        return self._guarded(lambda: self._read(path, words=False))
-
-    def _read(self, path: str, *, words: bool) -> Record | None:
-        known = self._where.get(path)
-        if known is None:
-            return None
-        store, row = known
-        blob = store.facts(row.id)
-        if blob is None:
-            if store is self._disk and not store.writable:
-                # The writer has just replaced this file: see what it has written, and ask again.
-                self._follow_writer()
-                again = self._where.get(path)
-                if again is not None and again[1].id != row.id:
-                    return self._read(path, words=words)
-                return None
-            raise DamagedError
-        record = unpack(blob, store.words(row.id) if words else None)
-        if not words:
+        record = self._guarded(lambda: self._layers.read(path, words=False))
+        if record is not None:
             self._records[path] = record
             if len(self._records) > CACHED_RECORDS:
                 self._records.popitem(last=False)
@@ -432,7 +271,7 @@ class Workspace:
             self._facts.move_to_end(path)
             return found
         buffer = self._buffers.get(path)
-        record = buffer.record if buffer is not None else self._guarded(lambda: self._read(path, words=True))
+        record = buffer.record if buffer is not None else self._guarded(lambda: self._layers.read(path, words=True))
         if record is None:
             return None
         found = self._facts[path] = facts_of(path, record)
@@ -455,7 +294,7 @@ class Workspace:
         buffer = self._buffers.get(path)
         if buffer is not None:
             return buffer.record.digest.hex()
-        known = self._where.get(path)
+        known = self._layers.rows.get(path)
         return known[1].digest.hex() if known is not None else None
 
     def definitions_named(self, name: str) -> Sequence[tuple[str, Definition]]:
@@ -479,25 +318,14 @@ class Workspace:
     def names(self, prefix: str = "") -> Sequence[str]:
         """Names defined anywhere in the workspace that begin with `prefix`, sorted."""
         start = encode(prefix)
-        found: set[bytes] = set()
-        for store in {s for s, _ in self._where.values()}:
-            found.update(self._guarded(partial(_names, store, start)))
+        found = self._guarded(lambda: self._layers.names(start))
         for buffer in self._buffers.values():
             found.update(row[0].encode() for row in buffer.record.definitions if row[0].startswith(prefix))
         return sorted(word.decode("utf-8", "surrogateescape") for word in found)
 
     def _with(self, name: str, roles: int) -> list[str]:
-        return self._guarded(lambda: self._with_word(encode(name), roles))
-
-    def _with_word(self, word: bytes, roles: int) -> list[str]:
-        found: set[str] = set()
-        for store in (self._disk, self._memory):
-            if store is not None:
-                where = id(store)
-                for file in store.with_name(word, roles):
-                    path = self._ids.get((where, file))
-                    if path is not None and path not in self._buffers:
-                        found.add(path)
+        word = encode(name)
+        found = {p for p in self._guarded(lambda: self._layers.with_word(word, roles)) if p not in self._buffers}
         for path, buffer in self._buffers.items():
             record = buffer.record
             if word not in record.words or PurePosixPath(path).is_absolute():
@@ -508,13 +336,4 @@ class Workspace:
 
     def close(self) -> None:
         """Release the store."""
-        for store in (self._disk, self._memory):
-            if store is not None:
-                store.close()
-        self._disk = self._memory = None
-        self._where.clear()
-        self._ids.clear()
-
-
-def _names(store: Store, prefix: bytes) -> list[bytes]:
-    return list(store.names(prefix))
+        self._layers.close()
