@@ -97,7 +97,8 @@ class LlamaEngine:
     """A GGUF model in a process of its own.
 
     `threads` 0 means physical cores minus one; `context` 0 means what model and machine allow, in tokens;
-    `idle_minutes` 0 means never unload; `need_ms` is how long a `Need` waits for its answer.  `snapshots` is a folder for KV snapshots (None: keep none).
+    `idle_minutes` 0 means never unload; `need_ms` is how long a `Need` waits for its answer.  `snapshots` is a folder
+    for KV snapshots (None: keep none).
     """
 
     def __init__(

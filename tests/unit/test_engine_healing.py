@@ -35,3 +35,8 @@ def test_nothing_is_lost_and_something_is_left(typed: str) -> None:
 @given(st.text(alphabet="ab1_. (", min_size=1, max_size=20), st.text(alphabet="ab_.", min_size=1, max_size=5))
 def test_typing_on_keeps_what_was_forced(typed: str, more: str) -> None:
     assert split(typed + more)[0].startswith(split(typed)[0])
+
+
+def test_a_break_is_a_cut_where_the_tokenizer_does_not_merge_it() -> None:
+    assert split("f(a):\n    ", merges_break=False) == ("f(a):\n", "    ")
+    assert split("f(a):\n    ") == ("f(a", "):\n    ")

@@ -186,9 +186,13 @@ class Generation:
                 return int(logits.argmax())
             return self._sample(stream, logits, None)
         if stream.rest:
-            allowed = self.model.vocabulary.consistent_with(stream.rest)
+            allowed = self.model.continuing(stream.rest)
             if stream.names is not None:
-                allowed = allowed[[self._permits(stream, int(t)) for t in allowed]]
+                fitting = [t for t in allowed if self._permits(stream, int(t))]
+                if not fitting:
+                    near = self.model.vocabulary.consistent_with(stream.rest)
+                    fitting = [t for t in near if self._permits(stream, int(t))]
+                allowed = np.array(fitting, dtype=np.int32)
         else:
             if self.request.temperature <= 0:
                 token = self._likeliest_permitted(stream, logits)
@@ -270,7 +274,7 @@ class Generation:
     def _logprob(self, stream: Stream, token: int, logits: Floats) -> float:
         """Of a token; while typed text is healed, among the tokens that agree with it."""
         if stream.rest:
-            allowed = self.model.vocabulary.consistent_with(stream.rest)
+            allowed = self.model.continuing(stream.rest)
             chosen = logits[allowed]
             top = chosen.max()
             return float(logits[token] - top - np.log(np.exp(chosen - top).sum(dtype=np.float64)))

@@ -13,12 +13,18 @@ import re
 # Between a letter and what is not one, a digit and what is not one, and before a blank that follows something else:
 # the regular expressions of GPT-2, Llama 3, Qwen2, DeepSeek and StarCoder2 all cut there.  Only before ASCII: a
 # combining mark belongs to the letter before it.
-_BOUNDARY = re.compile(r"(?:(?<=[^\W\d_])(?=[\x00-@\[-`{-\x7f])|(?<=\d)(?=[^\w]|[a-zA-Z_])|(?<=[^\s])(?=[ \t]))(?!\Z)")
+_BOUNDARY = r"(?<=[^\W\d_])(?=[\x00-@\[-`{-\x7f])|(?<=\d)(?=[^\w]|[a-zA-Z_])|(?<=[^\s])(?=[ \t])"
+_ANYWHERE = re.compile(rf"(?:{_BOUNDARY})(?!\Z)")
+_AFTER_BREAK = re.compile(rf"(?:{_BOUNDARY}|(?<=\n)(?=[^\n]))(?!\Z)")
 
 
-def split(typed: str) -> tuple[str, str]:
-    """`typed` as (forced, rest).  `rest` is empty only if `typed` is; `forced` never ends in the last word."""
+def split(typed: str, merges_break: bool = True) -> tuple[str, str]:
+    """`typed` as (forced, rest).  `rest` is empty only if `typed` is; `forced` never ends in the last word.
+
+    A tokenizer that does not merge a line break with the indentation after it also cuts there.
+    """
+    pattern = _ANYWHERE if merges_break else _AFTER_BREAK
     cut = 0
-    for match in _BOUNDARY.finditer(typed, max(0, len(typed) - 400)):
+    for match in pattern.finditer(typed, max(0, len(typed) - 400)):
         cut = match.start()
     return typed[:cut], typed[cut:]

@@ -14,7 +14,7 @@ from graft_models.llama import healing
 from graft_models.llama.decoding import Control, Generation, Prepared, best_first, clock_ms, finish
 from graft_models.llama.kv import Slot
 from graft_models.llama.model import STREAMS, Model, aside_from, log_probability
-from graft_models.prompt import Hole
+from graft_models.prompt import Hole, HoleOpens
 
 
 class Ended(Exception):
@@ -47,7 +47,7 @@ class Windows:
 def prepare(model: Model, windows: Windows, hole: Hole, document: str, reserve: int, budget: int) -> Prepared:
     """The tokens of a hole: prompt, then the forced part of what was typed; the rest is left to healing."""
     hole = model.open_hole(hole)
-    forced, rest = healing.split(hole.typed)
+    forced, rest = healing.split(hole.typed, model.form.hole_opens is HoleOpens.BEFORE_BREAK)
     forced_tokens = model.tokenize(forced)
     room = model.context - reserve - len(forced_tokens) - len(rest) - 2
     if budget:

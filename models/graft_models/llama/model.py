@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +14,8 @@ from graft_models.gguf_file import GgufFile, read_gguf
 from graft_models.llama.constraint import Names, ends_name
 from graft_models.llama.kv import Cache, Slot
 from graft_models.llama.native import Floats, L, Log, Native, NativeError, Options
-from graft_models.llama.vocabulary import Vocabulary
+from graft_models.llama.vocabulary import Ids, Vocabulary
+from graft_models.machine import default_threads
 from graft_models.prompt import Hole, HoleOpens, Order
 
 DOCUMENTS = 6
@@ -98,6 +98,7 @@ class Model:
         self.end_ids = np.array(sorted(self.ends), dtype=np.int32)
         self.begin = native.bos()
         self.tokenize = lru_cache(maxsize=256)(self._tokenize)
+        self.continuing = lru_cache(maxsize=256)(self._continuing)
         self.cache = Cache(native, DOCUMENTS, partial=self._probe_removal(), reuse=reuse)
         self.name_sets: dict[tuple[str, ...], Names] = {}
         """Recent sets of names; each keeps the tokens allowed at the places it was asked about."""
@@ -132,6 +133,21 @@ class Model:
             if tokens[: len(self._space)] == self._space:
                 return tuple(tokens[len(self._space) :])
         return tuple(self.native.tokenize(data))
+
+    def _continuing(self, rest: bytes) -> Ids:
+        """Tokens that may come where the text must begin with `rest`, as the tokenizer would cut it.
+
+        Those that hold all of `rest`, and the first token of `rest` under a few ways to go on.  Without the second
+        condition a model is led into splits that it never saw: single blanks in place of an indentation.
+        """
+        try:
+            text = rest.decode("utf-8")
+        except UnicodeDecodeError:
+            return self.vocabulary.consistent_with(rest)
+        firsts = {self.tokenize(text + more)[0] for more in ("", "x", "(", " ", "\n")}
+        proper = [t for t in firsts if self.pieces[t] != rest and rest.startswith(self.pieces[t] or b"\xff")]
+        found = np.concatenate([np.array(sorted(proper), dtype=np.int32), self.vocabulary.starting_with(rest)])
+        return found if len(found) else self.vocabulary.consistent_with(rest)
 
     def _probe_removal(self) -> bool:
         """Whether this memory can forget the end of a sequence (hybrid and sliding-window memories cannot)."""
@@ -215,23 +231,6 @@ def has_tiles() -> bool:
     crashes in them (the compiler drops the stores that `ldtilecfg` reads, GCC bug 114098).
     """
     return b"AMX_INT8 = 1" in L.llama_print_system_info()
-
-
-def default_threads() -> int:
-    """Physical cores minus one, at least one: the editor needs the last."""
-    return max(1, physical_cores() - 1)
-
-
-def physical_cores() -> int:
-    """Cores this process may run on, hyper-threads counted once where the system says which they are."""
-    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
-    cores = set()
-    for cpu in allowed:
-        try:
-            cores.add(Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text().strip())
-        except OSError:
-            return max(1, len(allowed))
-    return len(cores)
 
 
 def kv_bytes_per_token(file: GgufFile) -> int:
