@@ -280,10 +280,18 @@ class Workspace:
         return found
 
     def text(self, path: str) -> str | None:
-        """The text that offsets refer to: the buffer's, else the file's; None if it is gone or unreadable."""
+        """The text that offsets refer to: the buffer's, else the file's; None if it is gone or unreadable.
+
+        A file that has changed since it was indexed is indexed again first, so that facts and text agree.
+        """
         buffer = self._buffers.get(path)
         if buffer is not None:
             return buffer.text
+        known = self._layers.rows.get(path)
+        if known is not None:
+            entry = stat_entry(self._root / path)
+            if entry is not None and (entry.mtime_ns, entry.size) != (known[1].mtime_ns, known[1].size):
+                self.refresh([path])
         try:
             return decode((self._root / path).read_bytes()).text
         except (OSError, ValueError):

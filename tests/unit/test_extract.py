@@ -171,6 +171,7 @@ def test_imports() -> None:
     found = facts(
         "import a.b as c, d.e\nfrom ..f import (g as h, i)\nfrom . import *\nfrom __future__ import annotations\n"
         "if TYPE_CHECKING:\n    import t\nelse:\n    import u\n"
+        "if not t.TYPE_CHECKING:\n    import ta\nelse:\n    import tb\n"
         "try:\n    import v\nexcept (ImportError, X):\n    v = None\n"
         "try:\n    import w\nexcept KeyError:\n    pass\n"
         "if sys.version_info >= (3, 12):\n    import x\n"
@@ -191,6 +192,8 @@ def test_imports() -> None:
             ("__future__", "annotations", None, 0, "", "", "annotations"),
             ("t", None, None, 0, "", "T", "t"),
             ("u", None, None, 0, "", "", "u"),
+            ("ta", None, None, 0, "", "", "ta"),
+            ("tb", None, None, 0, "", "T", "tb"),
             ("v", None, None, 0, "", "G", "v"),
             ("w", None, None, 0, "", "", "w"),
             ("x", None, None, 0, "", "G", "x"),

@@ -61,7 +61,7 @@ def edits(draw: st.DrawFn) -> tuple[str, list[str]]:
     return first, texts
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(edits())
 def test_facts_after_edits_are_those_from_scratch(case: tuple[str, list[str]]) -> None:
     first, texts = case
@@ -138,7 +138,7 @@ def test_deep_nesting_is_cut_in_buffers_too() -> None:
     assert buffer.record == extract_rows(text.encode(), "python")
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(edits())
 def test_nothing_that_a_query_finds_is_missed(case: tuple[str, list[str]]) -> None:
     """On broken text too: every definition and import node of the tree is in the facts."""

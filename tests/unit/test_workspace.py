@@ -148,6 +148,19 @@ def test_changes_that_are_named(start: Opener, root: Path) -> None:
     same_as_new(workspace, root)
 
 
+def test_text_and_facts_agree_before_anybody_tells_of_a_change(start: Opener, root: Path) -> None:
+    workspace = start()
+    generation = workspace.generation
+    put(root, "b.py", "# longer\ndef helper(): pass\n")
+    text = workspace.text("b.py")
+    facts = workspace.facts("b.py")
+    assert text == "# longer\ndef helper(): pass\n"
+    assert facts is not None
+    span = facts.definitions[0].name_span
+    assert text[span.start : span.end] == "helper"
+    assert workspace.generation > generation
+
+
 def test_a_touched_file_is_no_change(start: Opener, root: Path) -> None:
     workspace = start()
     settle(root, 7_000_000_000)

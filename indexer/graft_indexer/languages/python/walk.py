@@ -63,7 +63,7 @@ _DOC = re.compile(rb"[rRuU]?(?:\"\"\"|'''|\"|')")
 _BLANK = re.compile(rb"(?:\s|\\\r?\n)+")
 _CATCHES = re.compile(rb"\b(?:ImportError|ModuleNotFoundError|Exception|BaseException)\b")
 _PLATFORM = re.compile(rb"\b(?:version_info|hexversion|platform|os\.name|PY2|PY3\w*|implementation)\b")
-_CHECKING = re.compile(rb"(?:\w+\s*\.\s*)?TYPE_CHECKING")
+_CHECKING = re.compile(rb"(not\s+)?(?:\w+\s*\.\s*)?TYPE_CHECKING")
 # What may follow `self.name` where it is bound: assignment, annotation, the rest of a tuple or a loop's target.
 _SETS_SELF = re.compile(rb"self\.\w+\s*(?:=(?!=)|[:,)\]#\\]|in\b)")
 _SELF = (b"self.",)
@@ -198,10 +198,12 @@ class _Walker:
 
     def _if(self, node: Node, scope: Scope, flags: int, depth: int) -> None:
         condition = node.child_by_field_name("condition")
-        checking = False
+        checking = unchecking = False
         if condition is not None:
             text = self.data[condition.start_byte : condition.end_byte]
-            checking = _CHECKING.fullmatch(text) is not None
+            found = _CHECKING.fullmatch(text)
+            if found is not None:
+                checking, unchecking = found[1] is None, found[1] is not None
             if self.data.find(b"import", condition.end_byte, node.end_byte) >= 0 and _PLATFORM.search(text):
                 flags |= _GUARDED_FLAG
         for child in node.children:
@@ -210,7 +212,8 @@ class _Walker:
                 inner = flags | _TYPE_CHECKING_FLAG if checking else flags
                 self.statements(child.children, scope, True, inner, depth + 1)
             elif kind in (ELSE, ELIF, ERROR):
-                self.statements([child], scope, True, flags, depth + 1)
+                inner = flags | _TYPE_CHECKING_FLAG if unchecking else flags
+                self.statements([child], scope, True, inner, depth + 1)
 
     def _try(self, node: Node, scope: Scope, flags: int, depth: int) -> None:
         children = node.children
