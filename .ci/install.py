@@ -60,20 +60,12 @@ def install(venv, extras, python=sys.executable, packages=()):
     stamp(venv).unlink(missing_ok=True)
     show = Progress()
     show.line(f"installing into {show_path(venv)} (the first time llama.cpp is compiled: some minutes)")
-    pip = [str(venv / "bin/python"), "-m", "pip", "--disable-pip-version-check"]
-    options = ["--verbose", "--progress-bar", "off", "--constraint", str(ROOT / "requirements.lock")]
-    options += ["--find-links", str(WHEELS)]
     log = venv / "install.log"
     log.write_text("", "utf-8")
-    WHEELS.mkdir(parents=True, exist_ok=True)
-    status = 0
-    if "llama" in wanted["extras"]:
-        status = run_pip(
-            [*pip, "wheel", *options, "--no-deps", "--wheel-dir", str(WHEELS), *locked(COMPILED)], log, show
-        )
+    status = keep_wheel(venv, show) if "llama" in wanted["extras"] else 0
     if not status:
         editable = "{}[{}]".format(ROOT, ",".join(wanted["extras"]))
-        status = run_pip([*pip, "install", *options, "--editable", editable, *wanted["packages"]], log, show)
+        status = run_pip([*pip(venv, "install"), "--editable", editable, *wanted["packages"]], log, show)
     if status:
         show.line(f"pip failed (exit {status}); the end of {log}:")
         lines = log.read_text("utf-8", "replace").splitlines()
@@ -97,6 +89,24 @@ def create(venv, python):
     if made.returncode:
         print("python3 -m venv failed; on Debian: apt install python3-venv", file=sys.stderr)
     return made.returncode
+
+
+def pip(venv, action):
+    """The beginning of a command line of that environment's pip."""
+    command = [str(Path(venv).absolute() / "bin/python"), "-m", "pip", action, "--verbose", "--progress-bar", "off"]
+    command += ["--disable-pip-version-check", "--constraint", str(ROOT / "requirements.lock")]
+    return [*command, "--find-links", str(WHEELS)]
+
+
+def keep_wheel(venv, show=None):
+    """Compile what must be compiled, or take it from pip's cache, unless .work/wheels has it; pip's exit status."""
+    requirement = locked(COMPILED)
+    prefix = requirement.replace("-", "_").replace("==", "-")
+    WHEELS.mkdir(parents=True, exist_ok=True)
+    if any(WHEELS.glob(f"{prefix}-*.whl")):
+        return 0
+    command = [*pip(venv, "wheel"), "--no-deps", "--wheel-dir", str(WHEELS), requirement]
+    return run_pip(command, Path(venv) / "install.log", show or Progress())
 
 
 def run_pip(command, log, show):
@@ -177,9 +187,9 @@ def stamp(venv):
 
 
 def locked(name):
-    """The requirement of the lock file for `name`, in a list; empty if it has none."""
+    """The requirement of the lock file for `name`, such as name==1.0."""
     lines = (ROOT / "requirements.lock").read_text("utf-8").splitlines()
-    return [line for line in lines if line.startswith(f"{name}==")]
+    return next(line for line in lines if line.startswith(f"{name}=="))
 
 
 def read_stamp(venv):
