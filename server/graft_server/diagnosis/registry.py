@@ -9,6 +9,7 @@ from graft_server.diagnosis.checks import (
     abstract_class,
     call_arguments,
     format_string,
+    incompatible_override,
     missing_member,
     results,
     swapped_arguments,
@@ -71,6 +72,13 @@ CHECKS: tuple[CheckInfo, ...] = (
         "unreachable-code", unreachable_code.SEVERITY, unreachable_code.check, "statements after one that always leaves"
     ),
     CheckInfo("format-string", format_string.SEVERITY, format_string.check, "a format that does not fit its arguments"),
+    CheckInfo(
+        "incompatible-override",
+        incompatible_override.SEVERITY,
+        incompatible_override.check,
+        "a method that refuses calls which the method it overrides takes",
+        default=False,
+    ),
 )
 
 CODES = tuple(c.code for c in CHECKS)

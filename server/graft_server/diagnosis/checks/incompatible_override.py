@@ -99,8 +99,9 @@ def refuses(base: Signature, override: Signature) -> str:
         # The graph's signature is already bound; bring both to the same form.
         override = Signature(override.parameters[1:])
     theirs, ours = _Shape(base), _Shape(override)
+    values = ours.most - 1 if override.parameters and override.parameters[0].name == "self" else ours.most
     if not ours.variadic and (ours.most < theirs.most or theirs.variadic):
-        return f"takes at most {ours.most} by position" if not theirs.variadic else "takes no more by position"
+        return f"takes at most {values} by position"
     if ours.least > theirs.least:
         return "needs more by position"
     if not ours.open_keywords:

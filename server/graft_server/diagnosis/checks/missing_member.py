@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from graft_indexer.facts import DefinitionKind
-from graft_indexer.graph import SymbolGraph
+from graft_indexer.graph import Origin, Symbol, SymbolGraph
 from graft_server.diagnosis.distance import closest
 from graft_server.diagnosis.model import Diagnostic, Severity
 from graft_server.diagnosis.source import Source, guarded_by, source_of
@@ -44,7 +44,7 @@ def check(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
             continue
         if name in members or _mangled(source, node, members) or guarded_by(source, node, "AttributeError"):
             continue
-        if _written_elsewhere(graph, path, end, name):
+        if _written_elsewhere(graph, path, end, name) or (name.startswith("_") and _described(answer.value)):
             continue
         near = closest(name, members)
         hint = f"; did you mean `{near[0]}`?" if near else ""
@@ -67,6 +67,11 @@ def receiver_end(source: Source, node: ast.Attribute) -> int | None:
     """Where the expression before the dot ends, closing parentheses included; None if it cannot be told."""
     head = source.data[: source.span(node).end - len(node.attr.encode())].rstrip(b" \t\r\n\f\\")
     return len(head[:-1].rstrip(b" \t\r\n\f\\")) if head.endswith(b".") else None
+
+
+def _described(members: Sequence[Symbol]) -> bool:
+    """Whether a stub describes the receiver: stubs leave private names out."""
+    return any(m.origin in (Origin.STUB, Origin.STDLIB) for m in members if not m.name.startswith("__"))
 
 
 def _written_elsewhere(graph: SymbolGraph, path: str, end: int, name: str) -> bool:
