@@ -158,9 +158,9 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 async def load_engine() -> Engine:
     """The embedded model; UserError if there is none."""
-    from graft_server.repair.order import embedded_engine
+    from graft_server.repair.order import started_engine
 
-    engine = await embedded_engine()
+    engine = await started_engine()
     if engine is None:
         raise UserError("the arm `model` needs a model that can score; see `graft doctor`")
     return engine

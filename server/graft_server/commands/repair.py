@@ -103,14 +103,14 @@ def default_jobs() -> int:
 
 async def cancellable(task: Task, *, model: bool) -> Report:
     """Run the repair so that SIGTERM cleans up as Ctrl-C does; with the model if it is asked for and there is one."""
-    from graft_server.repair.order import embedded_engine
+    from graft_server.repair.order import started_engine
     from graft_server.repair.search import repair
 
     loop = asyncio.get_running_loop()
     me = asyncio.current_task()
     if me is not None and sys.platform != "win32":
         loop.add_signal_handler(signal.SIGTERM, me.cancel)
-    engine = await embedded_engine() if model else None
+    engine = await started_engine(task.root) if model else None
     if model and engine is None:
         raise UserError("--model needs a model that can score; `graft doctor` says what is missing")
     try:

@@ -12,6 +12,7 @@ import itertools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from graft_models.engine import Engine, ScoreRequest
 from graft_models.prompt import Hole
@@ -43,12 +44,14 @@ def hole_of(path: str, old: str, new: str) -> tuple[Hole, str, str]:
     return hole, "".join(a[start : len(a) - tail]), "".join(b[start : len(b) - tail])
 
 
-async def embedded_engine() -> Engine | None:
-    """A started engine with the embedded model, or None if none can score here.  The caller closes it."""
+async def started_engine(root: Path | None = None) -> Engine | None:
+    """A started engine as the settings for `root` ask for, or None if none can score here.  The caller closes it."""
     from graft_server.engines import choose
-    from graft_server.settings import Settings
+    from graft_server.paths import config_file
+    from graft_server.settings import load
 
-    engine, _ = choose(Settings())
+    settings, _ = load(root, config_file())
+    engine, _ = choose(settings)
     if engine is None:
         return None
     status = await engine.start()

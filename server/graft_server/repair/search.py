@@ -53,12 +53,16 @@ from graft_server.repair.sandbox import (
     SandboxError,
     namespaces_refused,
 )
-from graft_server.repair.validate import SHELL, Clock, Validator, calibrate, start_warm, warm_plan
+from graft_server.repair.validate import SHELL, Clock, Validator, WarmPlan, calibrate, start_warm, warm_plan
 
 MORE_SECONDS = 4.0
 """After the first passing patch the search goes on for this long, or half of what it took, to see alternatives."""
 FIRST_EDITS = 60
 """First edits from which two-edit proposals are made without any evidence, most probable first."""
+HALF_MENDED = 10
+"""So many first edits that mend half of the failing tests or more are built upon at once."""
+EVIDENCE = 6.0
+"""Logarithm of how much likelier a first edit is right that mends all failing tests (and breaks others)."""
 
 
 class Answer(Exception):
@@ -82,7 +86,10 @@ class Search:
     """Heap of (-score, serial, proposal, second try)."""
     serial: itertools.count[int] = field(default_factory=itertools.count)
     passing: list[Proposal] = field(default_factory=list)
-    partial: list[tuple[int, Proposal]] = field(default_factory=list)
+    partial: list[tuple[float, Proposal]] = field(default_factory=list)
+    """First edits with the share of the failing tests that they mend."""
+    seeds: list[Proposal] = field(default_factory=list)
+    built_upon: int = 0
     late: list[Proposal] = field(default_factory=list)
     tried: set[tuple[str, str]] = field(default_factory=set)
     runs: int = 0
@@ -240,7 +247,7 @@ async def look(
     notes: list[str],
 ) -> Report:
     """Make proposals, run them, rank what passes."""
-    warm, clock = await prepare(task, sandboxes, base, list(texts), notes)
+    plan, clock = await prepare(task, sandboxes, base, list(texts), notes)
     donors = list(donor_statements([text for path, text in texts.items()]))
     found = await asyncio.to_thread(proposals, texts, places, donors)
     if task.engine is not None:
@@ -248,7 +255,8 @@ async def look(
     state = Search(task, began + task.budget, began, clock)
     for proposal in found:
         state.push(proposal)
-    validators = [Validator(box, task.command, base, warm=warm, clock=clock, run=task.run_limit) for box in sandboxes]
+    state.seeds = list(reversed(found[:FIRST_EDITS]))
+    validators = [Validator(box, task.command, base, plan=plan, clock=clock, run=task.run_limit) for box in sandboxes]
     async with asyncio.TaskGroup() as group:
         workers = [group.create_task(work(state, v, texts, places, progress)) for v in validators]
     del workers
@@ -270,26 +278,26 @@ async def look(
 
 async def prepare(
     task: Task, sandboxes: Sequence[Sandbox], base: Baseline, targets: list[str], notes: list[str]
-) -> tuple[bool, Clock]:
-    """Start the warm runners and learn how long the tests take; falls back to the command as given."""
+) -> tuple[WarmPlan | None, Clock]:
+    """Start the warm runners and learn how long the tests take; without a plan the command runs as given."""
     cold = Clock(task.run_limit, task.run_limit, task.run_limit)
     seen = sandboxes[-1].root.resolve()
     plan = warm_plan(base, targets, task.root.resolve(), seen) if hasattr(os, "fork") else None
     if plan is None:
         notes.append("every proposal runs the whole command (no plain pytest or unittest run was seen)")
-        return False, cold
-    whys = await asyncio.gather(*(start_warm(box, plan, task.root) for box in sandboxes))
+        return None, cold
+    whys = await asyncio.gather(*(start_warm(box, plan) for box in sandboxes))
     if any(whys):
         notes.append(f"every proposal runs the whole command ({next(filter(None, whys))})")
-        return False, cold
+        return None, cold
     clocks: list[Clock] = []
     for box in sandboxes:
         after, clock, result = await calibrate(box, base, task.run_limit)
         if result.killed or set(after.failing) != set(base.failing):
             notes.append("every proposal runs the whole command (in one process the tests end otherwise)")
-            return False, cold
+            return None, cold
         clocks.append(clock)
-    return True, max(clocks, key=lambda c: c.cpu)
+    return plan, max(clocks, key=lambda c: c.cpu)
 
 
 async def work(
@@ -316,7 +324,12 @@ async def work(
         elif verdict.timeout and not again:
             state.late.append(proposal)
         elif verdict.mended and proposal.size == 1:
-            state.partial.append((verdict.mended, proposal))
+            share = verdict.mended / max(1, len(validator.base.failing))
+            if share >= 0.5 and state.built_upon < HALF_MENDED:
+                state.built_upon += 1
+                build_upon(state, proposal, EVIDENCE * share, texts, places)
+            else:
+                state.partial.append((share, proposal))
         if state.done % 20 == 0 or verdict.passed:
             progress(Progress("trying changes", state.done, state.done + len(state.queue), len(state.passing)))
 
@@ -337,19 +350,23 @@ def refill(state: Search, texts: dict[str, str], places: list[Place]) -> bool:
     """More proposals when the queue is empty: two edits, then those that ran out of time.  False if there are none."""
     if state.passing:
         return False
-    if state.partial:
-        best = sorted(state.partial, key=lambda item: (-item[0], -item[1].score))[:20]
-        state.partial = []
-        for mended, first in best:
-            for proposal in second_edits(first, texts[first.path], places, bonus=float(mended)):
-                state.push(proposal)
-        return bool(state.queue)
-    if state.late:
+    state.partial.sort(key=lambda item: (item[0], item[1].score))
+    while state.partial and not state.queue:
+        share, first = state.partial.pop()
+        build_upon(state, first, EVIDENCE * share, texts, places)
+    if not state.queue:
         late, state.late = state.late, []
         for proposal in late:
             state.push(proposal, again=True)
-        return bool(state.queue)
-    return False
+    while state.seeds and not state.queue:
+        build_upon(state, state.seeds.pop(), 0.0, texts, places)
+    return bool(state.queue)
+
+
+def build_upon(state: Search, first: Proposal, bonus: float, texts: dict[str, str], places: list[Place]) -> None:
+    """Put the two-edit proposals that begin with `first` in line."""
+    for proposal in second_edits(first, texts[first.path], places, bonus):
+        state.push(proposal)
 
 
 def make_patch(rank: int, proposal: Proposal, original: str, base: Baseline, state: Search) -> Patch:

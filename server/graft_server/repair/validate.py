@@ -103,7 +103,7 @@ def own_environment(traced: Mapping[str, str]) -> dict[str, str]:
     return env
 
 
-async def start_warm(sandbox: Sandbox, plan: WarmPlan, original: Path) -> str:
+async def start_warm(sandbox: Sandbox, plan: WarmPlan) -> str:
     """Start the runner; if conftest files import what is to be changed, fork before pytest starts.
 
     Returns why it does not run, or an empty string.
@@ -115,15 +115,30 @@ async def start_warm(sandbox: Sandbox, plan: WarmPlan, original: Path) -> str:
 
 
 class Validator:
-    """Runs proposals in one sandbox.  `warm` is decided by the caller after a trial with the unchanged files."""
+    """Runs proposals in one sandbox.  The caller started the warm runner by `plan` and tried it; without one the
+    command runs as given."""
 
-    def __init__(self, sandbox: Sandbox, command: str, base: Baseline, *, warm: bool, clock: Clock, run: float) -> None:
+    def __init__(
+        self, sandbox: Sandbox, command: str, base: Baseline, *, plan: WarmPlan | None, clock: Clock, run: float
+    ) -> None:
         self.sandbox = sandbox
         self.command = command
         self.base = base
-        self.warm = warm
+        self.plan = plan
         self.clock = clock
         self.run_seconds = run
+
+    @property
+    def warm(self) -> bool:
+        """Whether there is a warm runner."""
+        return self.plan is not None
+
+    async def test(self, files: Mapping[str, bytes], ids: Sequence[str] | None, **options: Any) -> TestResult:
+        """One warm run; a runner that was lost is started again, so that one bad proposal costs only itself."""
+        result = await self.sandbox.test(files, ids=ids, **options)
+        if result.killed == "warm" and self.plan is not None and await start_warm(self.sandbox, self.plan):
+            self.plan = None
+        return result
 
     async def trial(self, proposal: Proposal, clock: Clock) -> Verdict:
         """Failing tests, then all; the command itself if there is no warm runner."""
@@ -135,12 +150,12 @@ class Validator:
         mended = 0
         if failing:
             few = len(failing) <= PARTIAL_LIMIT
-            first = await self.sandbox.test(files, ids=failing, wall=clock.wall, cpu=clock.cpu, stop_first=not few)
+            first = await self.test(files, failing, wall=clock.wall, cpu=clock.cpu, stop_first=not few)
             mended = sum(outcome != "failed" for _, outcome in first.outcomes)
             if not first.passed or not first.outcomes:
                 return Verdict(False, mended, 1, timeout=first.killed == "time")
             runs = 2
-        every = await self.sandbox.test(files, ids=None, wall=clock.wall, cpu=clock.cpu_all)
+        every = await self.test(files, None, wall=clock.wall, cpu=clock.cpu_all)
         seen = {name for name, outcome in every.outcomes if outcome == "passed"}
         complete = seen.issuperset(self.base.failing) and seen.issuperset(self.base.passing)
         return Verdict(every.passed and complete, mended, runs, every.killed == "time", len(every.outcomes))
