@@ -2,6 +2,7 @@
 
     python -m graft_training.corpus fetch --work DIR          download what manifest.toml names, check every checksum
     python -m graft_training.corpus build --work DIR --decontaminate FILE
+    python -m graft_training.corpus table --work DIR          what build kept of each package, as CSV
     python -m graft_training.corpus lock NAME... --work DIR   print manifest entries for a person to review
 
 `build` writes documents.jsonl (package, path, text; in repository order), heldout.jsonl (the same, never trained on),
@@ -173,6 +174,10 @@ def _print_entry(package: Package, checksum: str, comment: str = "") -> None:
 
 _contamination: frozenset[int] = frozenset()
 Stats = dict[str, Any]
+REASONS = (
+    *("contaminated", "cap", "generated", "data", "minified", "long", "short", "vendored", "secret", "syntax"),
+    *("encoding", "exact", "near", "contaminated_tokens"),
+)
 
 
 def _start_worker(decontaminate: Path | None) -> None:
@@ -279,10 +284,21 @@ def build(packages: list[Package], folder: Path, work: Path, decontaminate: Path
     return stats
 
 
+def table(packages: list[Package], stats: Stats) -> Iterator[str]:
+    """CSV lines: each package with its licence, what was kept of it, how many documents fell out for which reason."""
+    yield ",".join(("package", "version", "licence", "role", "documents", "bytes", "words", *REASONS))
+    for package in packages:
+        kept = stats["packages"].get(package.name)
+        if kept is None:
+            continue
+        numbers = [kept["documents"], kept["bytes"], kept["words"], *(kept["left_out"].get(r, 0) for r in REASONS)]
+        yield ",".join((package.name, package.version, package.licence, package.role, *map(str, numbers)))
+
+
 def main(argv: list[str] | None = None) -> int:
     """Entry point; exit 2 on bad input."""
     parser = argparse.ArgumentParser(prog="graft_training.corpus")
-    parser.add_argument("step", choices=["lock", "fetch", "build"])
+    parser.add_argument("step", choices=["lock", "fetch", "build", "table"])
     parser.add_argument("names", nargs="*", help="for lock: package names, or stdlib")
     parser.add_argument("--work", type=Path, required=True, help="folder for artefacts/ and for what build writes")
     parser.add_argument("--manifest", type=Path, default=MANIFEST)
@@ -297,6 +313,9 @@ def main(argv: list[str] | None = None) -> int:
         lock(args.names, folder, args.role)
         return 0
     packages = read_manifest(args.manifest)
+    if args.step == "table":
+        print("\n".join(table(packages, json.loads((args.work / "stats.json").read_text("utf-8")))))
+        return 0
     missing = fetch(packages, folder)
     if missing:
         print(f"left out, not fetched or another checksum: {', '.join(missing)}", file=sys.stderr)
