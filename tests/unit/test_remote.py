@@ -74,11 +74,6 @@ async def test_tokens_stream_and_the_prompt_is_the_anchored_one() -> None:
     pieces = [{"content": "a"}, {"content": " + b", "stop": False}]
     timings = {"prompt_n": 2, "cache_n": 30, "prompt_ms": 1}
     last = {"content": "", "stop": True, "stop_type": "limit", "timings": timings}
-        "content": "",
-        "stop": True,
-        "stop_type": "limit",
-        "timings": {"prompt_n": 2, "cache_n": 30, "prompt_ms": 1},
-    }
     played = Played(events(*pieces, last))
     async with serving(played) as address:
         engine = RemoteEngine(address)
