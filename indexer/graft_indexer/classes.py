@@ -495,7 +495,18 @@ _READING = ("get", "items", "keys", "values", "copy", "__contains__", "__getitem
 
 def _hidden_stores(node: ast.ClassDef) -> str:
     """Why methods of a class may set attributes whose names are not written out."""
-    stack: list[tuple[ast.AST, ast.AST]] = [(child, node) for child in node.body]
+    for statement in node.body:
+        known = getattr(statement, "_graft_hidden", None)
+        if known is None:
+            known = _hidden_in(statement, node)
+            statement._graft_hidden = known  # type: ignore[attr-defined]
+        if known:
+            return str(known)
+    return ""
+
+
+def _hidden_in(statement: ast.stmt, node: ast.ClassDef) -> str:
+    stack: list[tuple[ast.AST, ast.AST]] = [(statement, node)]
     while stack:
         current, parent = stack.pop()
         match current:

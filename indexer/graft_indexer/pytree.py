@@ -16,14 +16,9 @@ from bisect import bisect_right
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
-from graft_indexer import recover
 from graft_indexer.facts import Span
-from graft_indexer.text import Lines, encode
+from graft_indexer.text import Lines
 
-_MAX_MENDS = 12
-"""Lines that may be mended before the file counts as not Python; more cost time and prove nothing."""
-MAX_BYTES = 1_500_000
-"""Larger files are not analysed: generated tables, mostly."""
 _BINDS = re.compile(
     rb"(?<![=!<>])=(?!=)|:=|\b(?:def|class|import|for|with|as|global|nonlocal|except|del|exec|match|case|type)\b|\"\"\"|'''"
 )
@@ -137,153 +132,6 @@ def first_line(statement: ast.stmt) -> int:
     """1-based line on which a statement begins, decorators included."""
     decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
     return min(decorators[0].lineno, statement.lineno) if decorators else statement.lineno
-
-
-def parse(text: str, before: Tree | None = None) -> Tree:
-    """Parse a file.  With `before`, its statements outside the edited lines are kept (the old tree is used up)."""
-    data = encode(text)
-    lines = Lines(data)
-    if len(data) > MAX_BYTES:
-        return Tree(text, data, lines, [], unreadable="the file is too large")
-    if before is not None and before.body and not before.unreadable:
-        tree = _derive(text, data, lines, before)
-        if tree is not None:
-            return tree
-    body = _parse(text)
-    if body is not None:
-        return Tree(text, data, lines, body)
-    found, broken, unreadable, filled = _mend(data, lines, 0, len(lines.starts))
-    return Tree(text, data, lines, found, broken, unreadable, filled)
-
-
-def _parse(text: str, first: int = 0) -> list[ast.stmt] | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse("\n" * first + text).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
-def _derive(text: str, data: bytes, lines: Lines, before: Tree) -> Tree | None:
-    """Reuse the statements above the first and below the last changed line; None if there is nothing to reuse."""
-    old = before.data
-    top = before.lines.line_at(_common(old, data))
-    shorter = min(len(old), len(data))
-    tail = min(_common(old[::-1], data[::-1]), shorter - min(shorter, before.lines.starts[top]))
-    bottom = before.lines.line_at(len(old) - tail) + 1  # first old line that is wholly unchanged
-    shift = len(lines) - len(before.lines)
-    keep = bisect_right(before.body, top + 1, key=first_line) - 1  # the statement that holds the line is parsed again
-    rest = bisect_right(before.body, bottom, key=first_line)
-    if keep < 0 and rest >= len(before.body):
-        return None
-    first = first_line(before.body[keep]) - 1 if keep >= 0 else 0
-    if keep > 0 and before.body[keep - 1].end_lineno == first + 1:
-        return None  # `a; b` on one line
-    last = first_line(before.body[rest]) - 1 if rest < len(before.body) else len(before.lines)
-    if rest < len(before.body) and rest > 0 and before.body[rest - 1].end_lineno == last + 1:
-        return None
-    head, end = before.body[: max(keep, 0)], last + shift
-    middle_bytes = data[lines.starts[first] : lines.starts[end] if end < len(lines) else len(data)]
-    middle = _parse(middle_bytes.decode("utf-8", "surrogateescape"), first)
-    filled = before.filled
-    broken = [b for b in before.broken if b.end < before.lines.starts[first]]
-    if middle is None:
-        if not before.broken and (body := _parse(text)) is not None:
-            return Tree(text, data, lines, body)  # the edit joined statements
-        middle, mended, unreadable, fresh_fill = _mend(data, lines, first, end)
-        filled = filled or fresh_fill
-        if unreadable:
-            return None
-        broken += mended
-    tail_body = before.body[rest:]
-    moved = len(data) - len(old)
-    if tail_body and shift:
-        fresh = _parse(data[lines.starts[end] :].decode("utf-8", "surrogateescape"), end)
-        if fresh is None:
-            return None
-        tail_body = fresh
-    if last < len(before.lines):
-        edge = before.lines.starts[last]
-        broken += [Span(b.start + moved, b.end + moved) for b in before.broken if b.start >= edge]
-    return Tree(text, data, lines, head + middle + tail_body, broken, filled=filled)
-
-
-def _common(a: bytes, b: bytes) -> int:
-    """Length of the common prefix."""
-    low, high = 0, min(len(a), len(b))
-    if a[:high] == b[:high]:
-        return high
-    while high - low > 1:
-        middle = (low + high) // 2
-        if a[low:middle] == b[low:middle]:
-            low = middle
-        else:
-            high = middle
-    return low
-
-
-def _mend(data: bytes, lines: Lines, first: int, end: int) -> tuple[list[ast.stmt], list[Span], str, bool]:
-    """Parse lines `first` to `end` with blamed lines replaced: (statements, broken spans, why given up, filled)."""
-    filled = False
-    starts = [*lines.starts, len(data)]
-    rows = [data[starts[n] : starts[n + 1]].decode("utf-8", "surrogateescape") for n in range(first, end)]
-    rows = [row.encode("utf-8", "replace").decode() for row in rows]
-    mended: set[int] = set()
-    for _ in range(_MAX_MENDS):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                body = ast.parse("\n" * first + "".join(rows)).body
-        except SyntaxError as error:
-            if _fill_block(rows, error, first):
-                filled = True
-                continue
-            at = min((error.lineno or 1) - 1 - first, len(rows) - 1)
-            while at >= 0 and (at in mended or not rows[at].strip()):
-                at -= 1
-            if at < 0:
-                break
-            mended.add(at)
-            rows[at] = _replacement(rows, at)
-        except (ValueError, RecursionError, MemoryError) as error:
-            return [], [], f"not parseable ({type(error).__name__})", False
-        else:
-            spans = [Span(starts[first + n], lines.end_of(first + n)) for n in sorted(mended)]
-            return body, spans, "", filled
-    converted = recover.statements(data, starts[first], starts[end] if end < len(starts) else len(data), lines)
-    if converted is None:
-        return [], [], "too many syntax errors", False
-    return converted[0], converted[1], "", False
-
-
-_EMPTY_BLOCK = re.compile(r"expected an indented block after .* on line (\d+)")
-
-
-def _fill_block(rows: list[str], error: SyntaxError, first: int) -> bool:
-    """Give a header without a block one, as while `def f():` is typed; nothing is hidden by that."""
-    found = _EMPTY_BLOCK.match(error.msg or "")
-    if found is None:
-        return False
-    at = int(found[1]) - 1 - first
-    if not 0 <= at < len(rows):
-        return False
-    while at < len(rows) and not rows[at].split("#")[0].rstrip().endswith(":"):
-        at += 1  # the header goes on over several lines
-    if at >= len(rows):
-        return False
-    code = rows[at].split("#")[0].rstrip()
-    rows[at] = code + " pass" + rows[at][len(rows[at].rstrip("\r\n")) :]
-    return True
-
-
-def _replacement(rows: list[str], at: int) -> str:
-    row = rows[at]
-    indent = row[: len(row) - len(row.lstrip(" \t\f"))]
-    ending = row[len(row.rstrip("\r\n")) :]
-    deeper = next((r for r in rows[at + 1 :] if r.strip() and not r.lstrip().startswith("#")), "")
-    opens = len(deeper) - len(deeper.lstrip(" \t\f")) > len(indent)
-    return indent + ("if 1:" if opens else "pass") + ending
 
 
 def children(node: ast.AST) -> Iterator[ast.AST]:

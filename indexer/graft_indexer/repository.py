@@ -17,10 +17,10 @@ from graft_indexer.text import encode
 from graft_indexer.values import Cls
 from graft_indexer.world import PyFile
 
-_STORE = re.compile(rb"(?P<holder>[\w\])]+)\s*\.\s*(?P<name>\w+)\s*(?:[-+*/%&|^@]|//|\*\*|<<|>>)?=(?!=)")
+_STORE = re.compile(rb"\.\s*(?P<name>\w+)\s*(?:[-+*/%&|^@]|//|\*\*|<<|>>)?=(?!=)")
+_NOTE = re.compile(rb"\.(?P<name>\w+)[ \t]*:[ \t]*[^=\n]+=(?!=)")
+_LOOP = re.compile(rb"\.(?P<name>\w+)[ \t]*(?:\)[ \t]*)?(?:,|:|\bin\b)")
 _LIST = re.compile(rb"^[ \t]*\(?[ \t]*((?:[\w.\[\]'\"*]+[ \t]*,[ \t]*)+[\w.\[\]'\"*]*)\)?[ \t]*=(?!=)", re.M)
-_NOTE = re.compile(rb"^[ \t]*(?P<holder>[\w.\])]+)\.(?P<name>\w+)[ \t]*:[ \t]*[^=\n]+=(?!=)", re.M)
-_LOOP = re.compile(rb"\b(?:for|as)[ \t]+[^\n]*?(?P<holder>[\w\])]+)\.(?P<name>\w+)[ \t]*(?:,|\bin\b|:)")
 _SETATTR = re.compile(rb"(?:setattr|__setattr__|patch\.object)\([^,\n]+,\s*f?['\"](?P<name>\w+)['\"]")
 _PATCH = re.compile(rb"patch(?:\.dict)?\(\s*f?['\"][\w.]*\.(?P<name>\w+)['\"]")
 _ASKED = re.compile(rb"(?:hasattr|getattr|delattr)\([^\n]*?['\"](?P<name>\w+)['\"]")
@@ -41,6 +41,7 @@ class Repository:
         self.world = inference.world
         self.source = inference.world.source
         self._outside = OutsideBases()
+        self._builtin_names: dict[str, tuple[str, list[tuple[str, Span]]]] = {}
         self._stores: dict[str, tuple[str, dict[str, int], frozenset[str]]] = {}
         inference.stored_elsewhere = self.stored_elsewhere
         inference.subclasses = self.subclasses
@@ -54,12 +55,19 @@ class Repository:
             return known[1], known[2]
         data = encode(self.source.text(path) or "")
         found: dict[str, int] = {}
-        for pattern in (_STORE, _NOTE, _LOOP):
-            for match in pattern.finditer(data):
-                holder = match["holder"]
-                if holder in _OWN and data[match.start("holder") - 1 : match.start("holder")] != b".":
-                    continue
+        for match in _STORE.finditer(data):
+            if not _own(data, match.start()):
                 found.setdefault(match["name"].decode(), match.start("name"))
+        for match in _NOTE.finditer(data):
+            head = data[data.rfind(b"\n", 0, match.start()) + 1 : match.start()].strip()
+            if b" " not in head and not _own(data, match.start()):
+                found.setdefault(match["name"].decode(), match.start("name"))
+        if b" as " in data or b"for " in data:
+            for match in _LOOP.finditer(data):
+                head = data[data.rfind(b"\n", 0, match.start()) + 1 : match.start()]
+                word = b"for " if match[0].endswith((b"in", b",")) else b" as "
+                if word in head and b"=" not in head and not _own(data, match.start()):
+                    found.setdefault(match["name"].decode(), match.start("name"))
         for match in _LIST.finditer(data):
             for item in re.finditer(rb"([\w\]]+)\.(\w+)\s*(?:,|$)", match[1]):
                 if item[1] not in _OWN or match[1][max(0, item.start() - 1) : item.start()] == b".":
@@ -116,16 +124,22 @@ class Repository:
         if known is None:
             found: dict[str, Symbol] = {}
             for path in self._python(self.source.files_with("builtins")):
-                data = encode(self.source.text(path) or "")
-                for match in _BUILTIN.finditer(data):
-                    name = (match["name"] or match["quoted"]).decode()
-                    span = Span(match.start(), match.end())
+                for name, span in self._builtins_of(path):
                     module = self.world.finder.module_name(path)
                     found[name] = Symbol(
                         name, f"builtins.{name}", DefinitionKind.VARIABLE, path, span, span, module=module
                     )
             known = self.world.memo["builtins set"] = found
         return known  # type: ignore[return-value]
+
+    def _builtins_of(self, path: str) -> list[tuple[str, Span]]:
+        digest = self.source.digest(path) or ""
+        known = self._builtin_names.get(path)
+        if known is None or known[0] != digest:
+            data = encode(self.source.text(path) or "")
+            found = [((m["name"] or m["quoted"]).decode(), Span(m.start(), m.end())) for m in _BUILTIN.finditer(data)]
+            known = self._builtin_names[path] = (digest, found)
+        return known[1]
 
     @staticmethod
     def _python(paths: Iterable[str]) -> list[str]:
@@ -139,7 +153,7 @@ class Repository:
         memo = self.world.memo
         known = memo.get(key)
         if known is None:
-            memo[key] = ((), "")  # a class cannot be its own subclass
+            memo[key] = ((), "its subclasses depend on itself")  # for questions on the way
             known = memo[key] = self._subclasses(cls)
         return known  # type: ignore[return-value]
 
@@ -149,6 +163,8 @@ class Repository:
         seen_paths = 0
         while queue:
             current = queue.pop()
+            if self._made_by_call(current):
+                return tuple(found), "calls derive from it or fill it"
             direct = self._direct(current)
             if direct is None:
                 return tuple(found), "it has many subclasses"
@@ -160,6 +176,15 @@ class Repository:
             if len(found) > _MAX_CLASSES:
                 return tuple(found), "it has many subclasses"
         return tuple(found), ""
+
+    def _made_by_call(self, cls: Cls) -> bool:
+        """Whether a class is derived from, or filled, by calls of `type`, `new_class` or `setattr`."""
+        if not cls.file.in_workspace:
+            return False
+        pattern = re.compile(rb"\b(?:type|new_class|setattr)\((?:[^\n]*\n)?[^\n]*\b" + cls.name.encode() + rb"\b\s*,")
+        return any(
+            pattern.search(encode(self.source.text(p) or "")) for p in self._python(self.source.files_with(cls.name))
+        )
 
     def _direct(self, cls: Cls) -> list[Cls] | None:
         """Classes that derive from `cls` directly; None if there are too many to look at."""
@@ -227,6 +252,14 @@ class Repository:
         """Classes of a file that name `cls` as a base."""
         candidates = (c for c in classes_in(file) if c.node.bases)
         return [c for c in candidates if any(b.cls is cls for b in self.inference.classes.bases(c)[0])]
+
+
+def _own(data: bytes, dot: int) -> bool:
+    """Whether what stands before a dot is just `self` or `cls`."""
+    begin = dot
+    while begin > 0 and (data[begin - 1 : begin].isalnum() or data[begin - 1 : begin] in (b"_", b".", b")", b"]")):
+        begin -= 1
+    return data[begin:dot] in _OWN
 
 
 def _last(base: str) -> str:

@@ -636,6 +636,14 @@ def visible(scope: Scope) -> Iterator[tuple[str, Scope, list[Binding]]]:
 
 def is_generator(node: Function) -> bool:
     """Whether a function's own body yields."""
+    known = getattr(node, "_graft_yields", None)
+    if known is None:
+        known = _yields(node)
+        node._graft_yields = known  # type: ignore[union-attr]
+    return bool(known)
+
+
+def _yields(node: Function) -> bool:
     stack: list[ast.AST] = list(node.body)
     while stack:
         current = stack.pop()

@@ -18,7 +18,8 @@ from graft_indexer.environment import Environment
 from graft_indexer.facts import Span
 from graft_indexer.graph import Origin
 from graft_indexer.modules import Finder, Module
-from graft_indexer.pytree import Tree, parse
+from graft_indexer.pytree import Tree
+from graft_indexer.reparse import parse
 from graft_indexer.scopes import FUNCTIONS, Binding, How, Known, Scope
 from graft_indexer.source import FactSource
 from graft_indexer.text import decode

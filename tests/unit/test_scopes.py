@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
 from graft_indexer.positions import path_to, scope_at
-from graft_indexer.pytree import parse
+from graft_indexer.reparse import parse
 from graft_indexer.scopes import How, Known, is_generator, lookup, module_scope, truth, visible
 from graft_testing.fixture import parse_fixture
 

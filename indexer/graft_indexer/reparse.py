@@ -1,0 +1,291 @@
+"""Text -> `Tree`: parsing, mending what is broken, and parsing only what an edit touched.
+
+An edit inside one statement parses that statement again; inside a class, only the statements of its body that were
+touched.  Nodes that are kept keep their identity, and so do the answers that hang on them.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from graft_indexer import recover
+from graft_indexer.facts import Span
+from graft_indexer.pytree import Tree, first_line
+from graft_indexer.text import Lines, encode
+
+MAX_BYTES = 1_500_000
+"""Larger files are not analysed: generated tables, mostly."""
+_MAX_MENDS = 12
+"""Lines that may be mended before the file counts as not Python; more cost time and prove nothing."""
+
+
+def parse(text: str, before: Tree | None = None) -> Tree:
+    """Parse a file.  With `before`, its statements outside the edited lines are kept."""
+    data = encode(text)
+    lines = Lines(data)
+    if len(data) > MAX_BYTES:
+        return Tree(text, data, lines, [], unreadable="the file is too large")
+    if before is not None and before.body and not before.unreadable:
+        tree = _edited(text, data, lines, before)
+        if tree is not None:
+            return tree
+    try:
+        return Tree(text, data, lines, _parsed(text, 0, nested=False))
+    except SyntaxError as error:
+        patch = _mend(data, lines, 0, len(lines), error, nested=False)
+    except _FAILURES as failure:
+        return Tree(text, data, lines, [], unreadable=f"not parseable ({type(failure).__name__})")
+    return Tree(text, data, lines, patch.body, patch.broken, patch.unreadable, patch.filled)
+
+
+_FAILURES = (ValueError, RecursionError, MemoryError)
+
+
+def _parsed(text: str, first: int, *, nested: bool) -> list[ast.stmt]:
+    """Statements of text that begins at line `first` (0-based); `nested` text is indented.  Raises as `ast.parse`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if not nested:
+            return ast.parse("\n" * first + text).body
+        outer = ast.parse("\n" * (first - 1) + "if 1:\n" + text).body
+        if len(outer) != 1 or not isinstance(outer[0], ast.If) or outer[0].orelse:
+            raise ValueError("the text leaves its block")
+        return outer[0].body
+
+
+@dataclass
+class _Patch:
+    body: list[ast.stmt]
+    broken: list[Span]
+    unreadable: str = ""
+    filled: bool = False
+
+
+@dataclass(frozen=True)
+class _Edit:
+    """What changed: old lines `top` to `bottom` (exclusive), `shift` lines more than before, `moved` bytes more."""
+
+    data: bytes
+    lines: Lines
+    before: Tree
+    top: int
+    bottom: int
+    shift: int
+    moved: int
+    closes: bool
+    """The edit may have completed what was broken."""
+
+
+def _edited(text: str, data: bytes, lines: Lines, before: Tree) -> Tree | None:
+    """The tree after an edit; None if nothing can be kept."""
+    old = before.data
+    begin = _common(old, data)
+    top = before.lines.line_at(begin)
+    shorter = min(len(old), len(data))
+    tail = min(_common(old[::-1], data[::-1]), shorter - min(shorter, before.lines.starts[top]))
+    bottom = before.lines.line_at(len(old) - tail) + 1
+    changed = data[begin : max(begin, len(data) - tail)]
+    closes = len(data) < len(old) or any(byte in changed for byte in b")]}\"'\n\r")
+    edit = _Edit(data, lines, before, top, bottom, len(lines) - len(before.lines), len(data) - len(old), closes)
+    try:
+        patch = _spliced(edit, before.body, 0, len(before.lines), nested=False)
+    except _Whole as whole:
+        return Tree(text, data, lines, whole.body)
+    except (SyntaxError, *_FAILURES):
+        return None
+    if patch is None:
+        return None
+    if patch.broken and before.broken and closes:
+        try:  # what was broken in two places may be whole again
+            return Tree(text, data, lines, _parsed(text, 0, nested=False))
+        except (SyntaxError, *_FAILURES):
+            pass
+    return Tree(text, data, lines, patch.body, patch.broken, filled=patch.filled or before.filled)
+
+
+def _spliced(edit: _Edit, body: list[ast.stmt], start: int, end: int, *, nested: bool) -> _Patch | None:
+    """Statements of a block (old lines `start` to `end`) after the edit; None if the edit reaches out of it."""
+    keep = bisect_right(body, edit.top + 1, key=first_line) - 1  # the statement on or before the first changed line
+    rest = bisect_right(body, edit.bottom, key=first_line)
+    if keep < 0 and (nested or rest >= len(body)):
+        return None
+    first = first_line(body[keep]) - 1 if keep >= 0 else start
+    last = first_line(body[rest]) - 1 if rest < len(body) else end
+    for index, line in ((keep - 1, first), (rest - 1, last)):
+        if 0 <= index < len(body) and body[index].end_lineno == line + 1 and line != end:
+            return None  # two statements on one line
+    if nested and first == 0:
+        return None
+    patch: _Patch | None = None
+    inner = body[keep] if keep >= 0 and rest == keep + 1 else None
+    if isinstance(inner, ast.ClassDef) and first_line(inner.body[0]) - 1 > inner.lineno - 1:
+        patch = _in_class(edit, inner, last)
+    if patch is None:
+        patch = _middle(edit, first, last, nested=nested)
+    if patch is None or patch.unreadable:
+        return None
+    tail = body[rest:]
+    if tail and edit.shift:
+        from_line = last + edit.shift
+        tail = _parsed(_rows(edit.data, edit.lines, from_line, end + edit.shift), from_line, nested=nested)
+    if not nested:
+        head_end = edit.before.lines.starts[first]
+        tail_start = edit.before.lines.starts[last] if last < len(edit.before.lines) else len(edit.before.data) + 1
+        kept = [b for b in edit.before.broken if b.end < head_end]
+        moved = [Span(b.start + edit.moved, b.end + edit.moved) for b in edit.before.broken if b.start >= tail_start]
+        patch.broken = kept + patch.broken + moved
+    return _Patch([*body[: max(keep, 0)], *patch.body, *tail], patch.broken, filled=patch.filled)
+
+
+def _in_class(edit: _Edit, node: ast.ClassDef, end: int) -> _Patch | None:
+    """The class after an edit inside its body; None if the edit touches its header or leaves it."""
+    if edit.top < first_line(node.body[0]) - 1:
+        return None
+    try:
+        inner = _spliced(edit, node.body, node.lineno, end, nested=True)
+    except _Whole:
+        raise
+    except (SyntaxError, *_FAILURES):
+        return None
+    if inner is None:
+        return None
+    fresh = ast.ClassDef(**{name: getattr(node, name) for name in node._fields})
+    fresh.body = inner.body
+    fresh.lineno, fresh.col_offset = node.lineno, node.col_offset
+    fresh.end_lineno, fresh.end_col_offset = inner.body[-1].end_lineno, inner.body[-1].end_col_offset
+    before, head = edit.before, edit.before.lines.starts[first_line(node) - 1]
+    first = before.lines.starts[_touched(edit, node.body) - 1]
+    kept = [b for b in before.broken if head <= b.start and b.end < first]
+    after = _after(edit, node.body, end)
+    edge = before.lines.starts[end] if end < len(before.lines) else len(before.data) + 1
+    moved = [Span(b.start + edit.moved, b.end + edit.moved) for b in before.broken if after <= b.start < edge]
+    return _Patch([fresh], sorted({*kept, *inner.broken, *moved}), filled=inner.filled)
+
+
+def _touched(edit: _Edit, body: list[ast.stmt]) -> int:
+    """1-based first line of the first statement that an edit touches."""
+    return first_line(body[max(0, bisect_right(body, edit.top + 1, key=first_line) - 1)])
+
+
+def _after(edit: _Edit, body: list[ast.stmt], end: int) -> int:
+    """Old offset of the first statement behind the edit."""
+    rest = bisect_right(body, edit.bottom, key=first_line)
+    line = first_line(body[rest]) - 1 if rest < len(body) else end
+    starts = edit.before.lines.starts
+    return starts[line] if line < len(starts) else len(edit.before.data) + 1
+
+
+def _middle(edit: _Edit, first: int, last: int, *, nested: bool) -> _Patch | None:
+    """The statements of old lines `first` to `last` parsed again."""
+    stop = last + edit.shift
+    text = _rows(edit.data, edit.lines, first, stop)
+    try:
+        return _Patch(_parsed(text, first, nested=nested), [])
+    except SyntaxError as error:
+        at = (error.lineno or 1) - 1
+        outside = at <= first or (at >= stop - 1 and not nested)
+        if outside and (nested or not edit.before.broken):
+            if nested:
+                return None
+            try:  # the edit may have joined statements
+                whole = _parsed(_rows(edit.data, edit.lines, 0, len(edit.lines)), 0, nested=False)
+            except SyntaxError:
+                pass
+            else:
+                raise _Whole(whole) from None
+        return _mend(edit.data, edit.lines, first, stop, error, nested=nested)
+
+
+class _Whole(ValueError):
+    """The whole text parses, but not in the pieces that it had."""
+
+    def __init__(self, body: list[ast.stmt]) -> None:
+        super().__init__()
+        self.body = body
+
+
+def _rows(data: bytes, lines: Lines, first: int, end: int) -> str:
+    stop = lines.starts[end] if end < len(lines) else len(data)
+    return data[lines.starts[first] : stop].decode("utf-8", "surrogateescape")
+
+
+def _common(a: bytes, b: bytes) -> int:
+    """Length of the common prefix."""
+    low, high = 0, min(len(a), len(b))
+    if a[:high] == b[:high]:
+        return high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _mend(data: bytes, lines: Lines, first: int, end: int, error: SyntaxError, *, nested: bool) -> _Patch:
+    """Parse lines `first` to `end`, which failed with `error`, with blamed lines replaced."""
+    filled = False
+    starts = [*lines.starts, len(data)]
+    rows = [data[starts[n] : starts[n + 1]].decode("utf-8", "surrogateescape") for n in range(first, end)]
+    rows = [row.encode("utf-8", "replace").decode() for row in rows]
+    mended: set[int] = set()
+    for _ in range(_MAX_MENDS):
+        if _fill_block(rows, error, first):
+            filled = True
+        else:
+            at = min((error.lineno or 1) - 1 - first, len(rows) - 1)
+            while at >= 0 and (at in mended or not rows[at].strip()):
+                at -= 1
+            if at < 0:
+                break
+            mended.add(at)
+            rows[at] = _replacement(rows, at)
+        try:
+            body = _parsed("".join(rows), first, nested=nested)
+        except SyntaxError as again:
+            error = again
+        except _FAILURES as failure:
+            return _Patch([], [], f"not parseable ({type(failure).__name__})")
+        else:
+            spans = [Span(starts[first + n], lines.end_of(first + n)) for n in sorted(mended)]
+            return _Patch(body, spans, filled=filled)
+    if nested:
+        return _Patch([], [], "too many syntax errors")
+    converted = recover.statements(data, starts[first], starts[end] if end < len(starts) else len(data), lines)
+    if converted is None:
+        return _Patch([], [], "too many syntax errors")
+    return _Patch(*converted)
+
+
+_EMPTY_BLOCK = re.compile(r"expected an indented block after .* on line (\d+)")
+
+
+def _fill_block(rows: list[str], error: SyntaxError, first: int) -> bool:
+    """Give a header without a block one, as while `def f():` is typed; nothing is hidden by that."""
+    found = _EMPTY_BLOCK.match(error.msg or "")
+    if found is None:
+        return False
+    at = int(found[1]) - 1 - first
+    if not 0 <= at < len(rows):
+        return False
+    while at < len(rows) and not rows[at].split("#")[0].rstrip().endswith(":"):
+        at += 1  # the header goes on over several lines
+    if at >= len(rows):
+        return False
+    code = rows[at].split("#")[0].rstrip()
+    rows[at] = code + " pass" + rows[at][len(rows[at].rstrip("\r\n")) :]
+    return True
+
+
+def _replacement(rows: list[str], at: int) -> str:
+    row = rows[at]
+    indent = row[: len(row) - len(row.lstrip(" \t\f"))]
+    ending = row[len(row.rstrip("\r\n")) :]
+    deeper = next((r for r in rows[at + 1 :] if r.strip() and not r.lstrip().startswith("#")), "")
+    opens = len(deeper) - len(deeper.lstrip(" \t\f")) > len(indent)
+    return indent + ("if 1:" if opens else "pass") + ending
