@@ -83,6 +83,9 @@ class Layers:
         self._leave()
         if isinstance(error, sqlite3.OperationalError):
             self.say(f"the index is kept in memory: {path}: {error}")
+            if writable and path is not None and "full" in str(error):
+                # Half an index helps nobody, and the user needs the room.
+                delete(path)
             return True
         log.warning("%s is damaged (%s) and is built again", path, error)
         if writable and path is not None:

@@ -127,7 +127,11 @@ class Workspace:
         Returns the paths whose text changed, appeared or went away, sorted.  Unchanged files are recognised by time
         and size and are not opened.  `progress` may ask the workspace: between two batches it answers with what it has.
         """
-        return self._guarded(lambda: self._refresh(paths, progress, cancelled))
+        try:
+            return self._refresh(paths, progress, cancelled)
+        except (sqlite3.DatabaseError, DamagedError) as error:
+            self._recover(error)
+            return self._refresh(None, progress, cancelled)
 
     def _refresh(
         self, paths: Iterable[str] | None, progress: Progress | None, cancelled: Callable[[], bool] | None
@@ -211,11 +215,14 @@ class Workspace:
         try:
             return action()
         except (sqlite3.DatabaseError, DamagedError) as error:
-            if not self._layers.recover(error):
-                raise
-            self._generation += 1
+            self._recover(error)
             self._refresh(None, None, None)
             return action()
+
+    def _recover(self, error: Exception) -> None:
+        if not self._layers.recover(error):
+            raise error
+        self._generation += 1
 
     # -- buffers ------------------------------------------------------------------------------------------------------
     def open_buffer(self, path: str, text: str) -> None:

@@ -356,9 +356,13 @@ def test_a_full_disk_is_said_once(start: Opener, root: Path, monkeypatch: pytest
         return original(self, *arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(store_module.Store, "write", full)
-    workspace = start()
+    workspace = start(refresh=False)
+    database = workspace.database
+    assert database is not None
+    assert len(workspace.refresh()) == 53
     same_as_new(workspace, root)
-    workspace.refresh()
+    assert workspace.refresh() == []
+    assert not database.exists()
     assert [m.partition(": ")[2].rpartition(": ")[2] for m in workspace.messages] == ["database or disk is full"]
     assert workspace.database is None
 
