@@ -89,8 +89,8 @@ async def test_without_constraint_the_gate_still_cuts(tmp_path: Path) -> None:
         ("from sha$0\n", "from shapes|"),
         ("width = 1\nheight = 2\nx = make($0\n", "x = make(width, height=height)|"),
         ("width = 1\nheight = 2\nx = make($0)\n", "x = make(width, height=height)|"),
-        ("other = 1\nx = make($0)\n", "(silent)"),
-        ("shape = Shape('a')\nshape.$0\n", "(silent)"),
+        ("other = 1\nx = make($0)\n", "(model: said nothing new (end))"),
+        ("shape = Shape('a')\nshape.$0\n", "(model: said nothing new (end))"),
     ],
 )
 async def test_without_a_model(tmp_path: Path, source: str, expected: str) -> None:

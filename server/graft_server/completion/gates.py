@@ -19,7 +19,7 @@ from graft_server.completion.anchor import Place
 from graft_server.completion.model import Verdict
 from graft_server.completion.probe import shadowed
 from graft_server.completion.shape import cut_to_balance
-from graft_server.completion.stops import closers_for, piece_before, unmatched
+from graft_server.completion.stops import brackets_of, closers_for
 
 MAX_CUTS = 3
 
@@ -108,7 +108,7 @@ def virtual_end(text: str, place: Place, cover: int) -> str:
     """What must stand after an unfinished but good suggestion to make it parse: closers, and a body after a colon."""
     tail = place.after[cover:]
     line_tail = tail.partition("\n")[0]
-    openers = unmatched(piece_before(place.before) + text + tail[:3000])[1]
+    openers = brackets_of(place.before, text, tail)[1]
     closing = closers_for(openers)
     line = (place.line + text).rpartition("\n")[2]
     if line_tail.strip():

@@ -14,12 +14,21 @@ from graft_indexer.facts import DefinitionKind, ParameterKind
 from graft_indexer.graph import Symbol, SymbolGraph
 from graft_server.completion.anchor import Place
 from graft_server.completion.probe import NAME, probing
+from graft_server.completion.shape import MINIMUM
 
 _MEMBER = re.compile(r"\.(\w*)$")
 _FROM = re.compile(r"^\s*from\s+(\.*)([\w.]*)\s+import\s+(?:\(\s*)?((?:\w+\s*,\s*)*)(\w*)$")
 _IMPORT = re.compile(r"^\s*(?:import|from)\s+(\.*)((?:\w+\.)*)(\w*)$")
 _CALL = re.compile(r"([A-Za-z_][\w.]*)\($")
 _NAME = re.compile(r"(?<![\w.])([A-Za-z_]\w{2,})$")
+
+
+_BINDS = re.compile(
+    r"\b(?:def|class|as|global|nonlocal|lambda)\s+\w*$"  # a new name, or one of several
+    r"|\bfor\s+[\w, (]*$"
+    r"|^\s*(?:async\s+)?def\s+\w+\s*\((?:[^()]*,)?\s*\**\w*$"  # a parameter
+)
+"""Where a name is made, not used: nothing that exists is wanted there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,7 @@ def options_at(graph: SymbolGraph, path: str, place: Place, limit: int = 200) ->
         return _options(typed, list(answer.value), answer.closed, "member", limit)
     word = re.search(r"\w*$", line)
     typed = word.group() if word is not None else ""
-    if typed[:1].isdigit():
+    if typed[:1].isdigit() or _BINDS.search(line):
         return Options(typed, (), False, "name")
     with probing(graph, path, place) as end:
         names = graph.visible_names(path, end)
@@ -126,7 +135,8 @@ def suggest(graph: SymbolGraph, path: str, place: Place) -> str:
     fitting = [o for o in found.options if o.name.startswith(found.typed) and o.rank >= 0]
     if len(fitting) != 1 and not (fitting and all(o.name.startswith(fitting[0].name) for o in fitting[1:])):
         return ""
-    return fitting[0].name[len(found.typed) :]
+    text = fitting[0].name[len(found.typed) :]
+    return text if len(text) >= MINIMUM else ""
 
 
 def skeleton(graph: SymbolGraph, path: str, place: Place) -> str:

@@ -130,7 +130,8 @@ class Pipeline:
         if not any(c.shown for c in completions) and self.switches.fallback:
             graph_said = await self._from_graph(snapshot, cursor, place, started)
             if graph_said is not None:
-                completions = [graph_said, *completions]
+                usage = completions[0].usage if completions else Usage()
+                completions = [replace(graph_said, usage=usage), *completions]
         best = next((c for c in completions if c.shown), None)
         if force and not decision.ask:
             no = Verdict("gate", False, decision.reason)
@@ -167,6 +168,11 @@ class Pipeline:
                 made = replace(made, usage=flight.usage, milliseconds=_ms(started), parts=live.context)
                 if not any(c.text == made.text and c.shown == made.shown for c in out):
                     out.append(made)
+        if not out:
+            said = flight.error or f"said nothing new ({raws[0].reason.value})"
+            none = self._item(snapshot, cursor, place, "", None)
+            verdict = Verdict("model", False, said)
+            out = [replace(none, shown=False, gates=(verdict,), usage=flight.usage, milliseconds=_ms(started))]
         return sorted(out, key=lambda c: (not c.shown, -c.score))
 
     async def _fill(self, live: LiveHole, snapshot: Snapshot, settings: Settings, engine: Engine) -> None:
@@ -223,7 +229,7 @@ class Pipeline:
             candidates=count,
             temperature=0.0 if count == 1 else 0.6,
             triggers=constraint.TRIGGERS if self._constrains(engine, snapshot) else (),
-            deadline_ms=DEADLINE_MS,
+            deadline_ms=None if self._patient else DEADLINE_MS,
             document=f"{self._root}:{snapshot.path}",
             prompt_budget=settings.model_context,
         )

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from graft_indexer.graph import SymbolGraph
 from graft_server.completion.anchor import Place
-from graft_server.completion.stops import closers_for, piece_before, unmatched
+from graft_server.completion.stops import brackets_of, closers_for
 
 NAME = "graft_probe_"
 _HEADER = re.compile(r"\s*(?:async\s+)?(?:if|elif|else|for|while|with|def|class|except|try|finally|match|case)\b")
@@ -59,7 +59,7 @@ def completing(before: str, place: Place) -> str:
     name = ""
     if line.strip() and (_WANTS_NAME.search(line) or not re.search(r"[\w)\]}'\":]$", line)):
         name = f" {NAME}" if re.search(r"\w$", line) else NAME
-    openers = unmatched(piece_before(before) + name + place.after[:3000])[1]
+    openers = brackets_of(before, name, place.after)[1]
     filler = name + closers_for(openers)
     if place.rest.strip():
         return filler

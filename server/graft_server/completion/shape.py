@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from graft_server.completion.anchor import Place
 from graft_server.completion.gate import indent_of
 from graft_server.completion.model import Mode, Verdict
-from graft_server.completion.stops import bracket_depth, piece_before, repetition, unmatched
+from graft_server.completion.stops import bracket_depth, brackets_of, head_of, repetition
 
 _SPECIAL = re.compile(
     r"<\|[A-Za-z_]+\|>|<\uff5c[^\uff5c]*\uff5c>|</?s>|<fim[_-]\w+>|<(?:PRE|SUF|MID|EOT|END)>|<(?:file_sep|repo_name|filename|endoftext)>|\ufffd"
@@ -108,7 +108,7 @@ def indented(text: str, place: Place) -> str:
         above = next((line for line in reversed(place.before.split("\n")[:-1]) if line.strip()), "")
         deepest = indent_of(above) + (style.width if above.rstrip()[-1:] in ":([{," else 0)
         lead = len(lines[0]) - len(lines[0].lstrip())
-        if indent_of(place.line + lines[0]) > deepest and bracket_depth(piece_before(place.before)) <= 0:
+        if indent_of(place.line + lines[0]) > deepest and bracket_depth(head_of(place.before)) <= 0:
             lines[0] = lines[0][lead:]
     out = [lines[0]]
     for line in lines[1:]:
@@ -186,10 +186,7 @@ def covering(text: str, place: Place) -> int:
 def bracket_penalty(text: str, cover: int, place: Place) -> int:
     """Brackets and quotes that have no partner, were the text inserted."""
     line_rest = place.rest[cover:]
-    tail = place.after[len(place.rest) :][:3000]
-    around = place.before[-3000:]
-    whole = around + text + line_rest
-    closers, openers = unmatched(whole + tail)
+    closers, openers = brackets_of(place.before, text, place.after[cover:])
     bare = _STRING.sub("", place.line + text + line_rest) if "\n" not in text else ""
     return len(closers) + len(openers) + 2 * (len(_QUOTES.findall(bare)) % 2)
 

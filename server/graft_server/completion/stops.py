@@ -39,7 +39,7 @@ def rule_for(place: Place, mode: Mode) -> StopRule:
     return StopRule(
         mode=mode,
         indent=indent_of(place.line + "x"),
-        in_brackets=bracket_depth(piece_before(place.before)) > 0,
+        in_brackets=bracket_depth(head_of(place.before)) > 0,
         next_line=following,
         rest=place.rest.strip(),
         typed=place.line,
@@ -93,12 +93,52 @@ def _end_of_block(text: str, rule: StopRule) -> int | None:
     return None
 
 
-def piece_before(before: str, characters: int = 4000) -> str:
-    """The end of `before` from the top-level line that the cursor belongs to, so that a bracket left open further up
-    does not count."""
-    tail = before[-characters:]
-    starts = [found.start() for found in re.finditer(r"^[^\s)\]}#'\"]", tail, re.MULTILINE)]
-    return tail[starts[-1] :] if starts else tail
+_CONTINUES = re.compile(r"(?:[(\[{,+\-*/%|&^=<>.\\:]|\b(?:and|or|not|in|is|if|else|for))\s*(?:#.*)?$")
+MOST_LINES = 40
+
+
+def head_of(before: str) -> str:
+    """The cursor's line and the lines above that it continues: those that end in an opener, a comma or an operator.
+
+    Only they are looked at for brackets: text further up holds strings that cannot be told from code by their quotes.
+    """
+    lines = before[-8000:].split("\n")
+    first = len(lines) - 1
+    while first > 0 and len(lines) - first < MOST_LINES:
+        above = lines[first - 1].rstrip()
+        if not above.strip() or not _CONTINUES.search(above) or above.lstrip().startswith("#"):
+            break
+        if above.endswith(":") and unmatched(above)[1] == "":
+            break
+        first -= 1
+    return "\n".join(lines[first:])
+
+
+def brackets_of(before: str, text: str, after: str) -> tuple[str, str]:
+    """(closers without an opener, openers without a closer) of the statement at the cursor with `text` put in."""
+    head = head_of(before)
+    first = head.partition("\n")[0]
+    return unmatched(head + text + tail_of(after, indent_of(first + "x" if first.strip() else head + "x")))
+
+
+def tail_of(after: str, indent: int) -> str:
+    """What follows the cursor: the rest of its line, and the lines below that may close its brackets: deeper ones, and
+    the first one after them if it begins with a closer.  `indent` is the statement's, in columns."""
+    lines = after[:8000].split("\n")
+    kept = [lines[0]]
+    for line in lines[1:MOST_LINES]:
+        stripped = line.strip()
+        if not stripped:
+            kept.append("")
+        elif indent_of(line) > indent:
+            kept.append(line)
+        else:
+            if stripped[0] in _CLOSE:
+                kept.append(line)
+            break
+    else:
+        return "\n".join(kept)
+    return "\n".join(kept)
 
 
 def bracket_depth(text: str) -> int:
