@@ -90,6 +90,7 @@ def complete(model: Model, windows: Windows, request: Request, control: Control)
         min(request.max_tokens, model.context // 2),
         request.prompt_budget,
     )
+    model.recall(request.document, prepared.tokens)
     slot = model.cache.acquire(request.document, prepared.tokens)
     usage = Usage(prompt=len(prepared.tokens), parts=prepared.parts)
     slot.busy += 1

@@ -94,6 +94,10 @@ class Cache:
         self.truncate(slot, count)
         return slot
 
+    def empty(self) -> Slot | None:
+        """A slot that holds nothing, if there is one."""
+        return next((s for s in self.slots if not s.tokens and not s.busy), None)
+
     def truncate(self, slot: Slot, count: int) -> None:
         """Forget what a slot holds beyond `count` tokens."""
         if count < len(slot.tokens) or count == 0:

@@ -14,6 +14,7 @@ from graft_models.gguf_file import GgufFile, read_gguf
 from graft_models.llama.constraint import Names, ends_name
 from graft_models.llama.kv import Cache, Slot
 from graft_models.llama.native import Floats, L, Log, Native, NativeError, Options
+from graft_models.llama.snapshots import Snapshots, fingerprint
 from graft_models.llama.vocabulary import Ids, Vocabulary
 from graft_models.machine import default_threads
 from graft_models.prompt import Hole, HoleOpens, Order
@@ -42,6 +43,7 @@ class Model:
         reuse: bool = True,
         batch: int = 0,
         repack: bool = True,
+        snapshots: Path | None = None,
         log: Log | None = None,
     ) -> None:
         self.file = read_gguf(path)
@@ -100,6 +102,8 @@ class Model:
         self.tokenize = lru_cache(maxsize=256)(self._tokenize)
         self.continuing = lru_cache(maxsize=256)(self._continuing)
         self.cache = Cache(native, DOCUMENTS, partial=self._probe_removal(), reuse=reuse)
+        kind = "q8_0" if self.native.options.quantized_memory else "f16"
+        self.snapshots = Snapshots(snapshots, fingerprint(path, kind)) if snapshots is not None else None
         self.name_sets: dict[tuple[str, ...], Names] = {}
         """Recent sets of names; each keeps the tokens allowed at the places it was asked about."""
         self.info = self._info(metadata)
@@ -108,7 +112,7 @@ class Model:
             score=True,
             constraint=True,
             candidates=STREAMS,
-            snapshots=True,
+            snapshots=snapshots is not None,
             partial_removal=self.cache.partial,
         )
 
@@ -181,6 +185,23 @@ class Model:
         if self.form.hole_opens is HoleOpens.BEFORE_BREAK and hole.prefix.endswith("\n"):
             return Hole(hole.path, hole.prefix[:-1], hole.suffix, "\n" + hole.typed, hole.repository, hole.context)
         return hole
+
+    def recall(self, document: str, tokens: Sequence[int]) -> None:
+        """Before a document's first prompt is read: bring its snapshot back, if there is one."""
+        if self.snapshots is None or self.cache.cost(tokens) * 2 < len(tokens):
+            return
+        slot = self.cache.empty()
+        if slot is None:
+            return
+        slot.tokens = self.snapshots.restore(self.native, document, slot.sequence, self.context)
+        slot.document = document if slot.tokens else ""
+
+    def remember(self) -> None:
+        """Write the prompts that are worth it to disk."""
+        if self.snapshots is not None:
+            for slot in self.cache.slots:
+                if slot.document and slot.tokens and not slot.busy:
+                    self.snapshots.save(self.native, slot.document, slot.sequence, slot.tokens)
 
     def feed(self, slot: Slot, tokens: Sequence[int]) -> Iterator[int]:
         """Evaluate what of `tokens` the slot does not hold yet; the logits after the last are in `slot.ends`.

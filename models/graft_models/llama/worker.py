@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from graft_models.llama.model import Model
 
 
+SNAPSHOT_IDLE_SECONDS = 15.0
+"""Without work for this long, prompts that were read are written to disk."""
+
+
 class Output(Protocol):
     """A raw binary stream."""
 
@@ -119,6 +123,7 @@ class Worker:
         self.current: Task | None = None
         self.progress = 0
         self.closing = False
+        self.unsaved = False
         self.wake = threading.Condition()
 
     # Reader thread
@@ -200,12 +205,24 @@ class Worker:
         """Work until closed."""
         while True:
             with self.wake:
-                while not (self.foreground or self.background or self.closing):
-                    self.wake.wait()
+                idle = False
+                while not (self.foreground or self.background or self.closing or idle):
+                    idle = not self.wake.wait(SNAPSHOT_IDLE_SECONDS if self.unsaved else None)
+                if self.closing or idle:
+                    self.current = None
+                    task = None
+                else:
+                    task = self.foreground.popleft() if self.foreground else self.background.popleft()
+                    self.current = task
+            if task is None:
+                # A pause, or the end: what was read goes to disk.
+                if self.unsaved:
+                    self.unsaved = False
+                    self.model.remember()
                 if self.closing:
                     return
-                task = self.foreground.popleft() if self.foreground else self.background.popleft()
-                self.current = task
+                continue
+            self.unsaved = self.model.snapshots is not None
             finished = self._work(task)
             with self.wake:
                 self.current = None
@@ -280,6 +297,7 @@ def serve(stream: BinaryIO, output: Output) -> int:
             reuse=bool(options.get("reuse", True)),
             batch=int(options.get("batch", 0)),
             repack=not options.get("plain", False),
+            snapshots=Path(options["snapshots"]) if options.get("snapshots") else None,
         )
     except (BadModelFile, NativeError, MemoryError) as error:
         writer.send(t="failed", message=str(error) or "not enough memory for the model")
