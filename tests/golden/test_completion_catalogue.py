@@ -3,8 +3,15 @@
 `|` is where the suggestion ends; the rest of the line is what the editor's document keeps.
 """
 
+import asyncio
+
 import pytest
 
+from graft_models.engine import ScriptedAnswer
+from graft_models.scripted import ScriptedEngine
+from graft_server.completion.model import Snapshot
+from graft_server.completion.pipeline import Pipeline
+from graft_server.settings import Settings
 from graft_testing.completing import complete, seen
 
 
@@ -33,6 +40,9 @@ async def check(source: str, said: str, expected: str, *, language: str = "pytho
         ("f(a, $0)\n", "b)))\n", "f(a, b)|"),
         ("x = (1 + $0\n", "2)\n", "x = (1 + 2)|"),
         ("if f($0):\n    pass\n", "x):\n    pass\n", "if f(x):|"),
+        # Strings further up are no brackets, however they look.
+        ('x = "it\'s (a"\ny = """don\'t [\n"""\n\n\ndef f(a) $0\n    return a\n', "-> int:\n", "def f(a) -> int:|"),
+        ("f(\n    a,\n    b$0\n)\n", ".c,\n", "    b.c,|"),
         # -- spaces at the seam
         ("x = $0\n", " 1 + 1\n", "x = 1 + 1|"),
         ("return_value =$0\n", " 10 + 1\n", "return_value = 10 + 1|"),
@@ -124,8 +134,43 @@ async def test_the_selected_entry_is_extended() -> None:
 
 
 async def test_low_confidence_is_not_shown() -> None:
-    from graft_models.engine import ScriptedAnswer
-
     completions, text, _ = await complete("x = $0\n", ScriptedAnswer("something\n", logprob=-3.0))
     assert seen(completions, text) == "(confidence: 0.05 per token, 0.35 wanted)"
     assert completions[0].text == "something"
+
+
+async def test_the_next_line_is_ready_when_a_suggestion_is_accepted() -> None:
+    engine = ScriptedEngine(["compute(1)\n", "y = compute(2)\n", "not this\n"])
+    settings = Settings(completion_delay="none")
+    pipeline = Pipeline(None, lambda: engine, lambda: settings)
+    first = Snapshot("a.py", "x = \n", 4)
+    (shown,) = await pipeline.complete(first)
+    await pipeline.prepare(first, shown)
+    assert engine.requests[1].background and engine.requests[1].hole.typed == "x = compute(1)\n"
+    assert engine.requests[1].hole.prefix == engine.requests[0].hole.prefix
+    accepted = "x = compute(1)\n"
+    (ready,) = await pipeline.complete(Snapshot("a.py", accepted + "\n", len(accepted)))
+    assert (ready.text, ready.source) == ("y = compute(2)", "cache")
+    assert len(engine.requests) == 2
+
+
+async def test_a_compatible_decode_under_way_is_joined() -> None:
+    engine = ScriptedEngine([ScriptedAnswer("compute(width, height)\n", delay_ms=20)])
+    settings = Settings(completion_delay="none")
+    pipeline = Pipeline(None, lambda: engine, lambda: settings)
+    old = asyncio.create_task(pipeline.complete(Snapshot("a.py", "x = \n", 4)))
+    await asyncio.sleep(0.05)
+    old.cancel()
+    (joined,) = await pipeline.complete(Snapshot("a.py", "x = comp\n", 8))
+    assert joined.text == "ute(width, height)" and len(engine.requests) == 1 and engine.cancelled == []
+
+
+async def test_a_decode_that_nobody_wants_is_cancelled() -> None:
+    engine = ScriptedEngine([ScriptedAnswer("compute(width, height)\n", delay_ms=50)])
+    settings = Settings(completion_delay="none")
+    pipeline = Pipeline(None, lambda: engine, lambda: settings)
+    task = asyncio.create_task(pipeline.complete(Snapshot("a.py", "x = \n", 4)))
+    await asyncio.sleep(0.06)
+    task.cancel()
+    await asyncio.sleep(0.1)
+    assert engine.cancelled == [1]

@@ -76,11 +76,9 @@ class Holes:
         """The hole for a cursor and what stands typed in it: the live one if the cursor is still in it."""
         prefix, typed, suffix = anchor(place.before, place.after)
         live = self._live.get(path)
-        if live is not None and live.suffix == suffix and place.before.startswith(live.prefix):
-            middle = place.before[len(live.prefix) :]
-            if middle.count("\n") < MAX_TYPED_LINES and len(middle) <= MAX_TYPED:
-                self._live.move_to_end(path)
-                return live, middle
+        if live is not None and _within(live, place, suffix):
+            self._live.move_to_end(path)
+            return live, place.before[len(live.prefix) :]
         live = LiveHole(prefix, suffix)
         self._live[path] = live
         self._live.move_to_end(path)
@@ -88,9 +86,21 @@ class Holes:
             self._live.popitem(last=False)
         return live, typed
 
+    def holds(self, path: str, place: Place) -> bool:
+        """Whether the live hole of a document would still be used at `place`."""
+        live = self._live.get(path)
+        return live is not None and _within(live, place, anchor(place.before, place.after)[2])
+
     def forget(self, path: str) -> None:
         """The document was closed, or its context is out of date."""
         self._live.pop(path, None)
+
+
+def _within(live: LiveHole, place: Place, suffix: str) -> bool:
+    if live.suffix != suffix or not place.before.startswith(live.prefix):
+        return False
+    middle = place.before[len(live.prefix) :]
+    return middle.count("\n") < MAX_TYPED_LINES and len(middle) <= MAX_TYPED
 
 
 def hole_of(live: LiveHole, typed: str, path: str, repository: str) -> Hole:

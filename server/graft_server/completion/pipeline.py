@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from graft_models.engine import Allow, Engine, Need, Request, Usage
+from graft_models.engine import Allow, DoneReason, Engine, Need, Request, Usage
 from graft_models.prompt import ContextPart
 from graft_server.completion import constraint, context, gate, graphonly, secrets, shape
 from graft_server.completion.anchor import Holes, LiveHole, Place, hole_of, place_of
@@ -77,6 +77,7 @@ class Pipeline:
         self._repository = repository
         self._edits = edits or (lambda path: ())
         self._patient = patient
+        self._ahead: Flight | None = None
         self._slow = context.SlowParts()
         self._holes = Holes()
         self._cache = SuggestionCache()
@@ -126,6 +127,9 @@ class Pipeline:
                 return []
             found = self._item(snapshot, cursor, place, kept.text, kept)
             return [replace(found, source="cache", usage=Usage(), milliseconds=_ms(started))]
+        if self._ahead is not None:
+            self._ahead.cancel()
+            self._ahead = None
         completions = await self._from_model(snapshot, cursor, place, decision.mode, settings, count, started)
         if not any(c.shown for c in completions) and self.switches.fallback:
             graph_said = await self._from_graph(snapshot, cursor, place, started)
@@ -139,6 +143,38 @@ class Pipeline:
         if count == 1 and not force:
             self._cache.put(snapshot.path, place, best)
         return completions
+
+    async def prepare(self, snapshot: Snapshot, shown: Completion) -> None:
+        """Have the next suggestion ready as if `shown` were accepted and Enter pressed, in the background.
+
+        The hole stays the same, so it costs the new tokens only; any request of the person's goes first.
+        """
+        engine = self._engine()
+        if engine is None or engine.status.state != "ready" or shown.source != "model" or "\n" in shown.text:
+            return
+        place = place_of(snapshot)
+        if place.rest.strip():
+            return
+        line = place.line + shown.text
+        lead = line[: len(line) - len(line.lstrip())]
+        style = shape.indent_style(place.before[-8000:])
+        deeper = ("\t" if style.tabs else " " * style.width) if line.rstrip().endswith(":") else ""
+        after = Place(place.before + shown.text + "\n" + lead + deeper, place.after, place.newline)
+        if not self._holes.holds(snapshot.path, after) or self._cache.get(snapshot.path, after)[0]:
+            return
+        text = (after.before + after.after).replace("\n", place.newline)
+        offset = len(after.before.replace("\n", place.newline).encode("utf-8", "surrogateescape"))
+        future = replace(snapshot, text=text, offset=offset, selected=None)
+        settings = self._settings()
+        live, typed = self._holes.at(snapshot.path, after)
+        mode = gate.mode_of(future, after, settings)
+        flight = self._start(engine, live, typed, future, after, mode, settings, 1, background=True)
+        self._ahead = flight
+        (raw,) = await flight.result()
+        if raw.text and raw.reason not in (DoneReason.CANCELLED, DoneReason.FAILED):
+            made = await self._judged(future, offset, after, mode, raw, 0, settings)
+            if made.shown:
+                self._cache.put(snapshot.path, after, made)
 
     async def _from_model(
         self, snapshot: Snapshot, cursor: int, place: Place, mode: Mode, settings: Settings, count: int, started: float
@@ -220,6 +256,8 @@ class Pipeline:
         mode: Mode,
         settings: Settings,
         count: int,
+        *,
+        background: bool = False,
     ) -> Flight:
         limit = snapshot.max_tokens or settings.completion_max_tokens
         request = Request(
@@ -232,6 +270,7 @@ class Pipeline:
             deadline_ms=None if self._patient else DEADLINE_MS,
             document=f"{self._root}:{snapshot.path}",
             prompt_budget=settings.model_context,
+            background=background,
         )
 
         graph = self.graph
@@ -256,6 +295,8 @@ class Pipeline:
             )
 
         flight = Flight(engine, request, place, rule_for(place, mode), answer)
+        if background:
+            return flight
         self._flights[snapshot.path] = flight
         self._flights.move_to_end(snapshot.path)
         while len(self._flights) > 8:

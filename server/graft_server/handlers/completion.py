@@ -114,6 +114,8 @@ async def inline_completion(ls: GraftServer, params: types.InlineCompletionParam
         )
         command = types.Command("Accepted", ACCEPTED, arguments=[number])
         items.append(convert.inline_item(moved, lines, unit, command))
+        if len(items) == 1 and not base:
+            session.spawn(pipeline.prepare(snapshot, completion))
     return types.InlineCompletionList(items)
 
 
