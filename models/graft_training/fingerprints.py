@@ -28,10 +28,11 @@ TRIALS = 2_000
 
 def kept_hashes(text: str) -> NDArray[np.uint64]:
     """The winnowed hashes of one document, `HASH_BITS` bits each, without repeats."""
-    grams = dedup.shingles(dedup.token_hashes(TOKEN.findall(text)), GRAM) >> np.uint64(64 - HASH_BITS)
+    grams = dedup.shingles(dedup.token_hashes(TOKEN.findall(text)), GRAM)
     if len(grams) < WINDOW:
         return np.zeros(0, dtype=np.uint64)
-    return np.unique(np.lib.stride_tricks.sliding_window_view(grams, WINDOW).min(axis=1))
+    smallest = np.lib.stride_tricks.sliding_window_view(grams, WINDOW).min(axis=1)
+    return np.unique(smallest & np.uint64((1 << HASH_BITS) - 1))
 
 
 def documents(path: Path) -> Iterator[tuple[str, str]]:

@@ -1,5 +1,7 @@
 """Attribution: what a training file says is found again, what it does not say is not."""
 
+import heapq
+import inspect
 import json
 from pathlib import Path
 
@@ -53,3 +55,17 @@ def test_a_broken_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "no.bin").write_bytes(b"something else")
     with pytest.raises(ValueError, match="not a fingerprint file"):
         attribution.Fingerprints(tmp_path / "no.bin")
+
+
+def test_what_is_kept_spreads_over_all_buckets() -> None:
+    kept = fingerprints.kept_hashes(text_of(8, 200_000))
+    buckets = kept >> np.uint64(16)
+    assert 0.45 < float(np.mean(buckets > (1 << attribution.BUCKET_BITS) // 2)) < 0.55
+
+
+def test_the_shipped_file_knows_the_standard_library_and_not_this_project() -> None:
+    prints = attribution.Fingerprints(Path(attribution.__file__).with_name("fingerprints.bin"))
+    found = prints.attribute(inspect.getsource(heapq.merge))
+    assert [source.name for source in found] == ["cpython"]
+    own = [path for path in sorted(Path(corpus.__file__).parent.glob("*.py")) if prints.attribute(path.read_text())]
+    assert own == []

@@ -44,7 +44,7 @@ def token_hash(word: str) -> int:
 
 
 def gram_hashes(text: str) -> list[int]:
-    """`HASH_BITS` bits of every run of `GRAM` tokens, in order."""
+    """64 bits of every run of `GRAM` tokens, in order."""
     hashes = [token_hash(word) for word in TOKEN.findall(text)]
     found = []
     for start in range(len(hashes) - GRAM + 1):
@@ -53,15 +53,19 @@ def gram_hashes(text: str) -> list[int]:
             total = (total * 0x9E3779B97F4A7C15 + value) & MASK
         total = ((total ^ (total >> 30)) * 0xBF58476D1CE4E5B9) & MASK
         total = ((total ^ (total >> 27)) * 0x94D049BB133111EB) & MASK
-        found.append((total ^ (total >> 31)) >> (64 - HASH_BITS))
+        found.append(total ^ (total >> 31))
     return found
 
 
 def winnow(hashes: list[int]) -> set[int]:
-    """The hashes that are kept: the smallest of every `WINDOW` in a row."""
+    """The hashes that are kept: of every `WINDOW` in a row the smallest, its lower `HASH_BITS` bits.
+
+    The lower ones, because the upper bits of what is smallest are nearly all zero and tell little apart.
+    """
     if len(hashes) < WINDOW:
         return set()
-    return {min(hashes[start : start + WINDOW]) for start in range(len(hashes) - WINDOW + 1)}
+    starts = range(len(hashes) - WINDOW + 1)
+    return {min(hashes[start : start + WINDOW]) & ((1 << HASH_BITS) - 1) for start in starts}
 
 
 class Fingerprints:
