@@ -37,6 +37,8 @@ HANG_SECONDS = 60.0
 START_SECONDS = 600.0
 """Longer than that no worker takes to start, on however busy a machine."""
 MAX_JOBS = 16
+MAX_UNBORN = 3
+"""Workers that died before they had started; after so many none is tried again."""
 
 
 class Wanted(NamedTuple):
@@ -199,6 +201,7 @@ def _parallel(
     todo = deque(_batches(order))
     workers: list[_Worker] = []
     selector = selectors.DefaultSelector()
+    unborn = 0
 
     def feed(worker: _Worker) -> None:
         try:
@@ -209,19 +212,31 @@ def _parallel(
             log.debug("a worker does not take its batch")
 
     def hire() -> None:
-        worker = _start()
+        nonlocal unborn
+        if unborn >= MAX_UNBORN:
+            return
+        try:
+            worker = _start()
+        except OSError as error:
+            log.warning("no worker: %s", error)
+            unborn = MAX_UNBORN
+            return
         workers.append(worker)
         selector.register(cast("IO[bytes]", worker.process.stdout), selectors.EVENT_READ, worker)
         feed(worker)
 
     def lose(worker: _Worker, why: str) -> list[Extracted]:
         """Take back what a worker held; the file that it was reading alone is given up."""
+        nonlocal unborn
+        unborn += not worker.since
         selector.unregister(cast("IO[bytes]", worker.process.stdout))
         workers.remove(worker)
         worker.stop()
         given_up: list[Extracted] = []
         for number, batch in enumerate(worker.held):
-            if number == 0 and len(batch) == 1:
+            if not worker.since:
+                todo.appendleft(batch)
+            elif number == 0 and len(batch) == 1:
                 log.warning("%s: not indexed: %s", batch[0].path, why)
                 given_up.append(_given_up(root, batch[0], why))
             else:
@@ -234,6 +249,11 @@ def _parallel(
         for _ in range(min(jobs, len(todo))):
             hire()
         while any(w.held for w in workers) or todo:
+            if not workers:
+                # None starts on this machine: slower, but done.
+                log.warning("workers do not start: files are read in this process")
+                yield from _serial(root, [item for batch in todo for item in batch], cancelled, parse_only)
+                return
             if cancelled is not None and cancelled():
                 return
             events = selector.select(0.05)

@@ -106,6 +106,22 @@ def test_a_worker_that_dies_or_hangs_costs_one_file(
     assert len(found) == 24
 
 
+@pytest.mark.parametrize("start", ["raise SystemExit(1)", None])
+def test_without_workers_this_process_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: str | None) -> None:
+    files = wanted(tmp_path, 24, 40_000)
+    if start is None:
+
+        def refuse() -> build._Worker:
+            raise BlockingIOError("no more processes")
+
+        monkeypatch.setattr(build, "_start", refuse)
+    else:
+        monkeypatch.setattr(build, "_START", start)
+    found = collect(tmp_path, files, jobs=2)
+    assert len(found) == 24
+    assert not any(item.truncated for item in found.values())
+
+
 def test_nothing_of_the_workspace_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     canary = tmp_path / "canary"
     for name in ("tree_sitter", "json", "sitecustomize", "graft_indexer"):
