@@ -180,6 +180,12 @@ PACKAGE = """
     def total(items): ...
     //- /shop/orders.py
     class Order: ...
+    //- /colours.py
+    import enum
+    @enum.global_enum
+    class Colour(enum.Enum):
+        RED = 1
+        BLUE = 2
 """
 
 
@@ -234,6 +240,7 @@ Cart
     "line",
     [
         "from shop.cart import Cart",
+        "from colours import RED\n    import colours\n    colours.BLUE",
         "try:\n        from shop.cart import Nope\n    except ImportError:\n        Nope = None",
         "from shop import orders",
         "import some_package_that_is_not_installed",

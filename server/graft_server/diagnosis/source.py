@@ -7,6 +7,7 @@ has no `Source` and gets no findings: nothing is said about code whose meaning i
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from graft_indexer.pytree import Tree, fix_formatted
 from graft_indexer.text import Lines, encode
 
 N = TypeVar("N", bound=ast.AST)
-_KEEP = 16
+_KEEP = 8
 """Parsed texts kept: the file, its edited variants while fixes are verified, and a few neighbours."""
 
 
@@ -134,6 +135,14 @@ def guarded_by(source: Source, node: ast.AST, *exceptions: str) -> bool:
                     return True
         child = parent
     return False
+
+
+_MAKES_NAMES = re.compile(r"\bglobal_enum\b|\._convert_?\(")
+
+
+def makes_names(text: str) -> bool:
+    """Whether a module puts the members of an enumeration into its own namespace, where no statement binds them."""
+    return _MAKES_NAMES.search(text) is not None
 
 
 _EXPECTING = ("suppress", "raises", "assertRaises", "assertRaisesRegex", "assertWarns")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Sequence
 
 from graft_indexer.facts import DefinitionKind
 from graft_indexer.graph import Origin, Symbol, SymbolGraph
 from graft_server.diagnosis.distance import closest
 from graft_server.diagnosis.model import Diagnostic, Severity
-from graft_server.diagnosis.source import Source, guarded_by, source_of
+from graft_server.diagnosis.source import Source, guarded_by, makes_names, source_of
 
 CODE = "missing-member"
 SEVERITY = Severity.ERROR
@@ -44,7 +43,7 @@ def check(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
             continue
         if name in members or _mangled(source, node, members) or guarded_by(source, node, "AttributeError"):
             continue
-        if _written_elsewhere(graph, path, end, name) or (name.startswith("_") and _described(answer.value)):
+        if _makes_names(graph, path, end) or (name.startswith("_") and _described(answer.value)):
             continue
         near = closest(name, members)
         hint = f"; did you mean `{near[0]}`?" if near else ""
@@ -74,14 +73,10 @@ def _described(members: Sequence[Symbol]) -> bool:
     return any(m.origin in (Origin.STUB, Origin.STDLIB) for m in members if not m.name.startswith("__"))
 
 
-def _written_elsewhere(graph: SymbolGraph, path: str, end: int, name: str) -> bool:
-    """Whether the receiver is a module whose text holds the name: `enum.global_enum` and its like put names there that
-    no statement binds."""
-    for symbol in graph.definition_at(path, end - 1).value:
-        text = graph.text(symbol.path) if symbol.kind is DefinitionKind.MODULE else None
-        if text is not None and re.search(rf"\b{re.escape(name)}\b", text):
-            return True
-    return False
+def _makes_names(graph: SymbolGraph, path: str, end: int) -> bool:
+    """Whether the receiver is a module that puts names into itself."""
+    modules = [s for s in graph.definition_at(path, end - 1).value if s.kind is DefinitionKind.MODULE]
+    return any(makes_names(graph.text(s.path) or "") for s in modules)
 
 
 def _probed(source: Source) -> set[str]:

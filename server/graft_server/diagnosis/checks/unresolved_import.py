@@ -9,7 +9,7 @@ from graft_indexer.graph import SymbolGraph
 from graft_indexer.text import encode
 from graft_server.diagnosis.distance import closest
 from graft_server.diagnosis.model import Diagnostic, Severity
-from graft_server.diagnosis.source import source_of
+from graft_server.diagnosis.source import makes_names, source_of
 
 CODE = "unresolved-import"
 SEVERITY = Severity.ERROR
@@ -25,7 +25,7 @@ def check(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
             continue
         answer = graph.resolve_import(path, item)
         if answer.closed and not answer.value:
-            yield _finding(graph, path, item)
+            yield from _findings(graph, path, item)
 
 
 def dotted(item: Import) -> str:
@@ -40,22 +40,28 @@ def module_span(graph: SymbolGraph, path: str, item: Import) -> Span:
     return item.name_span if at < 0 or item.name is None else Span(at, at + len(dotted(item).encode()))
 
 
-def _finding(graph: SymbolGraph, path: str, item: Import) -> Diagnostic:
+def _findings(graph: SymbolGraph, path: str, item: Import) -> Iterator[Diagnostic]:
     module = dotted(item)
     if item.name is not None:
         members = graph.module_members(item.module, path, item.level)
+        homes = {
+            m.path for m in members.value if m.qualified_name == f"{m.module}.{m.name}" and m.module == item.module
+        }
+        if any(makes_names(graph.text(home) or "") for home in homes):
+            return
         if members.value:
             near = closest(item.name, (m.name for m in members.value)) if members.closed else []
             hint = f"; did you mean `{near[0]}`?" if near else ""
             message = f"module `{module}` has no `{item.name}`{hint}"
-            return Diagnostic(
+            yield Diagnostic(
                 path, item.name_span, CODE, SEVERITY, message, names=(item.name, module), candidates=tuple(near)
             )
+            return
     prefix, _, last = item.module.rpartition(".")
     siblings = graph.modules(prefix, path, item.level)
     near = closest(last, (m.rpartition(".")[2] for m in siblings.value)) if siblings.value else []
     hint = f"; did you mean `{near[0]}`?" if near else ""
-    return Diagnostic(
+    yield Diagnostic(
         path,
         module_span(graph, path, item),
         CODE,
