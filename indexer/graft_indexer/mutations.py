@@ -476,7 +476,7 @@ def _attributes(module: _Module, node: Node, scope: Scope) -> Iterator[Change]:
             yield _replace(node, module.text(owner), "unwrap")
     if node.type in ("attribute", "subscript", "call") and _is_load(node):
         yield from (_replace(node, f"{module.text(node)}.{name}", "attribute") for name in scope.attributes)
-        yield from (_replace(node, name, "variable") for name in scope.names)
+        yield from (_replace(node, name, "expression") for name in scope.names)
 
 
 def _operators(module: _Module, node: Node, scope: Scope) -> Iterator[Change]:
@@ -569,12 +569,12 @@ def _literals(module: _Module, node: Node, scope: Scope) -> Iterator[Change]:
         for other in dict.fromkeys((value + 1, value - 1, 0, 1, -1, 2, -value, 10)):
             if other != value:
                 yield _replace(node, str(other), "literal")
-        yield from (_replace(node, name, "variable") for name in scope.names)
+        yield from (_replace(node, name, "literal") for name in scope.names)
         yield _replace(node, "float('inf')", "literal")
         yield _replace(node, "-float('inf')", "literal")
     elif node.type == "float":
         yield from (_replace(node, other, "literal") for other in (f"-{text}", "0.0", "1.0", "0.5", "2.0"))
-        yield from (_replace(node, name, "variable") for name in scope.names)
+        yield from (_replace(node, name, "literal") for name in scope.names)
     elif node.type in ("true", "false"):
         yield _replace(node, "False" if node.type == "true" else "True", "literal")
         yield _replace(node, "None", "literal")
@@ -583,7 +583,7 @@ def _literals(module: _Module, node: Node, scope: Scope) -> Iterator[Change]:
             yield from (_replace(node, atom, "condition-replace") for atom in atoms(scope))
     elif node.type == "none":
         yield from (_replace(node, other, "literal") for other in ("0", "[]", "False", "True", "''", "{}"))
-        yield from (_replace(node, name, "variable") for name in scope.names)
+        yield from (_replace(node, name, "literal") for name in scope.names)
     elif node.type == "string":
         yield from (_replace(node, other, "literal") for other in scope.strings if other != text)
         yield _replace(node, "''", "literal")
@@ -592,9 +592,9 @@ def _literals(module: _Module, node: Node, scope: Scope) -> Iterator[Change]:
             yield from (_replace(node, other, "literal") for other in ("[[]]", "None", "[0]", "set()", "{}"))
             yield from (_replace(node, f"[{name}]", "wrap") for name in scope.names)
             yield from (_replace(node, f"[[{name}]]", "wrap") for name in scope.names)
-        yield from (_replace(node, name, "variable") for name in scope.names)
+        yield from (_replace(node, name, "literal") for name in scope.names)
     elif node.type == "dictionary" and not node.named_children:
-        yield from (_replace(node, name, "variable") for name in scope.names)
+        yield from (_replace(node, name, "literal") for name in scope.names)
 
 
 def _amounts(module: _Module, node: Node, scope: Scope) -> Iterator[Change]:
@@ -812,7 +812,7 @@ def _simple(module: _Module, node: Node, scope: Scope) -> Iterator[Change]:
         yield _replace(node, f"yield {value}", "statement")
         yield _replace(node, value, "statement")
         yield from (_replace(node, f"return {other}", "statement") for other in scope.returns if other != value)
-        yield from (_replace(node, f"return {name}", "variable") for name in scope.names if name != value)
+        yield from (_replace(node, f"return {name}", "expression") for name in scope.names if name != value)
     if node.type == "expression_statement" and node.named_children:
         inner = node.named_children[0]
         value = module.text(inner)

@@ -369,6 +369,8 @@ class Server:
             if killed:
                 break
         wall = time.monotonic() - began
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)  # all there is to do where no /proc tells of the others
         self.end_all(keep_warm=killed != "processes")
         rc = process.poll()
         while open_output and len(tail) < KEEP_OUTPUT:
@@ -468,6 +470,9 @@ class Server:
             elif "done" in frame:
                 rc, killed = frame["done"], frame.get("killed", "")
                 break
+        if over and not os.path.exists("/proc/self"):
+            with contextlib.suppress(OSError):
+                os.killpg(self.warm.pid, signal.SIGKILL)
         if over:
             self.end_all()
             # The runner sees its child end and says so; that line belongs to this job.

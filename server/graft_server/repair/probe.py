@@ -112,7 +112,8 @@ def vary(rng: random.Random, value: Any, profile: Profile, depth: int = 0) -> An
             new = value + rng.choice((-2, -1, 1, 2))
         else:
             new = rng.randint(int(profile.low), max(int(profile.low), int(profile.high)))
-        return max(new, min(int(profile.low), 0 if profile.low >= 0 else new)) if profile.low >= 0 else new
+        # Numbers that were all positive stay so, and those that were never negative.
+        return max(new, 1 if profile.low >= 1 else 0) if profile.low >= 0 else new
     if isinstance(value, float):
         return value * rng.choice((0.5, 1.0, 1.5, 2.0)) + rng.choice((0.0, 1.0))
     if isinstance(value, str):

@@ -184,11 +184,11 @@ async def calibrate(sandbox: Sandbox, base: Baseline, run_limit: float) -> tuple
         for keep in (True, False):
             result = await sandbox.test({}, ids=chosen, wall=run_limit, cpu=None, stop_first=False, keep_bytecode=keep)
     if result is None:
-        result = TestResult(1, "", (), 0.1, 0.05)
+        result = TestResult(1, "", (), 0.1, 0.03)
     outcomes = dict(result.outcomes)
     failing = [name for name in base.failing if outcomes.get(name, "failed") == "failed"]
     # Processor time is what counts on a busy machine; the wall limit only catches what sleeps.
-    cpu = 3.0 * result.cpu + 0.15
+    cpu = 4.0 * result.cpu + 0.08
     clock = Clock(cpu=cpu, cpu_all=2 * cpu, wall=max(3.0, 10 * cpu))
     return replace(base, failing=failing), clock, result
 
