@@ -73,7 +73,8 @@ async def _run(args: argparse.Namespace) -> dict[str, Any]:
         threads = args.threads or default_threads()
         for name, infill in (("llama_server_infill", True), ("llama_server_anchored", False)):
             with arms.llama_server(args.llama_server, model, threads, context) as port:
-                arm = arms.LlamaServer(port, args.tokens, form, infill, arms.Graft(engine, args.tokens, args.budget))
+                graft = arms.Graft(engine, args.tokens, args.budget)
+                arm = arms.LlamaServer(port, args.tokens, form, infill, graft, context)
                 figures[name] = await replay(arm, moments)
     for name in ("vim_layout", "llama_server_infill", "llama_server_anchored"):
         if name in figures:

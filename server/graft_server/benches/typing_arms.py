@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,7 +24,7 @@ from graft_models.engine import Done, Request
 from graft_models.formats import FAMILIES
 from graft_models.prompt import GRAFT, Format, Hole, segments
 from graft_server.benches.typing_session import Moment
-from graft_server.completion.anchor import Holes, Place, hole_of
+from graft_server.completion.anchor import Holes, Place, cut_head, cut_tail, hole_of
 from graft_server.errors import UserError
 
 LINES_BEFORE, LINES_AFTER = 256, 64
@@ -109,13 +109,13 @@ async def _ask(engine: LlamaEngine, hole: Hole, document: str, tokens: int, budg
 class LlamaServer:
     """A running llama-server; `infill` chooses llama.vim's request, else the anchored layout goes to `/completion`."""
 
-    def __init__(self, port: int, tokens: int, form: Format, infill: bool, graft: Graft) -> None:
+    def __init__(self, port: int, tokens: int, form: Format, infill: bool, graft: Graft, context: int) -> None:
         self._port = port
+        self._context = context
         self._tokens = tokens
         self._form = form
         self._infill = infill
         self._graft = graft
-        self._characters = 12_000
 
     async def ask(self, moment: Moment) -> Reading:
         """Complete at the cursor."""
@@ -127,6 +127,9 @@ class LlamaServer:
             answer = post(self._port, "/infill", body)
         else:
             hole = self._graft.hole(moment)
+            # The server refuses what is too long for its context: cut by characters, two per token to be safe.
+            prefix = cut_head(hole.prefix, self._context * 5 // 4, 8)
+            hole = replace(hole, prefix=prefix, suffix=cut_tail(hole.suffix, self._context // 3))
             text = "".join(s.text for s in segments(self._form, hole)) + hole.typed
             answer = post(self._port, "/completion", {**common, "id_slot": 0, "prompt": text})
         t = answer["timings"]
