@@ -42,17 +42,17 @@ class Muon:
         self.weight_decay = weight_decay
         self.momenta = [torch.zeros_like(m) for m, _ in self.matrices]
 
-    @torch.no_grad()
     def step(self, rate: float, momentum: float = MOMENTUM) -> None:
         """One update at learning rate `rate`; uses and keeps each matrix's `.grad`."""
-        for (matrix, parts), kept in zip(self.matrices, self.momenta, strict=True):
-            assert matrix.grad is not None
-            kept.lerp_(matrix.grad, 1 - momentum)
-            update = matrix.grad.lerp(kept, momentum)
-            matrix.mul_(1 - rate * self.weight_decay)
-            for rows, piece in zip(torch.split(matrix, parts), torch.split(update, parts), strict=True):
-                scale = max(1.0, rows.shape[0] / rows.shape[1]) ** 0.5
-                rows.add_(orthogonalise(piece), alpha=-rate * scale)
+        with torch.no_grad():
+            for (matrix, parts), kept in zip(self.matrices, self.momenta, strict=True):
+                assert matrix.grad is not None
+                kept.lerp_(matrix.grad, 1 - momentum)
+                update = matrix.grad.lerp(kept, momentum)
+                matrix.mul_(1 - rate * self.weight_decay)
+                for rows, piece in zip(torch.split(matrix, parts), torch.split(update, parts), strict=True):
+                    scale = max(1.0, rows.shape[0] / rows.shape[1]) ** 0.5
+                    rows.add_(orthogonalise(piece), alpha=-rate * scale)
 
     def state_dict(self) -> dict[str, Any]:
         """The momenta, in order."""

@@ -222,13 +222,13 @@ class Run:
         torch.distributed.broadcast(box, 0)
         return float(box)
 
-    @torch.no_grad()
     def validate(self) -> tuple[float, float, float]:
         """On held-out packages: nats per token over all tokens, nats per token of the middles, bits per byte of all."""
         sums = np.zeros(4)
         size = int(np.array(self.encoder.byte_lengths())[self.validation[:, 1:]].sum())
         for part in np.split(self.validation, len(self.validation) // self.recipe.micro_rows):
-            (every, all_weight), (middle, middle_weight) = self.losses(part, (1.0, 1e6))
+            with torch.no_grad():
+                (every, all_weight), (middle, middle_weight) = self.losses(part, (1.0, 1e6))
             sums += (float(every) * all_weight, all_weight, float(middle) * middle_weight, middle_weight)
         return sums[0] / sums[1], sums[2] / sums[3], sums[0] / math.log(2) / size
 
