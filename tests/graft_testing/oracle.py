@@ -1,4 +1,4 @@
-"""What Python's own parser says about a file, in the terms of `graft_indexer.facts`: the oracle of the exactness tests."""
+"""What Python's own parser says about a file, in the terms of `graft_indexer.facts`: an oracle for exactness."""
 
 from __future__ import annotations
 
@@ -48,8 +48,7 @@ def facts_definitions(facts: Facts, data: bytes) -> list[Found]:
     for item in facts.definitions:
         if data.startswith(b"global", item.span.start) and item.span.start != item.name_span.start:
             continue
-        start = item.span.start if item.signature is None and item.kind is not DefinitionKind.CLASS else None
-        line, column = lines.position(item.name_span.start if start is not None else item.name_span.start, "utf-8")
+        line, column = lines.position(item.name_span.start, "utf-8")
         details: object = None
         if item.signature is not None:
             s = item.signature
@@ -93,7 +92,7 @@ def _statement(node: ast.stmt, scope: _Scope, conditional: bool) -> Iterator[Fou
     targets: list[ast.expr] = []
     if isinstance(node, ast.Assign):
         targets = node.targets
-    elif isinstance(node, ast.AnnAssign) or isinstance(node, (ast.For, ast.AsyncFor)):
+    elif isinstance(node, (ast.AnnAssign, ast.For, ast.AsyncFor)):
         targets = [node.target]
     elif isinstance(node, (ast.With, ast.AsyncWith)):
         targets = [i.optional_vars for i in node.items if i.optional_vars is not None]
@@ -137,9 +136,11 @@ def _pattern(pattern: ast.pattern, scope: _Scope) -> Iterator[Found]:
     if scope.function:
         return
     for node in ast.walk(pattern):
-        name = getattr(node, "rest", None) or (node.name if isinstance(node, (ast.MatchAs, ast.MatchStar)) else None)
-        if name is not None:
-            yield "variable", scope.member(name), 0, 0, None
+        if isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name is not None:
+            column = node.end_col_offset - len(node.name.encode())
+            yield "variable", scope.member(node.name), node.end_lineno, column, None
+        elif isinstance(node, ast.MatchMapping) and node.rest is not None:
+            raise NotImplementedError("ast gives no place for the name after ** in a pattern")
 
 
 def _walrus(node: ast.AST, scope: _Scope) -> Iterator[Found]:

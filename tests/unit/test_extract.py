@@ -295,6 +295,12 @@ def test_any_text_gives_facts(source: str) -> None:
         assert 0 <= d.span.start <= d.name_span.start <= d.name_span.end <= d.span.end <= len(data)
 
 
+def test_the_oracle_sees_patterns_as_the_facts_do() -> None:
+    data = b"match x:\n    case [a, *b] | C(k=a, v=[*b]): pass\n    case int() as c: pass\n    case d: pass\n"
+    found = extract_file("a.py", data)
+    assert oracle.facts_definitions(found, data) == oracle.definitions(ast.parse(data))
+
+
 SAMPLE = random.Random(3).sample(sorted(p for p in STDLIB.rglob("*.py") if "site-packages" not in p.parts), 60)
 
 
