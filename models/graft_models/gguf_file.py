@@ -81,6 +81,12 @@ class _Reader:
             raise EOFError
         return data
 
+    def skip(self, count: int) -> None:
+        """Pass over `count` bytes; a count beyond the file's size is damage."""
+        if count > self.size:
+            raise EOFError
+        self.file.seek(count, 1)
+
     def value(self, kind: str) -> Any:
         return struct.unpack("<" + kind, self.take(struct.calcsize("<" + kind)))[0]
 
@@ -103,11 +109,11 @@ class _Reader:
         if count <= _LONGEST_KEPT_ARRAY:
             return [self.item(kind) for _ in range(count)]
         if kind in _SCALARS:
-            self.file.seek(count * struct.calcsize(_SCALARS[kind]), 1)
+            self.skip(count * struct.calcsize(_SCALARS[kind]))
         else:
             for _ in range(count):
                 if kind == _STRING:
-                    self.file.seek(self.value("Q"), 1)
+                    self.skip(self.value("Q"))
                 else:
                     self.item(kind)
         return int(count)
@@ -124,7 +130,7 @@ def read_gguf(path: Path) -> GgufFile:
             return _read(path, file, size)
     except FileNotFoundError:
         raise BadModelFile(f"no such file: {path}") from None
-    except EOFError:
+    except (EOFError, RecursionError):
         raise BadModelFile(f"{path.name} is cut off: its header does not end within {size:,} bytes") from None
     except OSError as error:
         raise BadModelFile(f"{path}: {error.strerror}") from None

@@ -16,6 +16,8 @@ from graft_models.llama.vocabulary import Ids, Vocabulary
 
 _NAME_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_" + bytes(range(128, 256)))
 
+_SIGNS = tuple(bytes([b]) for b in range(128) if b not in _NAME_BYTES)
+
 
 def name_length(data: bytes) -> int:
     """How many bytes at the beginning of `data` continue a name (non-ASCII bytes do)."""
@@ -88,11 +90,17 @@ class Names:
                 if found is not None:
                     single.append(found)
             # Tokens that hold the whole rest and go on with something that is no name.
-            longer = vocabulary.starting_with(rest) if len(rest) < vocabulary.longest else ()
-            single += [
-                int(t)
-                for t in longer
-                if len(vocabulary.pieces[t]) > len(rest) and vocabulary.pieces[t][len(rest)] not in _NAME_BYTES
-            ]
-        arrays.append(np.array(single, dtype=np.int32))
-        return np.unique(np.concatenate(arrays))
+            if len(rest) < vocabulary.longest:
+                single += self._ending(rest)
+        # Tokens that end a name begin with a byte that no name has: nothing is there twice.
+        arrays.append(np.array(sorted(set(single)), dtype=np.int32))
+        return np.concatenate(arrays)
+
+    def _ending(self, rest: bytes) -> list[int]:
+        """Tokens that are `rest` and then a byte that no name has."""
+        vocabulary = self._vocabulary
+        low, high = vocabulary.span(rest)
+        if high - low <= 64:
+            near = [(int(t), vocabulary.pieces[t]) for t in vocabulary.starting_with(rest)]
+            return [t for t, p in near if len(p) > len(rest) and p[len(rest)] not in _NAME_BYTES]
+        return [int(t) for sign in _SIGNS for t in vocabulary.starting_with(rest + sign)]

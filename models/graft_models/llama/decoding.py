@@ -22,7 +22,9 @@ from graft_models.llama.native import Floats, NativeError
 from graft_models.llama.triggers import trigger_at
 
 CLOSE = 8.0
-"""Natural logarithm: tokens this much less likely than the best are tried before all allowed ones are computed."""
+TRIED = 64
+"""This many tokens, none less likely than the best by more than `CLOSE` (natural logarithm), are tried one by one
+before all allowed ones are computed."""
 
 
 class Control(Protocol):
@@ -208,7 +210,9 @@ class Generation:
     def _likeliest_permitted(self, stream: Stream, logits: Floats) -> int | None:
         """The best allowed token if it is among those close to the best of all."""
         close = np.flatnonzero(logits > logits.max() - CLOSE)
-        for token in close[np.argsort(-logits[close], kind="stable")][:64]:
+        if len(close) > TRIED:
+            close = close[np.argpartition(-logits[close], TRIED)[:TRIED]]
+        for token in close[np.argsort(-logits[close], kind="stable")]:
             if self._permits(stream, int(token)):
                 return int(token)
         return None
