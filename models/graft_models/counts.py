@@ -136,7 +136,7 @@ def _match(words: list[str], position: int, context: list[str]) -> int:
 
 
 SLOPE, PER_TOKEN, OFFSET = 0.743, 0.094, -1.938
-"""Fitted on held-out lines of files of ten packages of Python's standard library; `bench/fit_counts.py` prints them anew."""
+"""Fitted on held-out lines of ten packages of Python's standard library; `bench/fit_counts.py` prints them anew."""
 
 
 def calibrated(probability: float, matched: int) -> float:
