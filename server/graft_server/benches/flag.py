@@ -152,8 +152,10 @@ def recall(
             ]
             graph.close_buffer(path)
             found[fault.kind] += bool(hits)
-            if show and not hits:
-                print(f"missed {fault.kind}: {folder.name}/{path}: {fault.what}", file=sys.stderr)
+            if show:
+                print(
+                    f"{'found' if hits else 'missed'} {fault.kind}: {folder.name}/{path}: {fault.what}", file=sys.stderr
+                )
             if sum(planted.values()) >= number:
                 break
     figures: dict[str, Any] = {"faults_planted": sum(planted.values())}
