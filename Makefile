@@ -23,7 +23,7 @@ test: ## unit, golden and stdio tests, on every Python from 3.11 that is found
 test-editors: ## the same in real editors (fetched once)
 	@$(INSTALL) --extras llama,dev msgpack
 	@$(PY) tests/editors/setup_neovim.py
-	@$(PY) -m pytest tests/editors $(PYTEST)
+	@$(PY) -m pytest -n 2 tests/editors $(PYTEST)
 
 test-vscode: ## the VS Code extension: types, unit tests, and a VSIX of under 500 KB
 	@cd clients/vscode && npm ci --silent && npm run --silent typecheck && npm run --silent test && npm run --silent package

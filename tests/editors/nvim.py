@@ -133,7 +133,7 @@ class Nvim:
         with self._arrived:
             self._arrived.notify_all()
 
-    def call(self, method: str, *arguments: Any, timeout: float = 30) -> Any:
+    def call(self, method: str, *arguments: Any, timeout: float = 60) -> Any:
         """Call an API function.  Raises NvimError with Neovim's message."""
         with self._lock:
             self._next += 1
@@ -190,7 +190,7 @@ class Nvim:
         found: dict[str, Any] | None = self.lua("return require('graft_ls.ghost').peek()")
         return found
 
-    def wait(self, what: Callable[[], Any], timeout: float = 10, say: str = "") -> Any:
+    def wait(self, what: Callable[[], Any], timeout: float = 30, say: str = "") -> Any:
         """Ask until the answer is truthy, and return it.  Raises NvimError with the screen."""
         end = time.monotonic() + timeout
         while True:
@@ -202,7 +202,7 @@ class Nvim:
                 raise NvimError(f"waited {timeout} s for {say or what}; screen:\n{self.screen.text()}\n{messages}")
             time.sleep(0.02)
 
-    def ghost(self, text: str | None = None, timeout: float = 10) -> str:
+    def ghost(self, text: str | None = None, timeout: float = 30) -> str:
         """Wait for a visible suggestion (this one, if given) and return what is left of it."""
 
         def there() -> Any:
@@ -212,7 +212,7 @@ class Nvim:
         found: str = self.wait(there, timeout, f"ghost text {text!r}")["text"]
         return found
 
-    def on_screen(self, text: str, timeout: float = 5) -> None:
+    def on_screen(self, text: str, timeout: float = 20) -> None:
         """Wait until the text stands somewhere on the screen."""
         self.wait(lambda: text in self.screen.text(), timeout, f"{text!r} on the screen")
 
