@@ -311,11 +311,11 @@ class Annotations:
         return self._pass_on(receiver.cls, own, owner, 0)
 
     def _pass_on(self, cls: Cls, given: Substitution, owner: Cls, depth: int) -> Substitution:
-        if cls is owner or depth > 12:
+        if cls == owner or depth > 12:
             return given
         classes = self.inference.classes
         for base in classes.bases(cls)[0]:
-            if owner is base.cls or owner in classes.shape(base.cls).order:
+            if owner == base.cls or owner in classes.shape(base.cls).order:
                 names = self.type_parameters(base.cls)
                 values = [self.evaluate(cls.file, cls.outer, a, given) for a in base.arguments]
                 return self._pass_on(base.cls, dict(zip(names, values, strict=False)), owner, depth + 1)

@@ -154,9 +154,9 @@ def _before(inference: Inference, cls: Cls, owner: Cls) -> str:
     """Why another `__init__` may come first: something before `owner` in the order is not known."""
     for current in inference.classes.shape(cls).order:
         _, reason = inference.classes.bases(current)
-        if reason and current is not owner:
+        if reason and current != owner:
             return reason
-        if current is owner:
+        if current == owner:
             return ""
     return "the order of bases is not known"
 
@@ -166,7 +166,7 @@ def _unseen(inference: Inference, cls: Cls, owner: Cls) -> str:
         for decorator in current.node.decorator_list:
             if not inference.classes.known_decorator(current, decorator):
                 return f"the decorator {ast.unparse(decorator)[:60]} is not known"
-        if current is owner:
+        if current == owner:
             break
     return _before(inference, cls, owner)
 

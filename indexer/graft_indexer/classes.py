@@ -191,10 +191,10 @@ class Classes:
                 continue
             result = self.resolve(cls, inner)
             classes = [v.cls for v in result.values if isinstance(v, ClassValue)]
-            if len(classes) == 1 and result.closed and classes[0] is not cls:
+            if len(classes) == 1 and result.closed and classes[0] != cls:
                 found.append(Base(classes[0], arguments))
             elif classes:
-                found.extend(Base(c, arguments) for c in classes[:1] if c is not cls)
+                found.extend(Base(c, arguments) for c in classes[:1] if c != cls)
                 reason = reason or result.reason or f"the base {ast.unparse(expression)} may be several classes"
             else:
                 reason = reason or f"the base {ast.unparse(expression)} is not known"
@@ -461,7 +461,7 @@ def _merge(lists: list[list[Cls]]) -> list[Cls] | None:
         else:
             return None
         result.append(head)
-        pending = [rest for items in pending if (rest := items[1:] if items[0] is head else items)]
+        pending = [rest for items in pending if (rest := items[1:] if items[0] == head else items)]
     return result
 
 

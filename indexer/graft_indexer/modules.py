@@ -171,13 +171,13 @@ class Finder:
                 break
             folder, _, package = folder.rpartition("/")
             parts.insert(0, package.removesuffix("-stubs"))
-        if self._is_inside(folder) and parts:
-            # A folder without __init__ below a source root is a namespace package.
-            for root in self._roots:
-                base = f"{self.root}/{root}" if root else self.root
-                if folder != base and folder.startswith(base + "/") and root:
-                    inner = folder[len(base) + 1 :]
-                    return base, ".".join([*inner.split("/"), *parts])
+        if self._is_inside(folder) and len(parts) == 1:
+            # A folder without __init__ below a source root is a namespace package, or holds scripts.
+            bases = [f"{self.root}/{r}" if r else self.root for r in self._roots] or [self.root]
+            if folder not in bases:
+                nearest = max((b for b in bases if folder.startswith(b + "/")), key=len, default=self.root)
+                inner = folder[len(nearest) + 1 :]
+                return folder, ".".join([*(inner.split("/") if inner else []), *parts])
         return folder or "/", ".".join(parts) or stem
 
     def _in_workspace_source(self, absolute: str) -> bool:

@@ -44,8 +44,10 @@ def narrow(inference: Inference, file: PyFile, scope: Scope, node: ast.expr) -> 
     if not relevant:
         return None
     path = path_to(file.tree, file.tree.start(node))
-    if not path or not any(n is node for n in path):
+    if not path:
         return None
+    if not any(n is node for n in path):
+        path.append(node)  # parsed on its own, on a line that does not parse
     return _along(inference, file, scope, path, node, text)
 
 

@@ -728,7 +728,8 @@ class Inference:
         one = len(node.args) == 1 and not node.keywords and not isinstance(node.args[0], ast.Starred)
         if one and cls.full_name in _MADE_OF_ONE:
             items = self.iterated(self.infer(file, scope, node.args[0]))
-            return (Result(items.values, items.reason or "a container may get other items"),)
+            fixed = cls.name in ("enumerate", "reversed")
+            return (items if fixed else Result(items.values, items.reason or "a container may get other items"),)
         if cls.full_name == "builtins.zip":
             parts = tuple(self.iterated(self.infer(file, scope, a)) for a in node.args)
             return (self.tuple_of(parts),)

@@ -169,7 +169,7 @@ class Repository:
             if direct is None:
                 return tuple(found), "it has many subclasses"
             for candidate in direct:
-                if candidate is not cls and candidate not in found:
+                if candidate != cls and candidate not in found:
                     found[candidate] = None
                     queue.append(candidate)
             seen_paths += 1
@@ -251,7 +251,7 @@ class Repository:
     def _derived(self, cls: Cls, file: PyFile) -> list[Cls]:
         """Classes of a file that name `cls` as a base."""
         candidates = (c for c in classes_in(file) if c.node.bases)
-        return [c for c in candidates if any(b.cls is cls for b in self.inference.classes.bases(c)[0])]
+        return [c for c in candidates if any(b.cls == cls for b in self.inference.classes.bases(c)[0])]
 
 
 def _own(data: bytes, dot: int) -> bool:

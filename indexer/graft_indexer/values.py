@@ -13,13 +13,23 @@ from graft_indexer.world import PyFile
 
 @dataclass(eq=False)
 class Cls:
-    """A class definition; one object per definition and version of its text."""
+    """A class definition.  Equal to another if it has the same place: files may be read again meanwhile."""
 
     file: PyFile
     node: ast.ClassDef
     outer: Scope
     """The scope that the class statement stands in."""
     memo: dict[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._key = (self.file.path, self.outer.name, self.node.name)
+        self._hash = hash(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Cls) and self._key == other._key)
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def name(self) -> str:

@@ -30,6 +30,8 @@ MODULE_NAMES = (
 )  # fmt: skip
 """Names that every module has."""
 
+_VERSIONS = 2
+"""Earlier versions kept of a file that is edited: trial edits are taken back."""
 KEPT_BYTES = 1_500_000
 """Source text whose trees are kept; about 60 bytes of memory per byte."""
 
@@ -157,6 +159,7 @@ class World:
         self.tests = Known(environment.version)
         self._files: OrderedDict[str, tuple[str, PyFile]] = OrderedDict()
         self._bytes = 0
+        self._older: dict[str, dict[str, PyFile]] = {}
         self._checked: dict[str, int] = {}
         self._pinned: dict[str, PyFile] = {}
         self._generation = -1
@@ -180,7 +183,7 @@ class World:
             return pinned
         generation = self.source.generation
         known = self._files.get(path)
-        if known is not None and self._checked.get(path) == generation:
+        if known is not None and self._checked.get(path) == generation:  # nothing changed since
             self._files.move_to_end(path)
             return known[1]
         self.finder.refresh()
@@ -190,6 +193,10 @@ class World:
             self._checked[path] = generation
             self._files.move_to_end(path)
             return known[1]
+        older = self._older.get(path, {}).pop(digest, None) if digest else None
+        if older is not None:  # the text is what it was before a trial edit
+            self._keep(path, digest, older, generation)
+            return older
         text = self.source.text(path) if inside else None
         if text is None:
             text = _read(self.finder.absolute(path))
@@ -203,14 +210,26 @@ class World:
         if file.origin is Origin.BUILTIN:
             self._pinned[path] = file
             return file
+        self._keep(path, digest, file, generation)
+        return file
+
+    def _keep(self, path: str, digest: str, file: PyFile, generation: int) -> None:
+        """Make `file` the present version of a path, and remember the one before it for a while."""
+        before = self._files.get(path)
         self._forget(path)
+        if before is not None and before[0] and digest:
+            versions = self._older.setdefault(path, {})
+            versions[before[0]] = before[1]
+            while len(versions) > _VERSIONS:
+                del versions[next(iter(versions))]
+            while len(self._older) > 4:
+                del self._older[next(iter(self._older))]
         self._files[path] = (digest, file)
-        self._bytes += len(tree.data)
+        self._bytes += len(file.tree.data)
         self._checked[path] = generation
         while self._bytes > KEPT_BYTES and len(self._files) > 8:
             oldest = next(iter(self._files))
             self._forget(oldest)
-        return file
 
     def _forget(self, path: str) -> None:
         gone = self._files.pop(path, None)

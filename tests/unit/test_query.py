@@ -1,0 +1,69 @@
+"""`graft query`: its answers as text and as JSON, and what it says to bad input."""
+
+import argparse
+import json
+from collections.abc import Callable
+
+import pytest
+
+from graft_server.commands import query
+from graft_server.errors import UserError
+from graft_testing.graphs import graph_of
+
+SOURCE = """
+//- /shop/__init__.py
+//- /shop/cart.py
+class Cart:
+    \"\"\"What is bought.\"\"\"
+    def add(self, item: str, *, count: int = 1) -> int:
+        return count
+def fill(cart: Cart):
+    cart.add("x")
+//- /tests/test_cart.py
+from shop.cart import Cart
+def test_add():
+    Cart().add("y")
+"""
+
+
+@pytest.fixture
+def ask(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    def run(kind: str, name: str, *flags: str) -> str:
+        parser = argparse.ArgumentParser()
+        query.add_arguments(parser)
+        with graph_of(SOURCE) as fixed:
+            query.answer(fixed.graph, parser.parse_args([kind, name, *flags]))
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_definitions(ask: Callable[..., str]) -> None:
+    assert ask("def", "Cart.add") == (
+        "1 closed\nshop/cart.py:3:9 method shop.cart.Cart.add(self, item: str, *, count: int = 1) -> int\n"
+    )
+
+
+def test_callers_and_references(ask: Callable[..., str]) -> None:
+    assert ask("callers", "Cart.add") == (
+        '2 closed\nshop/cart.py:6:10 fill: cart.add("x")\ntests/test_cart.py:3:12 test_add: Cart().add("y")\n'
+    )
+    found = json.loads(ask("refs", "shop.cart.Cart", "--json"))
+    assert found["certainty"] == "closed"
+    assert [(r["path"], r["line"], r["column"]) for r in found["results"]] == [
+        ("shop/cart.py", 5, 16), ("tests/test_cart.py", 1, 23), ("tests/test_cart.py", 3, 5),
+    ]  # fmt: skip
+
+
+def test_members_tests_and_map(ask: Callable[..., str]) -> None:
+    assert "method shop.cart.Cart.add" in ask("members", "Cart")
+    assert "method shop.cart.Cart.add" in ask("members", "shop/cart.py:6:9")
+    assert "tests.test_cart.test_add" in ask("tests", "Cart.add")
+    assert "class Cart" in ask("map", "")
+
+
+def test_bad_input_is_said_in_one_line(ask: Callable[..., str]) -> None:
+    for kind, name in (("def", "nothing_like_it"), ("members", "nowhere.py:1:1"), ("members", "shop/cart.py:99:1")):
+        with pytest.raises(UserError) as caught:
+            ask(kind, name)
+        assert "\n" not in str(caught.value)

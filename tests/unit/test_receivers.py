@@ -1,0 +1,147 @@
+"""What stands before a dot: values by assignment, annotation, construction, narrowing and protocol."""
+
+from graft_testing.graphs import graph_of, names
+
+
+def check(source: str, *expected: str) -> None:
+    """Members at `$0` are closed and, dunders and those of object left out, exactly these."""
+    with graph_of(source) as fixed:
+        path, offset = fixed.here
+        assert names(fixed.graph.members_at(path, offset - 1)) == f"closed: {' '.join(sorted(expected))}"
+
+
+def check_open(source: str, *expected: str) -> None:
+    """Members at `$0` are open, and these are among them."""
+    with graph_of(source) as fixed:
+        path, offset = fixed.here
+        answer = fixed.graph.members_at(path, offset - 1)
+        assert not answer.closed
+        assert set(expected) <= {s.name for s in answer.value}
+
+
+TWO = "class A:\n    a = 1\nclass B:\n    b = 1\n"
+
+
+def test_assignments_are_united() -> None:
+    check(TWO + "x = A()\nif x: x = B()\nx.$0\n", "a", "b")
+
+
+def test_annotations() -> None:
+    check(TWO + "def f(x: 'A | None'):\n    x.$0\n", "a")
+    check("from typing import Optional, Union\n" + TWO + "def f(x: Optional[Union[A, B]]):\n    x.$0\n", "a", "b")
+    check("from typing import Annotated as An\n" + TWO + "def f(x: An[A, 1]):\n    x.$0\n", "a")
+
+
+def test_parameters_without_annotation_are_open() -> None:
+    check_open(TWO + "def f(x):\n    x.$0\n")
+
+
+def test_return_types() -> None:
+    check(TWO + "def f() -> A: ...\nf().$0\n", "a")
+    check(TWO + "def f():\n    return B()\nf().$0\n", "b")
+    check(TWO + "class C:\n    @property\n    def p(self) -> A: ...\nC().p.$0\n", "a")
+    check(TWO + "class C:\n    @classmethod\n    def make(cls) -> 'A': ...\nC.make().$0\n", "a")
+    check(TWO + "async def f() -> A: ...\nasync def g():\n    (await f()).$0\n", "a")
+
+
+def test_self_typed_returns() -> None:
+    check(
+        "from typing import Self\nclass A:\n    def f(self) -> Self: ...\nclass B(A):\n    b = 1\nB().f().$0\n",
+        "b",
+        "f",
+    )
+
+
+def test_containers() -> None:
+    check(TWO + "def f(x: list[A]):\n    x[0].$0\n", "a")
+    check(TWO + "def f(xs: dict[str, A]):\n    for k, v in xs.items():\n        v.$0\n", "a")
+    check(TWO + "def f(xs: tuple[A, B]):\n    a, b = xs\n    b.$0\n", "b")
+    check(TWO + "def f(xs: list[A]):\n    for i, x in enumerate(xs):\n        x.$0\n", "a")
+    check(TWO + "def f(xs: list[A]):\n    return [x.$0a for x in xs]\n", "a")
+    check(TWO + "def f(xs: dict[str, A]):\n    x = xs.get('k')\n    x.$0\n", "a")
+
+
+def test_a_list_made_here_may_get_other_items() -> None:
+    check_open(TWO + "xs = [A()]\nxs[0].$0\n", "a")
+
+
+def test_context_managers() -> None:
+    check(TWO + "class M:\n    def __enter__(self) -> A: ...\nwith M() as x:\n    x.$0\n", "a")
+    check(
+        "from contextlib import contextmanager\nfrom typing import Iterator\n" + TWO
+        + "@contextmanager\ndef m() -> Iterator[B]: ...\nwith m() as x:\n    x.$0\n",
+        "b",
+    )  # fmt: skip
+
+
+def test_isinstance_narrows() -> None:
+    check(TWO + "def f(x):\n    if isinstance(x, A):\n        x.$0\n", "a")
+    check(TWO + "def f(x):\n    assert isinstance(x, (A, B))\n    x.$0\n", "a", "b")
+    check(TWO + "def f(x):\n    if not isinstance(x, A):\n        return\n    x.$0\n", "a")
+    check(TWO + "def f(x: A | B):\n    if isinstance(x, A):\n        return\n    x.$0\n", "b")
+    check(TWO + "def f(x):\n    return isinstance(x, B) and x.$0b\n", "b")
+    check(TWO + "def f(x):\n    match x:\n        case A():\n            x.$0\n", "a")
+
+
+def test_other_tests_make_it_open() -> None:
+    check_open(TWO + "def f(x: A):\n    if hasattr(x, 'b'):\n        x.$0\n")
+    check_open(TWO + "def f(x: A):\n    if type(x) is B:\n        x.$0\n")
+    check_open(TWO + "def f(x: A):\n    if isinstance(x, B):\n        x = g()\n        x.$0\n")
+
+
+def test_inheritance_and_super() -> None:
+    check("class A:\n    a = 1\nclass B(A):\n    b = 1\nclass C(B): ...\nC().$0\n", "a", "b")
+    check_open("class A:\n    a = 1\nclass B(A):\n    def f(self):\n        super().$0\n", "a")
+    check_open("from nowhere import X\nclass A(X):\n    a = 1\nA().$0\n", "a")
+
+
+def test_what_the_standard_library_makes() -> None:
+    with graph_of("import argparse\nparser = argparse.ArgumentParser()\nparser.$0\n") as fixed:
+        path, offset = fixed.here
+        shown = {s.name for s in fixed.graph.members_at(path, offset - 1).value}
+    assert {"add_argument", "parse_args"} <= shown
+
+
+def test_special_classes() -> None:
+    check_open("class A:\n    def f(self, n):\n        setattr(self, n, 1)\nA().$0\n", "f")
+    check_open("class M(type):\n    pass\nclass A(metaclass=M):\n    a = 1\nA().$0\n", "a")
+    check_open("def d(c): return c\n@d\nclass A:\n    a = 1\nA().$0\n", "a")
+    check("import dataclasses\n@dataclasses.dataclass\nclass A:\n    a: int\nA(1).$0\n", "a")
+    check("class A:\n    __slots__ = ('a', 'b')\nA().$0\n", "a", "b")
+    check_open("class A:\n    __slots__ = names()\nA().$0\n")
+    with graph_of("import enum\nclass E(enum.Enum):\n    X = 1\nE.X.$0\n") as fixed:
+        path, offset = fixed.here
+        assert {"name", "value", "X"} <= {s.name for s in fixed.graph.members_at(path, offset - 1).value}
+
+
+def test_attributes_set_from_outside_count() -> None:
+    check("//- /a.py\nclass A:\n    a = 1\n//- /main.py\nfrom a import A\nx = A()\nx.extra = 1\nA().$0\n", "a", "extra")
+
+
+def test_absent_members_are_proved_one_by_one() -> None:
+    source = "class A:\n    a = 1\ndef f(x: A):\n    x.missing$0\n"
+    with graph_of(source) as fixed:
+        answer = fixed.graph.definition_at(*fixed.here)
+        assert answer.closed
+        assert not answer.value
+    for doubt in (
+        "def g(y):\n    y.missing = 1\n",
+        "def g(y):\n    return hasattr(y, 'missing')\n",
+        "def g(y):\n    setattr(y, 'missing', 1)\n",
+        "class B(A):\n    missing = 1\n",
+        "setattr(A, name(), 1)\n",
+        "B = type('B', (A,), {})\n",
+        "A.__bases__ = (object,)\n",
+    ):
+        with graph_of(source + doubt) as fixed:
+            assert not fixed.graph.definition_at(*fixed.here).closed, doubt
+
+
+def test_guards_around_make_absence_open() -> None:
+    for body in (
+        "    try:\n        x.missing$0\n    except AttributeError: pass\n",
+        "    x.missing$0  # type: ignore\n",
+        "    if WINDOWS:\n        x.missing$0\n",
+    ):
+        with graph_of("class A:\n    a = 1\ndef f(x: A):\n" + body) as fixed:
+            assert not fixed.graph.definition_at(*fixed.here).closed, body
