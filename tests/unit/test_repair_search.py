@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -50,26 +51,34 @@ def snapshot(root: Path) -> dict[str, bytes]:
     return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
 
 
-def leftovers() -> set[str]:
-    """Command lines of sandbox processes that run now."""
-    out = set()
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+@pytest.fixture(autouse=True)
+def mark(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A variable in the environment of everything that this test starts, however it hides."""
+    value = uuid.uuid4().hex
+    monkeypatch.setenv("REPAIR_TEST_MARK", value)
+    return value
+
+
+def leftovers() -> list[str]:
+    """Command lines of processes that this test started and that still run."""
+    value = os.environ["REPAIR_TEST_MARK"].encode()
+    out = []
+    for folder in Path("/proc").glob("[0-9]*"):
         try:
-            text = path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            if value in (folder / "environ").read_bytes():
+                out.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace"))
         except OSError:
             continue
-        if "repair/inside.py" in text or "graft-repair-" in text:
-            out.add(f"{path.parent.name} {text}")
-    return out
+    return [text for text in out if text]
 
 
 def check(tmp_path: Path, source: str, command: str = PYTEST, *, budget: float = 40.0, **options: Any) -> Report:
     """Repair the fixture; the tree must be untouched and nothing of ours may run on."""
     root = parse_fixture(source).write(tmp_path / "work")
-    before, running = snapshot(root), leftovers()
+    before = snapshot(root)
     report = asyncio.run(repair(Task(root.resolve(), command, budget=budget, **options)))
     assert snapshot(root) == before
-    assert leftovers() <= running
+    assert leftovers() == []
     assert report.seconds < budget + 25
     return report
 
@@ -280,7 +289,7 @@ def test_nothing_to_mend_with(tmp_path: Path) -> None:
 def test_cancelling_leaves_nothing(tmp_path: Path) -> None:
     root = parse_fixture(BUG).write(tmp_path)
     (root / "test_slow.py").write_text("import time\ndef test(): time.sleep(5)\n")
-    before, running = snapshot(root), leftovers()
+    before = snapshot(root)
 
     async def go() -> None:
         task = asyncio.create_task(repair(Task(root.resolve(), PYTEST, budget=60)))
@@ -291,13 +300,13 @@ def test_cancelling_leaves_nothing(tmp_path: Path) -> None:
 
     asyncio.run(go())
     assert snapshot(root) == before
-    assert leftovers() <= running
+    assert leftovers() == []
 
 
 def test_ctrl_c_at_the_command_line(tmp_path: Path) -> None:
     root = parse_fixture(BUG).write(tmp_path)
     (root / "test_slow.py").write_text("import time\ndef test(): time.sleep(30)\n")
-    before, running = snapshot(root), leftovers()
+    before = snapshot(root)
     command = [sys.executable, "-m", "graft_server.cli", "repair", "--root", str(root), "--test", PYTEST, "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     time.sleep(2.5)
@@ -306,7 +315,7 @@ def test_ctrl_c_at_the_command_line(tmp_path: Path) -> None:
     assert json.loads(out)["status"] == "cancelled"
     assert process.returncode == 2
     assert snapshot(root) == before
-    assert leftovers() <= running
+    assert leftovers() == []
 
 
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

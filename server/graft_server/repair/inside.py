@@ -470,7 +470,7 @@ class Server:
             elif "done" in frame:
                 rc, killed = frame["done"], frame.get("killed", "")
                 break
-        if over and not os.path.exists("/proc/self"):
+        if over and not Path("/proc/self").exists():
             with contextlib.suppress(OSError):
                 os.killpg(self.warm.pid, signal.SIGKILL)
         if over:

@@ -219,10 +219,10 @@ def judge(task: Task, base: Baseline, plain: RunResult, traced: RunResult, sandb
     if not base.failing and not base.errors:
         if base.passing:
             raise Answer("tests-do-not-run", f"every test passes, yet the command ended with status {plain.rc}: {last}")
-        if base.traced and not base.executed:
-            raise Answer("sandbox-failed", f"the command executes no file of {task.root} in the sandbox: {last}")
         if base.session is not None and base.session["runner"] == "pytest":
             raise Answer("tests-do-not-run", f"no test ran: {last}")
+        if base.traced and not base.executed:
+            raise Answer("sandbox-failed", f"the command executes no file of {task.root} in the sandbox: {last}")
 
 
 def no_places(task: Task, base: Baseline) -> Answer:
