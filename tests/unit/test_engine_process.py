@@ -102,7 +102,7 @@ async def test_cancel_in_mid_prompt_keeps_what_was_read(slow: Path) -> None:
     waited = time.perf_counter() - began
     assert [type(e) for e in got] == [Done]
     assert isinstance(got[0], Done) and got[0].reason is DoneReason.CANCELLED
-    assert waited < 0.5, f"{waited * 1000:.0f} ms"
+    assert waited < 1.0, f"{waited * 1000:.0f} ms"
     kept = got[0].usage.evaluated
     final = await done(engine, Request(2, hole, max_tokens=4, document="a"))
     assert kept > 0 and final.usage.evaluated <= final.usage.prompt - kept
@@ -152,7 +152,7 @@ async def test_a_killed_process_answers_and_comes_back(engine: LlamaEngine) -> N
 
 
 async def test_a_hung_process_is_killed(tiny: Path) -> None:
-    engine = LlamaEngine(tiny, threads=1, ping_seconds=0.05, hang_seconds=0.4)
+    engine = LlamaEngine(tiny, threads=1, ping_seconds=0.05, hang_seconds=2.0)
     await engine.start()
     assert engine.process_id is not None
     os.kill(engine.process_id, signal.SIGSTOP)
