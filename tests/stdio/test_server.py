@@ -28,6 +28,7 @@ async def test_open_type_item(start: Start, tmp_path: Path) -> None:
     client = await start({"answers": ["width * height\n"]})
     capabilities = await client.initialize(root)
     assert capabilities["inlineCompletionProvider"] is not None
+    assert "completionProvider" not in capabilities
     uri = client.open(root / "main.py")
     await client.ready()
     items = await client.inline(uri, 1, 11)
@@ -196,7 +197,9 @@ async def test_classic_completion_lists_members(start: Start, tmp_path: Path) ->
     text = "class Thing:\n    def paint(self, colour): ...\n\n\nthing = Thing()\nthing.\n"
     root = project(tmp_path, main_py=text)
     client = await start({})
-    await client.initialize(root)
+    plain = {k: v for k, v in CAPABILITIES["textDocument"].items() if k != "inlineCompletion"}
+    capabilities = await client.initialize(root, capabilities={**CAPABILITIES, "textDocument": plain})
+    assert capabilities["completionProvider"]["triggerCharacters"] == ["."]
     uri = client.open(root / "main.py")
     await client.notification("textDocument/publishDiagnostics", uri=uri)
     where = {"textDocument": {"uri": uri}, "position": {"line": 5, "character": 6}}

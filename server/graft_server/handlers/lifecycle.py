@@ -106,11 +106,15 @@ def _begin(ls: GraftServer, params: types.InitializeParams) -> None:
 
 
 def adapt(ls: GraftServer, params: types.InitializeParams, capabilities: types.ServerCapabilities) -> None:
-    """What depends on the client: the negotiated encoding, and pull diagnostics only where nothing is pushed (a client
-    that takes both would show every finding twice)."""
+    """What depends on the client: the negotiated encoding, pull diagnostics only where nothing is pushed (a client
+    that takes both would show every finding twice), the classic list only where there is no ghost text."""
     ls.session.unit = convert.unit_of(capabilities.position_encoding)
     if not ls.features.pulls:
         capabilities.diagnostic_provider = None
+    document = params.capabilities.text_document
+    if document is not None and document.inline_completion is not None:
+        # The list is for editors without ghost text; elsewhere it would stand beside another server's.
+        capabilities.completion_provider = None
 
 
 def _own_section(values: dict[str, Any]) -> dict[str, Any]:
