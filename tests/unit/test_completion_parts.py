@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from graft_models.prompt import ContextPart
 from graft_server import statistics
 from graft_server.completion import secrets
-from graft_server.completion.anchor import Holes, Place, cut_head, cut_tail
+from graft_server.completion.anchor import Holes, Place, cut_head, cut_tail, nearby
 from graft_server.completion.cache import SuggestionCache
 from graft_server.completion.context import choose, near_names, tokens_of
 from graft_server.completion.edits import RecentEdits
@@ -46,6 +46,15 @@ def test_cut_prefixes_are_ends_and_stay_put(lines: list[str], characters: int) -
     assert text.endswith(cut) and (cut or not text)
     assert len(cut) <= max(characters, 0) or cut == text
     assert text.startswith(cut_tail(text, characters))
+
+
+def test_surroundings_begin_and_end_at_top_level_lines() -> None:
+    function = "def f():\n    return 1\n\n\n"
+    near = nearby(Place(function * 100, "\n" + function * 100), 500)
+    assert near.before.startswith("def f") and near.after.endswith("\n\n\n")
+    assert 300 < len(near.before) <= 500 and 300 < len(near.after) <= 500
+    whole = Place("a", "b")
+    assert nearby(whole) == whole
 
 
 # -- cache ----------------------------------------------------------------------------------------------------------

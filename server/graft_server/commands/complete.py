@@ -183,7 +183,9 @@ async def _single(args: argparse.Namespace, root: Path, path: str, text: str, of
                 print(completion.text)
             if args.explain:
                 print(explained(completion))
-    return 0 if any(c.shown for c in found) else 1
+    if not args.json and not args.explain and not any(c.shown for c in found):
+        print("graft complete: nothing to suggest here (--explain says why)", file=sys.stderr)
+    return 0
 
 
 def _root_of(root: Path | None, file: Path) -> Path:

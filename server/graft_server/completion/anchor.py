@@ -7,6 +7,7 @@ two tokens.
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -21,6 +22,9 @@ SUFFIX_CHARACTERS = 8_000
 """What is handed to the engine at most; it cuts to its budget of tokens."""
 PREFIX_STEP = 64
 """The prefix is cut at a multiple of so many lines, so that the cut stays put while lines are added."""
+
+
+_TOP = re.compile(r"\n(?=[^\s)\]}#'\"])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,18 @@ def place_of(snapshot: Snapshot) -> Place:
         before = before.replace("\r\n", "\n").replace("\r", "\n")
         after = after.replace("\r\n", "\n").replace("\r", "\n")
     return Place(before, after, newline)
+
+
+def nearby(place: Place, characters: int = 12_000) -> Place:
+    """The place in its surroundings only: from a top-level line before the cursor to one after it."""
+    before, after = place.before, place.after
+    if len(before) > characters:
+        found = _TOP.search(before, len(before) - characters)
+        before = before[found.start() + 1 :] if found is not None else before[-characters:]
+    if len(after) > characters:
+        ends = [found.start() for found in _TOP.finditer(after, 0, characters)]
+        after = after[: ends[-1] + 1] if ends else after[:characters]
+    return Place(before, after, place.newline)
 
 
 @dataclass(slots=True)

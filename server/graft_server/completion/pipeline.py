@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from graft_models.engine import Allow, DoneReason, Engine, Need, Request, Usage
 from graft_models.prompt import ContextPart
 from graft_server.completion import constraint, context, gate, graphonly, secrets, shape
-from graft_server.completion.anchor import Holes, LiveHole, Place, hole_of, place_of
+from graft_server.completion.anchor import Holes, LiveHole, Place, hole_of, nearby, place_of
 from graft_server.completion.cache import SuggestionCache
 from graft_server.completion.flight import Flight, Raw
 from graft_server.completion.gates import Judged, Trees, judge
@@ -335,7 +335,8 @@ class Pipeline:
                     wait_ms=self._wait(JUDGE_WAIT_MS),
                 )
             if judged is None:
-                judged = judge(None, Trees(), snapshot.path, snapshot.language, place, text, shaped.cover)
+                # Parsed here, on the event loop: of a long file only the surroundings.
+                judged = judge(None, Trees(), snapshot.path, snapshot.language, nearby(place), text, shaped.cover)
             verdicts += judged.verdicts
             text = judged.text
         if text and secrets.find(text):
