@@ -286,14 +286,15 @@ def test_nothing_to_mend_with(tmp_path: Path) -> None:
     assert report.tests_run > 10
 
 
-def test_cancelling_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seconds", [0.02, 0.3, 1.5], ids=["building", "starting", "running"])
+def test_cancelling_leaves_nothing(tmp_path: Path, seconds: float) -> None:
     root = parse_fixture(BUG).write(tmp_path)
     (root / "test_slow.py").write_text("import time\ndef test(): time.sleep(5)\n")
     before = snapshot(root)
 
     async def go() -> None:
         task = asyncio.create_task(repair(Task(root.resolve(), PYTEST, budget=60)))
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(seconds)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -150,7 +150,12 @@ class Sandbox:
         self.sealed = False
 
     async def __aenter__(self) -> Sandbox:
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            # Cancelled or failed while it was being built: nobody else would end what has started.
+            await self.close()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
