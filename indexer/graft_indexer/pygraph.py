@@ -39,6 +39,9 @@ T = TypeVar("T")
 class EditableSource(FactSource, Protocol):
     """A source of facts whose files may be shadowed by open buffers."""
 
+    @property
+    def complete(self) -> bool: ...
+
     def open_buffer(self, path: str, text: str) -> None: ...
 
     def close_buffer(self, path: str) -> None: ...
@@ -67,10 +70,6 @@ def open_graph(
     return PyGraph(source, World(source, discover(root, python_paths)))
 
 
-def _answer(value: T, reason: str) -> Answer[T]:
-    return Answer(value, Certainty.OPEN, reason) if reason else Answer(value, Certainty.CLOSED)
-
-
 class PyGraph:
     """`SymbolGraph` over a source of facts.  Belongs to one thread."""
 
@@ -88,6 +87,12 @@ class PyGraph:
     def root(self) -> str:
         """Absolute path of the workspace."""
         return self.source.root
+
+    def _answer(self, value: T, reason: str) -> Answer[T]:
+        # Until every file has been looked at, nothing is proved by absence.
+        if not reason and not self.source.complete:
+            reason = "the index is being built"
+        return Answer(value, Certainty.OPEN if reason else Certainty.CLOSED, reason)
 
     # -- files and buffers --------------------------------------------------------------------------------------------
     def open_buffer(self, path: str, text: str) -> None:
@@ -183,18 +188,18 @@ class PyGraph:
         refers to nothing.  Stricter than the lists: it asks for this one name everywhere."""
         file = self._file(path)
         if file is None:
-            return _answer((), "no such file")
+            return self._answer((), "no such file")
         place = locate.place(file, offset)
         if place is None:
-            return _answer((), "no name there")
+            return self._answer((), "no name there")
         symbols, reason = self._references.resolve(file, place)
-        return _answer(tuple(symbols), reason)
+        return self._answer(tuple(symbols), reason)
 
     def visible_names(self, path: str, offset: int) -> Answer[Sequence[Symbol]]:
         """Names that may stand at `offset` as an expression: LEGB, builtins included."""
         file = self._file(path)
         if file is None:
-            return _answer((), "no such file")
+            return self._answer((), "no such file")
         scope = scope_at(file.scope, offset)
         reason = self.world.hidden(file, scope)
         table: dict[str, Symbol] = {}
@@ -213,7 +218,7 @@ class PyGraph:
             reason = reason or "the builtins are not known"
         for name, symbol in self.repository.builtins_set().items():
             table.setdefault(name, symbol)
-        return _answer(tuple(table.values()), reason)
+        return self._answer(tuple(table.values()), reason)
 
     def _named(self, file: PyFile, binding: object, name: str) -> Symbol | None:
         from graft_indexer.scopes import Binding, How
@@ -268,10 +273,10 @@ class PyGraph:
         """Members of the receiver whose expression ends at `offset` (the byte before the dot is `offset - 1`)."""
         file = self._file(path)
         if file is None:
-            return _answer((), "no such file")
+            return self._answer((), "no such file")
         result = self.receiver(file, offset)
         symbols, reason = self.member_answers.all(result)
-        return _answer(tuple(symbols), reason)
+        return self._answer(tuple(symbols), reason)
 
     def receiver(self, file: PyFile, offset: int) -> Result:
         """What the expression that ends at `offset` is."""
@@ -285,48 +290,48 @@ class PyGraph:
         """Members of instances of a class, which may be of a subclass."""
         cls = self._references.class_named(symbol)
         if cls is None:
-            return _answer((), "not a class that is known")
+            return self._answer((), "not a class that is known")
         symbols, reason = self.member_answers.of(Instance(cls))
-        return _answer(tuple(symbols), reason)
+        return self._answer(tuple(symbols), reason)
 
     def modules(self, prefix: str = "", path: str = "", level: int = 0) -> Answer[Sequence[str]]:
         """Names that may follow `import prefix.` (or `from <level dots>prefix.`) in `path`."""
         self.world.finder.refresh()
         if not prefix and not level:
             reason = "" if self.world.environment.complete else "the environment of the workspace is not known"
-            return _answer(tuple(self.world.finder.top_level(path)), reason)
+            return self._answer(tuple(self.world.finder.top_level(path)), reason)
         module, reason = self.world.import_module(path, prefix, level)
         if module is None:
-            return _answer((), reason)
+            return self._answer((), reason)
         if module.binary or (not module.path and module.origin is not Origin.WORKSPACE):
             reason = reason or "namespace packages may lie elsewhere"
-        return _answer(tuple(self.world.finder.submodules(module)), reason)
+        return self._answer(tuple(self.world.finder.submodules(module)), reason)
 
     def module_members(self, module: str, path: str, level: int = 0) -> Answer[Sequence[Symbol]]:
         """What `from module import ...` may name in `path`: definitions, re-exports and submodules."""
         found, reason = self.world.import_module(path, module, level)
         if found is None:
-            return _answer((), reason)
+            return self._answer((), reason)
         symbols, why = self.member_answers.module(found)
-        return _answer(tuple(symbols), reason or why)
+        return self._answer(tuple(symbols), reason or why)
 
     def resolve_import(self, path: str, item: Import) -> Answer[Sequence[Symbol]]:
         """What one import binds; an empty closed answer means: provably not there."""
         module, reason = self.world.import_module(path, item.module, item.level)
         if module is None:
-            return _answer((), reason or ("the import is guarded" if item.guarded else ""))
+            return self._answer((), reason or ("the import is guarded" if item.guarded else ""))
         if item.name is None:
             symbol = module_symbol(self.world, module)
-            return _answer((symbol,), reason)
+            return self._answer((symbol,), reason)
         if item.name == "*":
             symbols, why = self.member_answers.module(module)
             names, why_star = self.world.star_names(module)
             wanted = set(names)
-            return _answer(tuple(s for s in symbols if s.name in wanted), reason or why or why_star)
+            return self._answer(tuple(s for s in symbols if s.name in wanted), reason or why or why_star)
         symbols, why = self.member_answers.named(Result((ModuleValue(module),)), item.name)
         if not symbols and not why and item.guarded:
             why = "the import is guarded"
-        return _answer(tuple(symbols), reason or why)
+        return self._answer(tuple(symbols), reason or why)
 
     # -- calls --------------------------------------------------------------------------------------------------------
     def call_at(self, path: str, offset: int) -> CallSite | None:
@@ -343,24 +348,24 @@ class PyGraph:
         """What a call calls.  Closed with exactly one target: the call's arguments may be checked against it."""
         file = self._file(path)
         if file is None:
-            return _answer((), "no such file")
+            return self._answer((), "no such file")
         node = locate.expression(file, call.callee.start, call.callee.end)
         if node is None:
-            return _answer((), "no call there")
+            return self._answer((), "no call there")
         result = self.inference.infer(file, scope_at(file.scope, call.callee.start), node)
         targets, reason = calls.targets_of(self.inference, result)
-        return _answer(tuple(targets), reason or version_branch(file, call.callee.start))
+        return self._answer(tuple(targets), reason or version_branch(file, call.callee.start))
 
     # -- the repository -----------------------------------------------------------------------------------------------
     def references(self, symbol: Symbol) -> Answer[Sequence[Location]]:
         """Where a symbol is used, its definition excluded."""
         found, reason = self._references.references(symbol)
-        return _answer(tuple(found), reason)
+        return self._answer(tuple(found), reason)
 
     def callers(self, symbol: Symbol) -> Answer[Sequence[Location]]:
         """Call sites of a function, method or class."""
         found, reason = self._references.callers(symbol)
-        return _answer(tuple(found), reason)
+        return self._answer(tuple(found), reason)
 
     def tests_of(self, symbol: Symbol) -> Sequence[Symbol]:
         """Test functions that exercise a symbol, most direct first."""
@@ -369,7 +374,7 @@ class PyGraph:
     def subclasses(self, symbol: Symbol) -> Answer[Sequence[Symbol]]:
         """Direct and indirect subclasses in the workspace."""
         found, reason = self._references.subclasses(symbol)
-        return _answer(tuple(found), reason)
+        return self._answer(tuple(found), reason)
 
     def importers(self, path: str) -> Sequence[str]:
         """Files of the workspace that import the module at `path`."""

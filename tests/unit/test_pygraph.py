@@ -1,8 +1,15 @@
 """The symbol graph over small workspaces: names, members, imports, calls, places."""
 
+from pathlib import Path
+
 from inline_snapshot import snapshot
 
+from graft_indexer import pygraph
+from graft_indexer.environment import discover
 from graft_indexer.graph import Origin
+from graft_indexer.workspace import Workspace
+from graft_indexer.world import World
+from graft_testing.fixture import parse_fixture
 from graft_testing.graphs import Fixed, graph_of, names
 
 BUILTINS = 100
@@ -185,3 +192,21 @@ def test_enclosing_definitions() -> None:
         assert [s.qualified_name for s in fixed.graph.enclosing(*fixed.here)] == snapshot(
             ["main.A.f.<locals>.g", "main.A.f", "main.A", "main"]
         )
+
+
+def test_nothing_is_closed_while_the_index_is_being_built(tmp_path: Path) -> None:
+    """Between two batches of a first index, a module that is not there yet must not look like one that is not there."""
+    parse_fixture("""
+        //- /shop.py
+        def total(items): ...
+        //- /main.py
+        import shop
+        shop.$0
+    """).write(tmp_path)
+    source = Workspace.open(tmp_path, index_dir=None, refresh=False)
+    graph = pygraph.PyGraph(source, World(source, discover(tmp_path, None)))
+    assert not graph.module_members("shop", "main.py").closed
+    graph.refresh()
+    answer = graph.module_members("shop", "main.py")
+    assert answer.closed and "total" in [s.name for s in answer.value]
+    graph.close()
