@@ -58,6 +58,8 @@ print(a.value)
     [
         "class A:\n    def __getattr__(self, n): ...\n\nA().x\n",
         "class A: ...\n\na = A()\na.x = 1\na.x\n",
+        "import collections\n\nP = collections.namedtuple('P', ['x'])\np = P(1)\np.x\n",
+        "from collections import namedtuple\n\ndef f():\n    return namedtuple('P', 'x')(1)\n\nf().x\n",
         "class A: ...\n\nif hasattr(A(), 'x'):\n    A().x\n",
         "class A: ...\n\ntry:\n    A().x\nexcept AttributeError:\n    pass\n",
         "from elsewhere import B\nclass A(B): ...\n\nA().x\n",

@@ -39,7 +39,8 @@ def check(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
         answer = graph.members_at(path, end)
         members = {m.name for m in answer.value}
         known[place] = members | known.get(place, set())
-        if not answer.closed or not members:
+        if not answer.closed or not members or any(m.qualified_name == "builtins.tuple.count" for m in answer.value):
+            # `collections.namedtuple(...)` is declared to make plain tuples, and has fields all the same.
             continue
         if name in members or _mangled(source, node, members) or guarded_by(source, node, "AttributeError"):
             continue
