@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from graft_indexer.classes import class_of
@@ -27,10 +28,25 @@ _ASKED = re.compile(rb"(?:hasattr|getattr|delattr)\([^\n]*?['\"](?P<name>\w+)['\
 _BUILTIN = re.compile(
     rb"(?:\bbuiltins(?:__)?\.(?:__dict__\[)?(?P<name>\w+)\s*=(?!=))|(?:\bbuiltins(?:__)?[^\n]*['\"](?P<quoted>\w+)['\"])"
 )
+_MAKING = re.compile(rb"\b(?:type|new_class|setattr)\((?:[^\n]*\n)?[^\n]*")
+_WORD = re.compile(rb"[A-Za-z_]\w*(?=\s*,)")
 _OWN = (b"self", b"cls")
 _MAX_CLASSES = 300
 """Subclasses looked at; beyond that the answer is open."""
 _MAX_OUTSIDE = 24
+
+
+@dataclass(frozen=True, slots=True)
+class _Outside:
+    """What one version of a file does to objects from outside."""
+
+    digest: str
+    stores: dict[str, int]
+    """Attributes set on anything but self -> offset."""
+    asked: frozenset[str]
+    """Attributes asked for with hasattr or getattr."""
+    called: frozenset[str]
+    """Words in calls that make or fill classes."""
 
 
 class Repository:
@@ -42,17 +58,21 @@ class Repository:
         self.source = inference.world.source
         self._outside = OutsideBases()
         self._builtin_names: dict[str, tuple[str, list[tuple[str, Span]]]] = {}
-        self._stores: dict[str, tuple[str, dict[str, int], frozenset[str]]] = {}
+        self._stores: dict[str, _Outside] = {}
         inference.stored_elsewhere = self.stored_elsewhere
         inference.subclasses = self.subclasses
 
     # -- attributes set from outside ------------------------------------------------------------------------------
     def outside_stores(self, path: str) -> tuple[dict[str, int], frozenset[str]]:
         """Attributes that a file sets on anything but self -> offset; and those it asks for with hasattr or getattr."""
+        known = self._of(path)
+        return known.stores, known.asked
+
+    def _of(self, path: str) -> _Outside:
         digest = self.source.digest(path) or ""
         known = self._stores.get(path)
-        if known is not None and known[0] == digest:
-            return known[1], known[2]
+        if known is not None and known.digest == digest:
+            return known
         data = encode(self.source.text(path) or "")
         found: dict[str, int] = {}
         for match in _STORE.finditer(data):
@@ -76,8 +96,11 @@ class Repository:
             for match in pattern.finditer(data):
                 found.setdefault(match["name"].decode(), match.start("name"))
         asked = frozenset(m["name"].decode() for m in _ASKED.finditer(data))
-        self._stores[path] = (digest, found, asked)
-        return found, asked
+        called = frozenset(
+            word.decode("utf-8", "replace") for m in _MAKING.finditer(data) for word in _WORD.findall(m[0])
+        )
+        known = self._stores[path] = _Outside(digest, found, asked, called)
+        return known
 
     def stored_elsewhere(self, name: str) -> bool:
         """Whether any file of the workspace sets an attribute of that name on anything but self."""
@@ -181,10 +204,7 @@ class Repository:
         """Whether a class is derived from, or filled, by calls of `type`, `new_class` or `setattr`."""
         if not cls.file.in_workspace:
             return False
-        pattern = re.compile(rb"\b(?:type|new_class|setattr)\((?:[^\n]*\n)?[^\n]*\b" + cls.name.encode() + rb"\b\s*,")
-        return any(
-            pattern.search(encode(self.source.text(p) or "")) for p in self._python(self.source.files_with(cls.name))
-        )
+        return any(cls.name in self._of(p).called for p in self._python(self.source.files_with(cls.name)))
 
     def _direct(self, cls: Cls) -> list[Cls] | None:
         """Classes that derive from `cls` directly; None if there are too many to look at."""
