@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 
 from graft_indexer.facts import DefinitionKind
@@ -13,6 +14,8 @@ from graft_server.diagnosis.source import Source, guarded_by, makes_names, sourc
 
 CODE = "missing-member"
 SEVERITY = Severity.ERROR
+_MAX_FILES = 6
+"""Files whose strings are searched before an attribute is called missing."""
 
 
 def check(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
@@ -39,10 +42,11 @@ def check(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
         answer = graph.members_at(path, end)
         members = {m.name for m in answer.value}
         known[place] = members | known.get(place, set())
-        if not answer.closed or not members or any(m.qualified_name == "builtins.tuple.count" for m in answer.value):
-            # `collections.namedtuple(...)` is declared to make plain tuples, and has fields all the same.
+        if not answer.closed or not members or _more_than_it_looks(answer.value):
             continue
         if name in members or _mangled(source, node, members) or guarded_by(source, node, "AttributeError"):
+            continue
+        if _named_in_a_string(graph, path, name, answer.value):
             continue
         if _makes_names(graph, path, end) or (name.startswith("_") and _described(answer.value)):
             continue
@@ -67,6 +71,32 @@ def receiver_end(source: Source, node: ast.Attribute) -> int | None:
     """Where the expression before the dot ends, closing parentheses included; None if it cannot be told."""
     head = source.data[: source.span(node).end - len(node.attr.encode())].rstrip(b" \t\r\n\f\\")
     return len(head[:-1].rstrip(b" \t\r\n\f\\")) if head.endswith(b".") else None
+
+
+def _more_than_it_looks(members: Sequence[Symbol]) -> bool:
+    """`collections.namedtuple(...)` is declared to make plain tuples, and has fields all the same; an object with
+    `__get__` is seldom what reading an attribute gives."""
+    return any(
+        m.qualified_name == "builtins.tuple.count"
+        or (m.name == "__get__" and m.origin in (Origin.WORKSPACE, Origin.INSTALLED))
+        for m in members
+    )
+
+
+def _named_in_a_string(graph: SymbolGraph, path: str, name: str, members: Sequence[Symbol]) -> bool:
+    """Whether a string of this file, or of a file that defines the receiver, spells the name: `setattr(cls, "x", ...)`
+    by way of a helper, a table of fields, `type("C", bases, {"x": ...})`."""
+    files = dict.fromkeys([path, *(m.path for m in members if m.origin is Origin.WORKSPACE)])
+    for file in list(files)[:_MAX_FILES]:
+        source = source_of(graph, file)
+        for constant in source.all(ast.Constant) if source is not None else ():
+            if (
+                isinstance(constant.value, str)
+                and name in constant.value
+                and name in re.split(r"[\s,]+", constant.value)
+            ):
+                return True
+    return False
 
 
 def _described(members: Sequence[Symbol]) -> bool:
