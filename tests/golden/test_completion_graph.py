@@ -47,6 +47,7 @@ async def shown(root: Path, source: str, said: str, *, switches: Switches | None
         ("shape = Shape('a')\nx = $0\n", "shape.area(2.0)\n", "x = shape.area(2.0)|"),
         # Names, keywords, arity: cut back to the last good token.
         ("total = 1\nx = $0\n", "total + totl\n", "x = total|"),
+        ("shape = Shape('a')\nprint(shape.na$0\n", "me, other)\n", "print(shape.name|"),
         ("x = $0\n", "undefined_thing(1)\n", "(names: undefined_thing is not defined here)"),
         ("x = $0\n", "make(1, heigth=2)\n", "x = make|"),
         ("x = $0\n", "make(1, height=2)\n", "x = make(1, height=2)|"),

@@ -88,7 +88,8 @@ def judge(
         verdicts.append(Verdict("names", False, message))
         keep = data[start:offset].decode("utf-8", "surrogateescape")
         text = cut_to_balance(last_good(keep), place)
-        if len(text.strip()) < 3:
+        begun = re.search(r"\w*$", place.line)
+        if len((begun.group() if begun is not None else "") + text.strip()) < 3:
             text = ""
     return Judged("", tuple(verdicts))
 
