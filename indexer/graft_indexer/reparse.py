@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 import warnings
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from graft_indexer import recover
 from graft_indexer.facts import Span
 from graft_indexer.pytree import Tree, first_line
 from graft_indexer.text import Lines, encode
@@ -234,8 +234,11 @@ def _mend(data: bytes, lines: Lines, first: int, end: int, error: SyntaxError, *
     rows = [data[starts[n] : starts[n + 1]].decode("utf-8", "surrogateescape") for n in range(first, end)]
     rows = [row.encode("utf-8", "replace").decode() for row in rows]
     mended: set[int] = set()
+    generics: dict[int, list[str]] = {}
     for _ in range(_MAX_MENDS):
-        if _fill_block(rows, error, first):
+        if _fill_block(rows, error, first) or _blank_type_parameters(
+            rows, (error.lineno or 1) - 1 - first, first, generics
+        ):
             filled = True
         else:
             at = min((error.lineno or 1) - 1 - first, len(rows) - 1)
@@ -252,14 +255,49 @@ def _mend(data: bytes, lines: Lines, first: int, end: int, error: SyntaxError, *
         except _FAILURES as failure:
             return _Patch([], [], f"not parseable ({type(failure).__name__})")
         else:
+            _give_type_parameters(body, generics)
             spans = [Span(starts[first + n], lines.end_of(first + n)) for n in sorted(mended)]
             return _Patch(body, spans, filled=filled)
-    if nested:
-        return _Patch([], [], "too many syntax errors")
-    converted = recover.statements(data, starts[first], starts[end] if end < len(starts) else len(data), lines)
-    if converted is None:
-        return _Patch([], [], "too many syntax errors")
-    return _Patch(*converted)
+    return _Patch([], [], "too many syntax errors")
+
+
+class TypeVar(ast.AST):
+    """A type parameter (PEP 695), where the running Python's `ast` has none."""
+
+    _fields = ("name", "bound")
+    name: str
+    bound: ast.expr | None
+
+
+_GENERIC = re.compile(r"^(\s*(?:async\s+)?(?:def|class)\s+\w+\s*)(\[(?:[^\[\]]|\[[^\[\]]*\])*\])(?=\s*[(:])")
+_PARAMETER = re.compile(r"(?:^|,)\s*\**(\w+)")
+
+
+def _blank_type_parameters(rows: list[str], at: int, first: int, found: dict[int, list[str]]) -> bool:
+    """Replace type parameters of all headers by blanks, if the line `at` fails for them on a Python before 3.12."""
+    if sys.version_info >= (3, 12) or not 0 <= at < len(rows) or not _GENERIC.match(rows[at]):
+        return False
+    for index, row in enumerate(rows):
+        header = _GENERIC.match(row)
+        if header is not None:
+            inside = re.sub(r"\[[^\[\]]*\]|=[^,]*", "", header[2][1:-1])
+            found[first + index + 1] = _PARAMETER.findall(inside)
+            rows[index] = header[1] + " " * len(header[2].encode()) + row[header.end() :]
+    return True
+
+
+def _give_type_parameters(body: list[ast.stmt], found: dict[int, list[str]]) -> None:
+    for top in body:
+        for node in ast.walk(top):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.lineno in found:
+                parameters = []
+                for name in found[node.lineno]:
+                    parameter = TypeVar()
+                    parameter.name, parameter.bound = name, None
+                    parameter.lineno = parameter.end_lineno = node.lineno  # type: ignore[attr-defined]
+                    parameter.col_offset = parameter.end_col_offset = node.col_offset  # type: ignore[attr-defined]
+                    parameters.append(parameter)
+                node.type_params = parameters  # type: ignore[union-attr]
 
 
 _EMPTY_BLOCK = re.compile(r"expected an indented block after .* on line (\d+)")

@@ -150,6 +150,15 @@ def test_module_writes_that_cannot_be_seen() -> None:
         assert not module_scope(parse(source)).dynamic, source
 
 
+def test_type_parameters_have_a_scope_around_their_definition() -> None:
+    check(
+        "class C[T: int](B[T]):\n    x = 1\n    def f[S, *Ts](self, s: S) -> T:\n        $0pass\n",
+        snapshot("C S T Ts s self"),
+    )
+    check("def f[T](x: $0T) -> T: ...\n", snapshot("T f"))
+    check("def f[T](x: T) -> T: ...\n$0\n", snapshot("f"))
+
+
 def test_generators() -> None:
     def function(source: str) -> ast.FunctionDef:
         node = ast.parse(source).body[0]
