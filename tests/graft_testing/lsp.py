@@ -97,18 +97,18 @@ class Client:
         self.send({"id": number, "method": method, **({} if params is None else {"params": params})})
         return number
 
-    async def answer(self, number: int, seconds: float = 20) -> Any:
+    async def answer(self, number: int, seconds: float = 60) -> Any:
         """The result of a request; raises ServerError if the answer is an error."""
         message = await asyncio.wait_for(asyncio.shield(self._waiting[number]), seconds)
         if "error" in message:
             raise ServerError(message["error"])
         return message.get("result")
 
-    async def request(self, method: str, params: Any = None, seconds: float = 20) -> Any:
+    async def request(self, method: str, params: Any = None, seconds: float = 60) -> Any:
         """A request and its result."""
         return await self.answer(self.begin(method, params), seconds)
 
-    async def wait_for(self, wanted: Callable[[Message], bool], seconds: float = 20, since: int = 0) -> Message:
+    async def wait_for(self, wanted: Callable[[Message], bool], seconds: float = 60, since: int = 0) -> Message:
         """The first message heard (from number `since` on) that fits; waits for it."""
 
         async def find() -> Message:
@@ -121,7 +121,7 @@ class Client:
 
         return await asyncio.wait_for(find(), seconds)
 
-    async def notification(self, method: str, seconds: float = 20, since: int = 0, **params: Any) -> Any:
+    async def notification(self, method: str, seconds: float = 60, since: int = 0, **params: Any) -> Any:
         """The parameters of the first notification of a method whose parameters hold `params`."""
 
         def fits(message: Message) -> bool:
@@ -259,7 +259,7 @@ class Client:
         self.notify("exit")
         return await self.wait_exit()
 
-    async def wait_exit(self, seconds: float = 15) -> int:
+    async def wait_exit(self, seconds: float = 30) -> int:
         """The exit status; kills the process if it does not leave in time."""
         try:
             return await asyncio.wait_for(self.process.wait(), seconds)
