@@ -87,19 +87,21 @@ def write(
     sentencepiece: bool = False,
     begin: str = "",
     context: int = 0,
+    like: Path | None = None,
 ) -> Path:
     """Write a model and return `path`.
 
     `specials[0]` is the end token.  `fim` maps `pre`, `suf`, `mid`, `rep`, `sep` to special tokens for the metadata;
-    `vocabulary` pads to that many tokens with made-up ones; `begin` is put before every prompt.
+    `vocabulary` pads to that many tokens with made-up ones; `begin` is put before every prompt; `like` is a byte-level
+    model whose ordinary tokens and merges are taken over.
     """
     specials = list(specials)
     if sentencepiece:
         tokens, scores, kinds = _sentencepiece(specials, words)
         merges: list[str] = []
     else:
-        extra, merges = merges_for(words)
-        tokens = [*(_CHARACTER[b] for b in range(256)), *extra]
+        extra, merges = merges_for(words) if like is None else _taken_over(like)
+        tokens = list(dict.fromkeys([*(_CHARACTER[b] for b in range(256)), *extra]))
         kinds = [gguf.TokenType.NORMAL] * len(tokens)
         for i in range(len(tokens) + len(specials), vocabulary):
             tokens.append(stand_in(f"{'Ġ' if i % 2 else ''}w{i:x}".encode()))
@@ -158,6 +160,19 @@ def write(
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+def _taken_over(path: Path) -> tuple[list[str], list[str]]:
+    """Ordinary tokens and merges of a byte-level model."""
+    fields = gguf.GGUFReader(path).fields
+
+    def strings(key: str) -> list[str]:
+        return [bytes(fields[key].parts[i]).decode("utf-8") for i in fields[key].data]
+
+    kinds = fields["tokenizer.ggml.token_type"]
+    normal = [int(kinds.parts[i][0]) == int(gguf.TokenType.NORMAL) for i in kinds.data]
+    tokens = strings("tokenizer.ggml.tokens")
+    return [t for t, n in zip(tokens, normal, strict=True) if n], strings("tokenizer.ggml.merges")
 
 
 def _sentencepiece(specials: list[str], words: Iterable[str]) -> tuple[list[str], list[float], list[gguf.TokenType]]:
