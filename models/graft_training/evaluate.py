@@ -96,8 +96,8 @@ def spelled_context(packages: Mapping[str, Mapping[str, str]], oracle: bool) -> 
     around = {name: Neighbours(list(files.items())) for name, files in packages.items()}
 
     def parts(line: items.Line, typed: str) -> tuple[ContextPart, ...]:
-        near = line.before[-500:] + (line.text if oracle else typed)
-        return tuple(around[line.package].best(line.path, near, CONTEXT_TOKENS))
+        sought = line.text if oracle else typed
+        return tuple(around[line.package].best(line.path, line.before[-500:], CONTEXT_TOKENS, sought))
 
     return parts
 

@@ -70,9 +70,10 @@ class Neighbours:
             chosen.insert(0, draw.randrange(len(self.blocks)))
         return self._fitting(path, chosen, tokens)
 
-    def best(self, path: str, near: str, tokens: int) -> list[ContextPart]:
-        """The parts that names of `near` point to most, best last, none from `path` itself."""
-        return self._fitting(path, self._ranked(path, dict.fromkeys(NAME.findall(near), 1.0))[:MOST_PARTS], tokens)
+    def best(self, path: str, near: str, tokens: int, sought: str = "") -> list[ContextPart]:
+        """The parts that names of `near`, and four times as much those of `sought`, point to; best last."""
+        names = {**dict.fromkeys(NAME.findall(near), 1.0), **dict.fromkeys(NAME.findall(sought), 4.0)}
+        return self._fitting(path, self._ranked(path, names)[:MOST_PARTS], tokens)
 
     def _ranked(self, path: str, names: Mapping[str, float]) -> list[int]:
         scores: dict[int, float] = collections.defaultdict(float)
