@@ -60,6 +60,7 @@ print(a.value)
         "class A: ...\n\na = A()\na.x = 1\na.x\n",
         "class D:\n    def __get__(self, o, t): return 'x'\n\nclass A:\n    d = D()\n\nA().d.upper()\n",
         "def define(cls, name):\n    setattr(cls, name, 1)\n\nclass A: ...\n\ndefine(A, 'x')\nA().x\n",
+        "import sys\n\nif sys.platform[:4] == 'java':\n    sys.registry\n",
         "import collections\n\nP = collections.namedtuple('P', ['x'])\np = P(1)\np.x\n",
         "from collections import namedtuple\n\ndef f():\n    return namedtuple('P', 'x')(1)\n\nf().x\n",
         "class A: ...\n\nif hasattr(A(), 'x'):\n    A().x\n",

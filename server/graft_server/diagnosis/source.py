@@ -137,6 +137,17 @@ def guarded_by(source: Source, node: ast.AST, *exceptions: str) -> bool:
     return False
 
 
+_PLATFORM = re.compile(r"\bsys\.platform\b|\bos\.name\b|\bversion_info\b|\bplatform\.|\bPY[23]\b|\bimplementation\b")
+
+
+def elsewhere(source: Source, node: ast.AST) -> bool:
+    """Whether a node stands below a test of the platform or the version: code for another interpreter than this."""
+    return any(
+        isinstance(parent, ast.If | ast.IfExp) and _PLATFORM.search(ast.unparse(parent.test))
+        for parent in source.ancestors(node)
+    )
+
+
 _MAKES_NAMES = re.compile(r"\bglobal_enum\b|\._convert_?\(")
 
 

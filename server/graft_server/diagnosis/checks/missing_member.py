@@ -10,7 +10,7 @@ from graft_indexer.facts import DefinitionKind
 from graft_indexer.graph import Origin, Symbol, SymbolGraph
 from graft_server.diagnosis.distance import closest
 from graft_server.diagnosis.model import Diagnostic, Severity
-from graft_server.diagnosis.source import Source, guarded_by, makes_names, source_of
+from graft_server.diagnosis.source import Source, elsewhere, guarded_by, makes_names, source_of
 
 CODE = "missing-member"
 SEVERITY = Severity.ERROR
@@ -46,7 +46,7 @@ def check(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
             continue
         if name in members or _mangled(source, node, members) or guarded_by(source, node, "AttributeError"):
             continue
-        if _named_in_a_string(graph, path, name, answer.value):
+        if _named_in_a_string(graph, path, name, answer.value) or elsewhere(source, node):
             continue
         if _makes_names(graph, path, end) or (name.startswith("_") and _described(answer.value)):
             continue
@@ -75,9 +75,9 @@ def receiver_end(source: Source, node: ast.Attribute) -> int | None:
 
 def _more_than_it_looks(members: Sequence[Symbol]) -> bool:
     """`collections.namedtuple(...)` is declared to make plain tuples, and has fields all the same; an object with
-    `__get__` is seldom what reading an attribute gives."""
+    `__get__`, or what `auto()` makes, is seldom what reading an attribute gives."""
     return any(
-        m.qualified_name == "builtins.tuple.count"
+        m.qualified_name in ("builtins.tuple.count", "enum.auto.value")
         or (m.name == "__get__" and m.origin in (Origin.WORKSPACE, Origin.INSTALLED))
         for m in members
     )
