@@ -89,6 +89,11 @@ def _statement(node: ast.stmt, scope: _Scope, conditional: bool) -> Iterator[Fou
         for decorator in (*node.decorator_list, *node.bases, *(k.value for k in node.keywords)):
             yield from _walrus(decorator, scope)
         return
+    if type(node).__name__ == "TypeAlias":  # from Python 3.12
+        alias = node.name  # type: ignore[attr-defined]
+        if not scope.function:
+            yield "type_alias", scope.member(alias.id), alias.lineno, alias.col_offset, None
+        return
     targets: list[ast.expr] = []
     if isinstance(node, ast.Assign):
         targets = node.targets

@@ -79,6 +79,8 @@ class LiveHole:
     context: tuple[ContextPart, ...] = ()
     context_known: bool = False
     """Whether the context was gathered; until then it may still be set once."""
+    budget: int = 0
+    """Prompt tokens, fixed while the hole lives, so that the window does not move; 0 until it is chosen."""
 
 
 class Holes:

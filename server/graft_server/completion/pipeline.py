@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from graft_models.engine import Allow, DoneReason, Engine, Need, Request, Usage
 from graft_models.prompt import ContextPart
-from graft_server.completion import constraint, context, gate, graphonly, secrets, shape
+from graft_server.completion import budget, constraint, context, gate, graphonly, secrets, shape
 from graft_server.completion.anchor import Holes, LiveHole, Place, hole_of, nearby, place_of
 from graft_server.completion.cache import SuggestionCache
 from graft_server.completion.flight import Flight, Raw
@@ -75,6 +75,7 @@ class Pipeline:
         self.memory = memory or gate.Memory()
         self.switches = switches or Switches()
         self.rhythm = Rhythm()
+        self._reading = budget.ReadingSpeed()
         self._engine = engine
         self._settings = settings
         self._root = root
@@ -194,12 +195,17 @@ class Pipeline:
             if flight is not None:
                 flight.cancel()
             live, typed = self._holes.at(snapshot.path, place)
-            await self._fill(live, snapshot, settings, engine)
+            if live.budget == 0:
+                answer = snapshot.max_tokens or settings.completion_max_tokens
+                known = budget.prompt_tokens(self._reading.tokens_per_second, engine.status.model, answer)
+                live.budget = settings.model_context or known
+            await self._fill(live, snapshot, settings)
             flight = self._start(engine, live, typed, snapshot, place, mode, settings, count)
         live, _ = self._holes.at(snapshot.path, place)
         begun = time.perf_counter()
         raws = await flight.result()
         self.rhythm.answered(_ms(begun))
+        self._reading.saw(flight.usage)
         typed_since = place.before[len(flight.place.before) :]
         out: list[Completion] = []
         for raw in raws:
@@ -215,18 +221,15 @@ class Pipeline:
             out = [replace(none, shown=False, gates=(verdict,), usage=flight.usage, milliseconds=_ms(started))]
         return sorted(out, key=lambda c: (not c.shown, -c.score))
 
-    async def _fill(self, live: LiveHole, snapshot: Snapshot, settings: Settings, engine: Engine) -> None:
+    async def _fill(self, live: LiveHole, snapshot: Snapshot, settings: Settings) -> None:
         """Gather the hole's context, once while it lives."""
         if live.context_known or self.graph is None or not (settings.completion_context and self.switches.context):
             return
-        model = engine.status.model
-        length = model.context_length if model is not None else 0
-        budget = context.BUDGET_TOKENS if length == 0 else min(1536, max(128, length // 4))
         wanted = context.Wanted(
             snapshot.path,
             snapshot.text,
             snapshot.offset,
-            budget=budget,
+            budget=budget.context_tokens(live.budget),
             deadline_ms=2000.0 if self._patient else context.DEADLINE_MS,
             disabled=settings.completion_disabled_globs,
             edits=tuple(self._edits(snapshot.path)),
@@ -273,7 +276,7 @@ class Pipeline:
             triggers=constraint.TRIGGERS if self._constrains(engine, snapshot) else (),
             deadline_ms=None if self._patient else DEADLINE_MS,
             document=f"{self._root}:{snapshot.path}",
-            prompt_budget=settings.model_context,
+            prompt_budget=live.budget,
             background=background,
         )
 
