@@ -343,7 +343,10 @@ class Annotations:
                     continue
                 holder = note.value.id if isinstance(note.value, ast.Name) else getattr(note.value, "attr", "")
                 given = self.inference.infer(*where, argument)
-                if holder in ("type", "Type"):
+                if holder == "SupportsIter":
+                    iterators = (self.inference.method_result(v, "__iter__") for v in given.values)
+                    substitution[name] = union(iterators) if given.values else given
+                elif holder in ("type", "Type"):
                     substitution[name] = self.inference.instances_of(given)
                 elif holder in ("Iterable", "Sequence", "list", "List", "Iterator", "Collection", "set"):
                     substitution[name] = self.inference.iterated(given)

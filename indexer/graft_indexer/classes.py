@@ -8,6 +8,7 @@ are on a list, nothing in the class makes attributes that cannot be seen (`__get
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -295,8 +296,8 @@ class Classes:
         for binding in scope.bindings.get("__slots__", []):
             if slot_names(binding.value) is None:
                 return "__slots__ is computed"
-        if "__bases__" in cls.file.tree.text:
-            return "__bases__ is used"
+        if "__bases__" in cls.file.tree.text and _BASES.search(cls.file.tree.text):
+            return "__bases__ is set"
         if "mixin" in cls.name.lower():
             return "a mixin uses what others have"
         if "__metaclass__" in scope.bindings:
@@ -352,7 +353,7 @@ class Classes:
                     continue
                 twin = self.twin(current)
                 if twin is None:
-                    reason = reason or "a C extension may have private names"
+                    reason = reason or f"a C extension may have private names ({current.full_name})"
                     continue
                 for inner in self.shape(twin).order:
                     if inner.file.is_stub:
@@ -490,6 +491,7 @@ def slot_names(value: ast.expr | None) -> list[str] | None:
     return None
 
 
+_BASES = re.compile(r"__bases__\s*\+?=(?!=)")
 _READING = ("get", "items", "keys", "values", "copy", "__contains__", "__getitem__")
 
 

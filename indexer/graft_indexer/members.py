@@ -162,7 +162,17 @@ class Members:
         for cls in holders:
             for base in cls.node.bases:
                 if self.inference.classes.special(cls, base.value if isinstance(base, ast.Subscript) else base):
-                    names = ["_is_protocol", "_is_runtime_protocol"]
+                    names += ["_is_protocol", "_is_runtime_protocol"]
+            if cls.node.decorator_list:
+                names += [
+                    "__slots__",
+                    "__dataclass_fields__",
+                    "__dataclass_params__",
+                    "__match_args__",
+                    "__attrs_attrs__",
+                ]
+            if cls.full_name in ("typing.Generic", "typing.Protocol"):
+                names += ["_is_protocol", "_is_runtime_protocol"]
             if cls.full_name == "builtins.OSError":
                 names.append("characters_written")
         return names
@@ -177,7 +187,8 @@ class Members:
         reason = shape.reason
         table: dict[str, Symbol] = {}
         for name, member in classes.members(cls).items():
-            if member.bindings or not member.attributes or _set_on_class(member):
+            slot = name in classes.slots(member.owner)
+            if member.bindings or not member.attributes or slot or _set_on_class(member):
                 table[name] = member_symbol(member)
         if not value.exact:
             below, why = self.inference.subclasses(cls)
@@ -306,6 +317,8 @@ class Members:
     def _doubt(self, cls: Cls, name: str) -> str:
         """Why an attribute that no class defines may be there all the same."""
         order = self.inference.classes.shape(cls).order
+        if name.startswith("__") and name.endswith("__"):
+            return "special names are also made by decorators and the interpreter"
         if name.startswith("__") and any(c.file is self.world.builtins for c in order[:-1]):
             return "stubs leave out some special names"
         if self._sealed(cls):

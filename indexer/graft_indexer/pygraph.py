@@ -253,6 +253,12 @@ class PyGraph:
             for symbol in self.member_answers.module(module)[0]:
                 if symbol.name in wanted:
                     table.setdefault(symbol.name, symbol)
+        if file.path.endswith(("/__init__.py", "/__init__.pyi")):
+            package = self.world.finder.package_of(file.path, 1)
+            for name in self.world.finder.submodules(package) if package is not None else ():
+                sub = self.world.finder.submodule(package, name) if package is not None else None
+                if sub is not None:  # importing a submodule binds it in its package
+                    table.setdefault(name, module_symbol(self.world, sub, name))
         self.world.memo[key] = answer = (table, reason)
         return answer
 

@@ -362,6 +362,12 @@ class World:
             reason = reason or found.reason
         if targets:
             return Found(tuple(targets), "")
+        if file.path.endswith(("/__init__.py", "/__init__.pyi")):
+            # Importing a submodule binds it in its package.
+            package = self.finder.package_of(file.path, 1)
+            sub = self.finder.submodule(package, name) if package is not None else None
+            if sub is not None:
+                return Found((Target(module=sub),), "")
         if "__getattr__" in file.scope.bindings:
             reason = "the module has __getattr__"
         return Found((), reason)

@@ -271,7 +271,7 @@ def run_members(args: argparse.Namespace) -> None:
             counts["classes"] += 1
             if not answer.closed:
                 counts["open"] += 1
-                counts["open: " + answer.reason[:50]] += 1
+                counts["open: " + answer.reason[:80]] += 1
                 continue
             counts["closed"] += 1
             cls = getattr(importlib.import_module(module_name), class_name)

@@ -70,6 +70,12 @@ def test_stubs_win_and_sources_complete_them() -> None:
     ]  # fmt: skip
 
 
+def test_importing_a_submodule_binds_it_in_its_package() -> None:
+    with graph_of("//- /p/sub.py\nx = 1\n//- /p/__init__.py\nfrom .sub import *\n__all__ = $0sub.names\n") as fixed:
+        assert [s.qualified_name for s in fixed.graph.definition_at(*fixed.here).value] == ["p.sub"]
+        assert "sub" in {s.name for s in fixed.graph.visible_names(*fixed.here).value}
+
+
 def test_namespace_packages() -> None:
     assert resolved("//- /ns/a.py\nx = 1\n//- /main.py\nfrom ns.a import x\nfrom ns import a\n$0") == [
         "x -> ns.a.x", "a -> ns.a",
