@@ -512,7 +512,7 @@ class Inference:
         """Functions that became attributes by assignment (`__radd__ = __add__`)."""
         values = tuple(
             FunctionValue(v.file, v.node, v.outer, owner, receiver, isinstance(receiver, Instance), v.overloads)
-            if isinstance(v, FunctionValue) and v.owner is None and v.outer.is_class
+            if isinstance(v, FunctionValue) and v.owner is None
             else v
             for v in result.values
         )

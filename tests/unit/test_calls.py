@@ -29,6 +29,11 @@ def test_functions_and_methods() -> None:
     check("class A:\n    @classmethod\n    def f(cls, x): ...\nA.f($0)\n", "x!")
 
 
+def test_functions_put_into_a_class_are_methods() -> None:
+    check("def f(a, b): ...\nclass A:\n    g = f\nA().g($0)\n", "b!")
+    check("//- /m.py\ndef f(a, b): ...\n//- /main.py\nclass A:\n    from m import f\nA().f($0)\n", "b!")
+
+
 def test_a_call_while_it_is_typed() -> None:
     check("def f(a, b): ...\ndef g():\n    f(1, $0\n    return 2\n", "a! b!")
     check("def f(a, b): ...\ndef g():\n    x = [f(1, $0)]\n", "a! b!")
