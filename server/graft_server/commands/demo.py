@@ -38,16 +38,14 @@ class Cursor:
 
 
 CURSORS = (
-    Cursor(
-        "graft_indexer/text.py", "def line_at", "return bisect_right(self.", "a member of the class around the cursor"
-    ),
+    Cursor("http/client.py", "def _read_status", "raise BadStatusLine", "the arguments of an exception"),
+    Cursor("graft_server/session.py", "class ", "async def _watch_engine", "the head of a method"),
     Cursor(
         "graft_server/edits.py",
         "from dataclasses",
         "from graft_indexer.text import ",
         "a name that another module defines",
     ),
-    Cursor("http/cookies.py", "def __setitem__", "self.__set(", "the arguments of a method of the same class"),
 )
 
 
