@@ -30,9 +30,10 @@ def trigger_at(text: str, wanted: Collection[Trigger], following: str = "") -> T
     line = text[text.rfind("\n") + 1 :]
     if last == "." and Trigger.DOT in wanted and _DOT.search(line):
         return Trigger.DOT
-    if last in (" ", ",", "(") and Trigger.IMPORT in wanted and (_IMPORT.search(line) or _FROM.search(line)):
+    # Not after a bare comma: names would follow it without the blank that belongs there; the gates see to those.
+    if last in (" ", "(") and Trigger.IMPORT in wanted and (_IMPORT.search(line) or _FROM.search(line)):
         return Trigger.IMPORT
-    if last in ("(", ",", " ") and Trigger.CALL in wanted and _in_call(text[-2000:]):
+    if last in ("(", " ") and Trigger.CALL in wanted and _in_call(text[-2000:]):
         return Trigger.CALL
     if Trigger.NAME in wanted and (following.isalpha() or following == "_") and _BEFORE_NAME.search(line):
         return Trigger.NAME
