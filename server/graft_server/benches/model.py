@@ -1,0 +1,49 @@
+"""`graft bench model`: a model on packages that it was not trained on.
+
+The measuring is `graft_training.evaluate`, run in a process of its own because nothing in the product imports the training
+pipeline; it is in the source tree, not in the wheel.  Keys are flat: `exact_<what the model sees>_<typed>_percent` and so on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from graft_server.errors import UserError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """--packages, --model, --items, --humaneval."""
+    parser.add_argument("--packages", type=Path, nargs="+", required=True, help="folders of unseen code, one a package")
+    parser.add_argument("--model", type=Path, help="a GGUF file (the embedded model)")
+    parser.add_argument("--items", type=int, default=60, help="lines to complete (60)")
+    parser.add_argument("--humaneval", type=Path, help="HumanEval-Infilling items, .jsonl or .jsonl.gz")
+
+
+def run(args: argparse.Namespace) -> dict[str, float | int | str]:
+    """Evaluate; raises UserError without a model, without the source tree, or if the evaluation fails."""
+    from graft_models.catalog import embedded_model
+
+    model = args.model or embedded_model()
+    if model is None or not model.is_file():
+        raise UserError(f"no such model file: {model}; name one with --model")
+    for package in args.packages:
+        if not package.is_dir():
+            raise UserError(f"{package} is no folder")
+    if importlib.util.find_spec("graft_training") is None:
+        raise UserError("graft_training is not installed: this bench needs a source checkout (make bench)")
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "figures.json")
+        command = [sys.executable, "-m", "graft_training.evaluate", str(model), "--packages"]
+        command += [*map(str, args.packages), "--items", str(args.items), "--json", str(out)]
+        if args.humaneval is not None:
+            command += ["--humaneval", str(args.humaneval)]
+        if subprocess.run(command, check=False).returncode != 0 or not out.is_file():
+            raise UserError("the evaluation failed; what it said stands above")
+        figures: dict[str, float | int | str] = json.loads(out.read_text("utf-8"))
+    return figures
