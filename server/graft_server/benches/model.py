@@ -1,7 +1,7 @@
 """`graft bench model`: a model on packages that it was not trained on.
 
-The measuring is `graft_training.evaluate`, run in a process of its own because nothing in the product imports the training
-pipeline; it is in the source tree, not in the wheel.  Keys are flat: `exact_<what the model sees>_<typed>_percent` and so on.
+The measuring is `graft_training.evaluate`, run in a process of its own because nothing in the product imports the
+training pipeline; it is in the source tree, not in the wheel.  Keys are flat, with the unit in the name.
 """
 
 from __future__ import annotations
