@@ -34,6 +34,10 @@ test-peers: ## against llama-server and other engines (fetched once)
 	@$(PY) tests/peers/setup_llama.py
 	@$(PY) -m pytest tests/peers $(PYTEST)
 
+test-train: ## the training pipeline end to end on tiny data (installs torch)
+	@$(INSTALL) --extras llama,dev,train
+	@PYTHONPATH=$(CURDIR)/models:$(CURDIR)/indexer:$(CURDIR)/server:$(CURDIR)/tests $(PY) -m pytest -n0 tests/train $(PYTEST)
+
 bench: ## what the figures in the README come from; results in bench/results
 	@$(INSTALL) --extras llama,dev
 	@mkdir -p bench/results
@@ -42,7 +46,7 @@ bench: ## what the figures in the README come from; results in bench/results
 		$(VENV)/bin/graft bench $$name --json bench/results/$$name.json || exit 1; \
 	done
 
-BENCHES ?= index typing model
+BENCHES ?= index typing
 
 check: ## ruff and mypy --strict
 	@$(INSTALL) --extras llama,dev
