@@ -8,7 +8,7 @@ INSTALL = $(PYTHON) .ci/install.py --venv $(VENV)
 PYTEST ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-editors test-vscode test-peers bench check format dist lock clean
+.PHONY: help demo test test-editors test-vscode test-peers test-train bench check format dist lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
