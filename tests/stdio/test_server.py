@@ -223,7 +223,7 @@ async def test_columns_count_in_the_negotiated_unit(start: Start, tmp_path: Path
     text = "s = '\N{GRINNING FACE}'; x = \n"
     for encoding, column in (("utf-8", 16), ("utf-16", 14), ("utf-32", 13)):
         root = project(tmp_path / encoding, main_py=text)
-        client = await start({"answers": ["value\n"]})
+        client = await start({"answers": ["len(s)\n"]})
         capabilities = await client.initialize(
             root, capabilities={**CAPABILITIES, "general": {"positionEncodings": [encoding]}}
         )
@@ -232,7 +232,7 @@ async def test_columns_count_in_the_negotiated_unit(start: Start, tmp_path: Path
         await client.ready()
         items = await client.inline(uri, 0, column)
         assert items[0]["range"]["end"]["character"] == column
-        assert items[0]["insertText"] == text.rstrip("\n") + "value"
+        assert items[0]["insertText"] == text.rstrip("\n") + "len(s)"
 
 
 async def test_an_unknown_document_and_a_far_position(start: Start, tmp_path: Path) -> None:

@@ -162,39 +162,42 @@ class _Progress:
 
     def __init__(self, ls: GraftServer) -> None:
         self._ls = ls
-        self._begun: dict[str, str] = {}
+        self._begun: dict[str, tuple[str, asyncio.Task[bool]]] = {}
         self._last: dict[str, float] = {}
 
     def report(self, root: str, done: int, total: int) -> None:
         if not self._ls.features.progress or not self._ls.protocol.initialized:
             return
         loop = asyncio.get_running_loop()
-        token = self._begun.get(root)
-        if token is None:
+        if root not in self._begun:
             if done >= total:
                 return
             token = f"graft-index-{len(self._last)}"
-            self._begun[root] = token
+            self._begun[root] = token, asyncio.create_task(self._begin(token))
             self._last[root] = loop.time()
-            self._ls.session.spawn(self._begin(token))
         elif done >= total:
-            del self._begun[root]
-            self._ls.session.spawn(self._send(token, types.WorkDoneProgressEnd(message=f"{total} files")))
+            token, begun = self._begun.pop(root)
+            end = types.WorkDoneProgressEnd(message=f"{total} files")
+            self._ls.session.spawn(self._after(begun, token, end))
         elif loop.time() - self._last[root] >= 0.2:
             self._last[root] = loop.time()
+            token, begun = self._begun[root]
             percentage = 100 * done // total if total else 0
             value = types.WorkDoneProgressReport(message=f"{done}/{total} files", percentage=percentage)
-            self._ls.session.spawn(self._send(token, value))
+            self._ls.session.spawn(self._after(begun, token, value))
 
-    async def _begin(self, token: str) -> None:
+    async def _begin(self, token: str) -> bool:
         try:
             create = types.WorkDoneProgressCreateParams(token)
             await asyncio.shield(self._ls.window_work_done_progress_create_async(create))
         except Exception as error:
             log.info("the client shows no progress: %s", error)
             self._ls.features.progress = False
-            return
-        await self._send(token, types.WorkDoneProgressBegin(title="Indexing", percentage=0))
+            return False
+        self._ls.progress(types.ProgressParams(token, types.WorkDoneProgressBegin(title="Indexing", percentage=0)))
+        return True
 
-    async def _send(self, token: str, value: Any) -> None:
-        self._ls.progress(types.ProgressParams(token, value))
+    async def _after(self, begun: asyncio.Task[bool], token: str, value: Any) -> None:
+        """Send, but never before the beginning: a small index is done before the client has made the token."""
+        if await begun:
+            self._ls.progress(types.ProgressParams(token, value))

@@ -422,6 +422,8 @@ class _Walker:
             end -= len(quote)
         blank = _BLANK.match(self.data, opening.end(), end)
         text = self.data[blank.end() if blank is not None else opening.end() : end]
+        if b"\\\n" in text and b"r" not in opening.group().lower():
+            text = text.replace(b"\\\n", b"")  # the line goes on
         return text.split(b"\n", 1)[0].strip().decode("utf-8", "surrogateescape") or None
 
 
