@@ -41,12 +41,13 @@ def shadowed(graph: SymbolGraph, path: str, text: str) -> Iterator[None]:
 def probing(graph: SymbolGraph, path: str, place: Place, generated: str = "") -> Iterator[int]:
     """The graph sees the cursor's line made whole, `generated` included; gives the byte offset of its end.
 
-    Nothing is changed if the line is whole already.
+    Nothing is changed if the line is whole already and the document's line breaks are those of the place: offsets count
+    the place's text, in which every break is LF.
     """
     before = place.before + generated
     offset = len(before.encode("utf-8", "surrogateescape"))
     filler = completing(before, place)
-    if not filler and not generated:
+    if not filler and not generated and place.newline == "\n":
         yield offset
         return
     with shadowed(graph, path, before + filler + place.after):
