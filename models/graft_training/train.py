@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.multiprocessing.spawn as processes
+import torch.multiprocessing as processes
 from numpy.typing import NDArray
 from torch import Tensor
 
