@@ -8,8 +8,7 @@ from graft_indexer.pygraph import open_graph
 from graft_models.engine import Need, Trigger
 from graft_server.completion.anchor import place_of
 from graft_server.completion.constraint import allowed, trigger_at
-from graft_server.completion.model import Snapshot
-from graft_server.completion.pipeline import Switches
+from graft_server.completion.model import Snapshot, Switches
 from graft_server.settings import Settings
 from graft_testing.completing import complete, seen
 from graft_testing.fixture import parse_fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from graft_models.engine import ScriptedAnswer
 from graft_models.scripted import ScriptedEngine
-from graft_server.completion.model import Completion, Mode, Snapshot
-from graft_server.completion.pipeline import Pipeline, Switches
+from graft_server.completion.model import Completion, Mode, Snapshot, Switches
+from graft_server.completion.pipeline import Pipeline
 from graft_server.edits import Edit, apply_edits
 from graft_server.settings import Settings
 from graft_server.workspace import GraphThread

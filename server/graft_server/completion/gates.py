@@ -58,9 +58,9 @@ def judge(
     text: str,
     cover: int,
     *,
-    names: bool = True,
+    off: frozenset[str] = frozenset(),
 ) -> Judged:
-    """Parse and check `text` in its place; `names` may switch the graph's part off (for measuring)."""
+    """Parse and check `text` in its place; `off` may name "parses" or "names", for measuring what each is worth."""
     if language not in syntax.languages():
         return Judged(text, ())
     verdicts: list[Verdict] = []
@@ -74,12 +74,13 @@ def judge(
         end = start + len(text.encode("utf-8", "surrogateescape"))
         line_start = data.rfind(b"\n", 0, start) + 1
         tree = trees.parse(path, data, language)
-        wrong = new_errors(trees, path, language, place, tree, data, Span(line_start, end + len(closed.encode())))
+        region = Span(line_start, end + len(closed.encode()))
+        wrong = None if "parses" in off else new_errors(trees, path, language, place, tree, data, region)
         if wrong is not None:
             verdicts.append(Verdict("parses", False, wrong))
             return Judged("", tuple(verdicts))
         tree = trees.parse(path, data, language)
-        if graph is None or language != "python" or not names:
+        if graph is None or language != "python" or "names" in off:
             return Judged(text, (*verdicts, Verdict("parses", True)))
         found = disproved(graph, path, data, tree, Span(start, end))
         if found is None:

@@ -57,3 +57,16 @@ class Completion:
     source: Literal["model", "graph", "counts", "cache"] = "model"
     parts: tuple[ContextPart, ...] = ()
     """What the model was shown of other files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """Parts that can be switched off, for measuring what each is worth.  No setting does it."""
+
+    context: bool = True
+    constraint: bool = True
+    fallback: bool = True
+    off: frozenset[str] = frozenset()
+    """Gates that are left out: names of `screen.GATES`, and "confidence"."""
+    kinds: frozenset[str] | None = None
+    """Context kinds to gather (None: all)."""

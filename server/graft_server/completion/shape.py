@@ -7,6 +7,7 @@ repetition, lines that stand below already, spaces at the seam, indentation, bra
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from graft_server.completion.anchor import Place
@@ -33,33 +34,43 @@ class Shaped:
     verdicts: tuple[Verdict, ...]
 
 
-def shaped(text: str, place: Place, mode: Mode, *, manual: bool = False) -> Shaped:
-    """All gates over text, in order; each that changed or refused something leaves a verdict."""
+def shaped(text: str, place: Place, mode: Mode, *, manual: bool = False, off: frozenset[str] = frozenset()) -> Shaped:
+    """All gates over text, in order; each that changed or refused something leaves a verdict.
+
+    `off` names gates that are left out, for measuring what each is worth.
+    """
     verdicts: list[Verdict] = []
 
-    def note(gate: str, before: str, after: str) -> str:
+    def gate(name: str, before: str, change: Callable[[str], str]) -> str:
+        if name in off:
+            return before
+        after = change(before)
         if before != after:
-            verdicts.append(Verdict(gate, bool(after.strip()), f"cut {len(before) - len(after)} characters"))
+            verdicts.append(Verdict(name, bool(after.strip()), f"cut {len(before) - len(after)} characters"))
         return after
 
-    text = note("special-tokens", text, without_specials(text))
-    at = repetition(text)
-    # A line that goes round in circles is no good from its beginning; the lines before it may be.
-    text = note("repetition", text, text if at is None else text[: max(0, text.rfind("\n", 0, at + 1))])
-    text = note("seam", text, at_seam(text, place))
-    text = note("indentation", text, indented(text, place))
-    text = note("duplicate", text, without_duplicates(text, place, mode))
+    text = gate("special-tokens", text, without_specials)
+    text = gate("repetition", text, without_circles)
+    text = gate("seam", text, lambda t: at_seam(t, place))
+    text = gate("indentation", text, lambda t: indented(t, place))
+    text = gate("duplicate", text, lambda t: without_duplicates(t, place, mode))
     text = text.rstrip() if mode == "block" or not place.rest.strip() else text.rstrip("\n")
-    text = note("rest-of-line", text, without_rest(text, place))
-    text, cover = balanced(text, place)
+    text = gate("rest-of-line", text, lambda t: without_rest(t, place))
+    cover = covering(text, place)
     if text and bracket_penalty(text, cover, place) > bracket_penalty("", 0, place):
-        text = note("brackets", text, cut_to_balance(text, place))
+        text = gate("brackets", text, lambda t: cut_to_balance(t, place))
         cover = covering(text, place)
-    if len(re.sub(r"\s", "", text)) < (1 if manual else MINIMUM):
+    if "length" not in off and len(re.sub(r"\s", "", text)) < (1 if manual else MINIMUM):
         if text.strip():
             verdicts.append(Verdict("length", False, "too short to be worth a look"))
         text = ""
     return Shaped(text, cover if text else 0, tuple(verdicts))
+
+
+def without_circles(text: str) -> str:
+    """Without lines that go round in circles: such a line is no good from its beginning, those before it may be."""
+    at = repetition(text)
+    return text if at is None else text[: max(0, text.rfind("\n", 0, at + 1))]
 
 
 def without_specials(text: str) -> str:
@@ -153,11 +164,6 @@ def without_rest(text: str, place: Place) -> str:
         if text.endswith(stripped[:size]):
             return text[:-size]
     return text
-
-
-def balanced(text: str, place: Place) -> tuple[str, int]:
-    """(text, cover): the range covers those closers and quotes after the cursor that the text brings itself."""
-    return text, covering(text, place)
 
 
 def covering(text: str, place: Place) -> int:

@@ -1,0 +1,195 @@
+"""From a place to the tokens that an engine says there: the live hole, its context, the budget, the decode under way.
+
+One `Decoder` per workspace folder, used from the event loop only.  What the text is worth is the pipeline's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from graft_models.engine import Allow, Engine, Need, Request
+from graft_models.prompt import ContextPart
+from graft_server.completion import budget, constraint, context
+from graft_server.completion.anchor import Holes, LiveHole, Place, hole_of
+from graft_server.completion.flight import Flight
+from graft_server.completion.model import Mode, Snapshot, Switches
+from graft_server.completion.stops import rule_for
+from graft_server.settings import Settings
+from graft_server.workspace import BACKGROUND, INTERACTIVE, GraphThread
+
+DEADLINE_MS = 4000
+CONTEXT_WAIT_MS = 40.0
+NEED_WAIT_MS = 4.5
+MOST_FLIGHTS = 8
+LINE_TOKENS = 48
+"""Longest suggestion that is not a block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be decoded: the document, the cursor in it, the kind of text and how many candidates."""
+
+    snapshot: Snapshot
+    place: Place
+    mode: Mode
+    settings: Settings
+    count: int = 1
+
+
+class Decoder:
+    """The holes and decodes of one folder's documents."""
+
+    def __init__(
+        self,
+        graph: GraphThread | None,
+        *,
+        root: str = "",
+        repository: str = "",
+        switches: Switches | None = None,
+        edits: Callable[[str], Sequence[ContextPart]] | None = None,
+        patient: bool = False,
+    ) -> None:
+        """`patient`: nobody is typing; gather all context, however long it takes, and set no deadline."""
+        self.reading = budget.ReadingSpeed()
+        self.holes = Holes()
+        self._graph = graph
+        self._root = root
+        self._repository = repository
+        self._switches = switches or Switches()
+        self._edits = edits or (lambda path: ())
+        self._patient = patient
+        self._slow = context.SlowParts()
+        self._flights: OrderedDict[str, Flight] = OrderedDict()
+        self._numbers = itertools.count(1)
+
+    def forget(self, path: str) -> None:
+        """The document was closed."""
+        self.holes.forget(path)
+        flight = self._flights.pop(path, None)
+        if flight is not None:
+            flight.cancel()
+
+    def cancel_all(self) -> None:
+        """End every decode."""
+        for flight in self._flights.values():
+            flight.cancel()
+
+    def joinable(self, wish: Wish) -> Flight | None:
+        """The decode under way that says what is wished for."""
+        flight = self._flights.get(wish.snapshot.path)
+        return flight if flight is not None and wish.count == 1 and flight.fits(wish.place) else None
+
+    async def begin(self, engine: Engine, wish: Wish) -> Flight:
+        """A new decode; the document's one before it ends."""
+        path = wish.snapshot.path
+        before = self._flights.get(path)
+        if before is not None:
+            before.cancel()
+        live, typed = self.holes.at(path, wish.place)
+        if live.budget == 0:
+            answer = wish.snapshot.max_tokens or wish.settings.completion_max_tokens
+            known = budget.prompt_tokens(self.reading.tokens_per_second, engine.status.model, answer)
+            live.budget = wish.settings.model_context or known
+        await self._fill(live, wish)
+        flight = self._start(engine, live, typed, wish)
+        self._flights[path] = flight
+        self._flights.move_to_end(path)
+        while len(self._flights) > MOST_FLIGHTS:
+            self._flights.popitem(last=False)[1].cancel()
+        return flight
+
+    def begin_background(self, engine: Engine, wish: Wish) -> Flight:
+        """A decode in the hole as it is, which any request of the person's interrupts."""
+        live, typed = self.holes.at(wish.snapshot.path, wish.place)
+        return self._start(engine, live, typed, wish, background=True)
+
+    async def _fill(self, live: LiveHole, wish: Wish) -> None:
+        """Gather the hole's context, once while it lives."""
+        if live.context_known or self._graph is None:
+            return
+        if not (wish.settings.completion_context and self._switches.context):
+            return
+        path = wish.snapshot.path
+        wanted = context.Wanted(
+            path,
+            wish.snapshot.text,
+            wish.snapshot.offset,
+            budget=budget.context_tokens(live.budget),
+            deadline_ms=2000.0 if self._patient else context.DEADLINE_MS,
+            disabled=wish.settings.completion_disabled_globs,
+            edits=tuple(self._edits(path)),
+            kinds=self._switches.kinds,
+        )
+        slow = None if self._patient else self._slow
+        found = await self._graph.ask(
+            lambda graph: context.gather(graph, wanted, slow),
+            None,
+            priority=INTERACTIVE,
+            wait_ms=self._wait(CONTEXT_WAIT_MS),
+        )
+        if found is None:
+            return
+        live.context, missing = found
+        live.context_known = True
+        if missing:
+            # Gathered while the engine reads; the next hole in this function will have them.
+            self._graph.submit(lambda graph: self._slow.fill(graph, wanted), BACKGROUND)
+
+    def _wait(self, milliseconds: float) -> float | None:
+        return None if self._patient else milliseconds
+
+    def _start(self, engine: Engine, live: LiveHole, typed: str, wish: Wish, *, background: bool = False) -> Flight:
+        snapshot, place = wish.snapshot, wish.place
+        limit = snapshot.max_tokens or wish.settings.completion_max_tokens
+        constrained = self._constrains(engine, snapshot)
+        request = Request(
+            id=next(self._numbers),
+            hole=hole_of(live, typed, snapshot.path, self._repository),
+            max_tokens=limit if wish.mode == "block" or snapshot.max_tokens else min(limit, LINE_TOKENS),
+            candidates=wish.count,
+            temperature=0.0 if wish.count == 1 else 0.6,
+            triggers=constraint.TRIGGERS if constrained else (),
+            deadline_ms=None if self._patient else DEADLINE_MS,
+            document=f"{self._root}:{snapshot.path}",
+            prompt_budget=live.budget,
+            background=background,
+        )
+        answer = self._answerer(snapshot.path, place, typed) if constrained else _nothing
+        return Flight(engine, request, place, rule_for(place, wish.mode), answer)
+
+    def _answerer(self, path: str, place: Place, typed: str) -> Callable[[Need], Awaitable[Allow | None]]:
+        graph = self._graph
+        assert graph is not None
+        ahead: asyncio.Task[Allow | None] | None = None
+        if (trigger := constraint.trigger_at(place)) is not None:
+            # What the engine will ask first is known: look it up while the prompt is read.
+            first = Need(0, trigger, typed)
+            ahead = asyncio.create_task(graph.ask(lambda g: constraint.allowed(g, path, place, typed, first), None))
+
+        async def answer(need: Need) -> Allow | None:
+            if ahead is not None and need.text == typed:
+                allow = await ahead
+                return replace(allow, need=need.need) if allow is not None else None
+            return await graph.ask(
+                lambda g: constraint.allowed(g, path, place, typed, need), None, wait_ms=self._wait(NEED_WAIT_MS)
+            )
+
+        return answer
+
+    def _constrains(self, engine: Engine, snapshot: Snapshot) -> bool:
+        return (
+            self._switches.constraint
+            and snapshot.language == "python"
+            and self._graph is not None
+            and self._graph.ready
+            and engine.capabilities.constraint
+        )
+
+
+async def _nothing(need: Need) -> Allow | None:
+    del need  # Never asked: the request has no triggers.
+    return None
