@@ -47,6 +47,8 @@ class Flight:
         self.raws: list[Raw] = [Raw() for _ in range(max(1, request.candidates))]
         self.usage = Usage()
         self.error = ""
+        self.constrained = 0
+        """How often names were prescribed."""
         self._rule = rule
         self._answer = answer
         self._readers = 0
@@ -94,6 +96,7 @@ class Flight:
                 allow = None
                 try:
                     allow = await self._answer(event)
+                    self.constrained += allow is not None and not allow.open
                 finally:
                     self._job.answer(allow if allow is not None else Allow(event.need, (), open=True))
             elif isinstance(event, Done):

@@ -30,6 +30,22 @@ class Judged:
 
     text: str
     verdicts: tuple[Verdict, ...]
+    known: int = 0
+    """Names of the text that the graph confirms."""
+    unknown: int = 0
+    """Names that it can neither confirm nor refute."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    known: int = 0
+    unknown: int = 0
+
+    def count(self, known: bool) -> None:
+        if known:
+            self.known += 1
+        else:
+            self.unknown += 1
 
 
 class Trees:
@@ -82,9 +98,11 @@ def judge(
         tree = trees.parse(path, data, language)
         if graph is None or language != "python" or "names" in off:
             return Judged(text, (*verdicts, Verdict("parses", True)))
-        found = disproved(graph, path, data, tree, Span(start, end))
+        tally = _Tally()
+        found = disproved(graph, path, data, tree, Span(start, end), tally)
         if found is None:
-            return Judged(text, (*verdicts, Verdict("parses", True), Verdict("names", True)))
+            passed = (*verdicts, Verdict("parses", True), Verdict("names", True))
+            return Judged(text, passed, tally.known, tally.unknown)
         offset, message = found
         verdicts.append(Verdict("names", False, message))
         keep = data[start:offset].decode("utf-8", "surrogateescape")
@@ -182,15 +200,17 @@ def _parses_alone(place: Place, data: bytes, region: Span, language: str) -> boo
     return start < region.start and syntax.parse(before, language).root_node.has_error
 
 
-def disproved(graph: SymbolGraph, path: str, data: bytes, tree: Tree, new: Span) -> tuple[int, str] | None:
+def disproved(
+    graph: SymbolGraph, path: str, data: bytes, tree: Tree, new: Span, tally: _Tally
+) -> tuple[int, str] | None:
     """The first name of the new text that the graph proves wrong: (byte offset, message); None if there is none."""
     nodes = _leaves(tree.root_node, new)
     if not nodes:
         return None
     with shadowed(graph, path, data.decode("utf-8", "surrogateescape")):
-        visible: dict[int, frozenset[str] | None] = {}
+        visible: dict[int, tuple[frozenset[str], bool]] = {}
         for node in nodes:
-            message = _wrong(graph, path, node, visible)
+            message = _wrong(graph, path, node, visible, tally)
             if message:
                 return node.start_byte, message
         return _wrong_call(graph, path, tree, new)
@@ -212,7 +232,9 @@ def _leaves(root: Node, new: Span) -> list[Node]:
     return sorted(out, key=lambda n: n.start_byte)
 
 
-def _wrong(graph: SymbolGraph, path: str, node: Node, visible: dict[int, frozenset[str] | None]) -> str | None:
+def _wrong(
+    graph: SymbolGraph, path: str, node: Node, visible: dict[int, tuple[frozenset[str], bool]], tally: _Tally
+) -> str | None:
     """Why one identifier is wrong; None if it is right, or cannot be decided."""
     parent = node.parent
     name = (node.text or b"").decode("utf-8", "replace")
@@ -223,8 +245,10 @@ def _wrong(graph: SymbolGraph, path: str, node: Node, visible: dict[int, frozens
         if receiver is None or _is_target(parent):
             return None
         answer = graph.members_at(path, receiver.end_byte)
-        if answer.closed and answer.value and name not in {s.name for s in answer.value}:
+        known = name in {s.name for s in answer.value}
+        if answer.closed and answer.value and not known:
             return f"{_short(receiver)} has no member {name}"
+        tally.count(known)
         return None
     if parent.type == "keyword_argument" and parent.child_by_field_name("name") == node:
         return _wrong_keyword(graph, path, node, name)
@@ -233,13 +257,16 @@ def _wrong(graph: SymbolGraph, path: str, node: Node, visible: dict[int, frozens
     scope = _scope_start(node)
     if scope not in visible:
         answer = graph.visible_names(path, node.start_byte)
-        visible[scope] = frozenset(s.name for s in answer.value) if answer.closed else None
-    names = visible[scope]
-    if names is not None and name not in names:
+        visible[scope] = (frozenset(s.name for s in answer.value), answer.closed)
+    names, closed = visible[scope]
+    known = name in names
+    if closed and not known:
         # Scopes of comprehensions and lambdas are finer than a function's: ask again at just this place.
         answer = graph.visible_names(path, node.start_byte)
-        if answer.closed and name not in {s.name for s in answer.value}:
+        known = name in {s.name for s in answer.value}
+        if answer.closed and not known:
             return f"{name} is not defined here"
+    tally.count(known)
     return None
 
 

@@ -16,7 +16,7 @@ from graft_models.prompt import ContextPart
 from graft_server.completion import gate, graphonly, shape
 from graft_server.completion.anchor import Place, place_of
 from graft_server.completion.cache import SuggestionCache
-from graft_server.completion.confidence import confident, default_threshold
+from graft_server.completion.confidence import confident
 from graft_server.completion.decoding import Decoder, Wish
 from graft_server.completion.flight import Flight, Raw
 from graft_server.completion.gates import Trees
@@ -205,8 +205,8 @@ class Pipeline:
             verdicts.append(Verdict("rejected", False, "rejected a moment ago"))
             passed = False
         if passed and "confidence" not in off and not snapshot.manual:
-            least = wish.settings.completion_threshold or default_threshold(self._engine())
-            verdict = confident(score, least)
+            setting = wish.settings.completion_threshold
+            verdict = confident(self._engine(), setting, raw, skip, screened, place, score)
             if not verdict.passed:
                 verdicts.append(verdict)
                 passed = False

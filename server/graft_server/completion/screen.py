@@ -27,6 +27,9 @@ class Screened:
     text: str
     best: str
     verdicts: tuple[Verdict, ...]
+    known: int = 0
+    """Names of the text that the graph confirms, and `unknown`: those that it can neither confirm nor refute."""
+    unknown: int = 0
 
 
 def screen(
@@ -45,12 +48,13 @@ def screen(
     shaped = shape.shaped(said, place, mode, manual=snapshot.manual, off=off)
     verdicts = list(shaped.verdicts)
     text = shaped.text
+    known = unknown = 0
     if text:
         where = place if graph is not None else nearby(place)
         judged = judge(graph, trees, snapshot.path, snapshot.language, where, text, shaped.cover, off=off)
         verdicts += judged.verdicts
-        text = judged.text
+        text, known, unknown = judged.text, judged.known, judged.unknown
     if text and "secrets" not in off and secrets.find(text):
         verdicts.append(Verdict("secrets", False, "looks like a secret"))
         text = ""
-    return Screened(text, text or shaped.text or said, tuple(verdicts))
+    return Screened(text, text or shaped.text or said, tuple(verdicts), known, unknown)
