@@ -47,8 +47,22 @@ PERMISSIVE = frozenset(
         "Zlib",
         "CC0-1.0",
         "HPND",
+        "BSL-1.0",
+        "Apache-2.0 WITH LLVM-exception",
     )
 )
+# Free text of a licence field -> SPDX. What is not here needs a person.
+SPELLINGS = {
+    "Apache License 2.0": "Apache-2.0",
+    "Apache License, Version 2.0": "Apache-2.0",
+    "Apache 2.0 License": "Apache-2.0",
+    "Apache 2.0": "Apache-2.0",
+    "Apache 2": "Apache-2.0",
+    "Apache Software License": "Apache-2.0",
+    "Apache Software License (Apache 2.0)": "Apache-2.0",
+    "3-Clause BSD License": "BSD-3-Clause",
+    "BSD 2-Clause License": "BSD-2-Clause",
+}
 CLASSIFIERS = {
     "OSI Approved :: MIT License": "MIT",
     "OSI Approved :: BSD License": "BSD-3-Clause",
@@ -162,7 +176,7 @@ def _metadata(wheel: Path) -> tuple[str, str]:
         licence = licence or CLASSIFIERS.get(classifier.removeprefix("License :: "))
     if licence is None:
         declared = str(headers.get("License", "none"))[:40]
-        licence = {"Apache License 2.0": "Apache-2.0"}.get(declared, declared)
+        licence = SPELLINGS.get(declared, declared)
     return licence, str(headers["Version"])
 
 
@@ -301,7 +315,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("step", choices=["lock", "fetch", "build", "table"])
     parser.add_argument("names", nargs="*", help="for lock: package names, or stdlib")
     parser.add_argument("--work", type=Path, required=True, help="folder for artefacts/ and for what build writes")
-    parser.add_argument("--manifest", type=Path, default=MANIFEST)
+    parser.add_argument("--manifest", type=Path, nargs="+", default=[MANIFEST], help="several are joined")
     parser.add_argument("--decontaminate", type=Path, help="hashes of text that must not be trained on")
     parser.add_argument("--role", choices=["train", "heldout"], default="train")
     parser.add_argument("--jobs", type=int, default=2)
@@ -312,7 +326,7 @@ def main(argv: list[str] | None = None) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         lock(args.names, folder, args.role)
         return 0
-    packages = read_manifest(args.manifest)
+    packages = [package for manifest in args.manifest for package in read_manifest(manifest)]
     if args.step == "table":
         print("\n".join(table(packages, json.loads((args.work / "stats.json").read_text("utf-8")))))
         return 0

@@ -1,10 +1,12 @@
 """Documents -> rows of token ids in the product's own prompt layout (graft_models.prompt, version 1).
 
-    python -m graft_training.data --work DIR [--epoch N] [--limit-mb N]
+    python -m graft_training.data --work DIR [--epoch N] [--limit-mb N] [--stage 2]
 
 A file is walked from top to bottom in pieces of about a prompt's size. Most pieces become a hole with prefix, suffix
 and middle (holes.py draws it), half of those with parts of other files of the same package before them
 (neighbours.py); the rest stay plain text behind their path. Samples are packed, uncut, into rows of `CONTEXT` ids.
+The second stage of training has other shares: few plain pieces, and most holes with the parts that the product's own
+graph finds for them (product_context.py).
 Writes train-N.bin (uint16, [rows, CONTEXT]), val.bin (the same from heldout.jsonl) and data-N.json (counts).
 """
 
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import hashlib
 import itertools
 import json
@@ -19,7 +22,9 @@ import multiprocessing
 import random
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +34,11 @@ from graft_training import holes
 from graft_training.neighbours import Neighbours
 from graft_training.tokenizer import Encoder
 
+if TYPE_CHECKING:
+    from graft_training.product_context import ProductContext
+
 CONTEXT = 1024  # ids in a row
-PLAIN_SHARE = 0.2  # of the pieces: no hole
-CONTEXT_SHARE = 0.5  # of the holes: parts of other files before them
-NOISE_SHARE = 0.15  # of those with parts: one part has nothing to do with the hole
+NOISE_SHARE = 0.15  # of the holes with parts: one part has nothing to do with the hole
 REPOSITORY_SHARE = 0.5  # of the samples with parts: the repository's name first
 PREFIX_BYTES = (200, 1600)  # a piece has this much before the hole (drawn evenly) ...
 SUFFIX_BYTES = (0, 500)  # ... and this much behind it
@@ -44,17 +50,36 @@ PACK_BUFFER = 512  # samples from which a row is filled
 Rows = NDArray[np.uint16]
 
 
+@dataclass(frozen=True)
+class Shares:
+    """What the samples of one stage of training are."""
+
+    plain: float  # of the pieces: no hole
+    context: float  # of the holes: parts of other files before them
+    product: float  # of those: parts that the product's graph finds, instead of matched spellings
+
+
+STAGES = {1: Shares(plain=0.2, context=0.5, product=0.0), 2: Shares(plain=0.05, context=0.75, product=0.8)}
+
 Sample = tuple[str, list[Segment]]
-Job = tuple[str, list[tuple[str, str]], Path, int]
+Job = tuple[str, list[tuple[str, str]], Path, int, int, int]
 
 
-def pieces(package: str, path: str, text: str, around: Neighbours, draw: random.Random) -> Iterator[Sample]:
-    """Cut one document into samples: (kind, segments with the middle and the end)."""
+def pieces(
+    package: str,
+    path: str,
+    text: str,
+    around: Neighbours,
+    draw: random.Random,
+    shares: Shares = STAGES[1],
+    product: ProductContext | None = None,
+) -> Iterator[Sample]:
+    """Cut one document into samples: (kind, segments with the middle and the end). `product` may be None in stage 1."""
     raw = text.encode()
     tree = holes.parse(raw)
     start = 0
     while start < len(raw) - 40:
-        if draw.random() < PLAIN_SHARE:
+        if draw.random() < shares.plain:
             stop = holes.line_end(raw, min(len(raw), start + draw.randint(*PLAIN_BYTES)))
             body = raw[start:stop].decode()
             yield "plain", [Segment(GRAFT.file, True), Segment(f"{path}\n{body}"), Segment(GRAFT.end[0], True)]
@@ -69,9 +94,13 @@ def pieces(package: str, path: str, text: str, around: Neighbours, draw: random.
         suffix = b"" if draw.random() < NO_SUFFIX_SHARE else raw[hole.end : stop]
         middle = raw[hole.start : hole.end].decode()
         parts: list[ContextPart] = []
-        if draw.random() < CONTEXT_SHARE:
+        if draw.random() < shares.context:
             near = raw[max(start, hole.start - 500) : hole.start].decode("utf-8", "ignore")
-            parts = around.parts(path, near, middle, CONTEXT_TOKENS, NOISE_SHARE, draw)
+            if product is not None and draw.random() < shares.product:
+                found = product.parts(path, raw[: hole.start].decode(), raw[hole.end :].decode(), CONTEXT_TOKENS)
+                parts = around.with_noise(found, NOISE_SHARE, draw)
+            else:
+                parts = around.parts(path, near, middle, CONTEXT_TOKENS, NOISE_SHARE, draw)
         repository = package if parts and draw.random() < REPOSITORY_SHARE else ""
         prompt = Hole(path, raw[start : hole.start].decode(), suffix.decode(), "", repository, tuple(parts))
         yield hole.kind, [*segments(GRAFT, prompt), Segment(middle), Segment(GRAFT.end[0], True)]
@@ -103,17 +132,28 @@ def _fill(waiting: list[list[int]], context: int, pad: int) -> list[int]:
     return row + [pad] * (context - len(row))
 
 
+def _graph(documents: list[tuple[str, str]]) -> ProductContext:
+    # Imported late: the first stage runs on machines that have nothing of the server's.
+    from graft_training.product_context import ProductContext
+
+    return ProductContext(documents)
+
+
 def package_rows(job: Job) -> tuple[Rows, collections.Counter[str]]:
-    """All rows of one package's documents [(path, text)], reproducible by package, epoch and text."""
-    package, documents, tokenizer, epoch = job
+    """All rows of one package's documents [(path, text)], reproducible by package, epoch and text.
+
+    With a limit of `limit` bytes some of the documents are walked, and all of them are there to find parts in.
+    """
+    package, documents, tokenizer, epoch, stage, limit = job
     encoder = Encoder(tokenizer)
     draw = random.Random(int.from_bytes(hashlib.sha256(f"{package}/{epoch}".encode()).digest()[:8], "little"))
     around = Neighbours(documents)
+    chosen = draw.sample(documents, min(len(documents), max(1, limit // 20_000))) if limit else documents
     counts: collections.Counter[str] = collections.Counter()
 
     def encoded() -> Iterator[list[int]]:
-        for path, text in documents:
-            for kind, sample in pieces(package, path, text, around, draw):
+        for path, text in chosen:
+            for kind, sample in pieces(package, path, text, around, draw, STAGES[stage], product):
                 ids = encoder.segments(sample)
                 counts[f"samples_{kind}"] += 1
                 counts["tokens"] += len(ids)
@@ -121,28 +161,29 @@ def package_rows(job: Job) -> tuple[Rows, collections.Counter[str]]:
                 counts["cut"] += len(ids) > CONTEXT
                 yield ids
 
-    rows = np.array(list(pack(encoded(), CONTEXT, encoder.pad)), dtype=np.uint16).reshape(-1, CONTEXT)
+    with _graph(documents) if STAGES[stage].product else contextlib.nullcontext() as product:
+        rows = np.array(list(pack(encoded(), CONTEXT, encoder.pad)), dtype=np.uint16).reshape(-1, CONTEXT)
     counts["rows"] = len(rows)
     return rows, counts
 
 
-def jobs_of(documents: Path, tokenizer: Path, epoch: int, limit: int) -> Iterator[Job]:
+def jobs_of(documents: Path, tokenizer: Path, epoch: int, limit: int, stage: int) -> Iterator[Job]:
     """One job per package, in the file's order."""
     with documents.open(encoding="utf-8") as lines:
         records = (json.loads(line) for line in lines)
         for package, group in itertools.groupby(records, key=lambda r: str(r["package"])):
             files = [(str(r["path"]), str(r["text"])) for r in group]
-            if limit:
-                files = files[: max(1, limit // 20_000)]
-            yield package, files, tokenizer, epoch
+            yield package, files, tokenizer, epoch, stage, limit
 
 
-def make(documents: Path, tokenizer: Path, out: Path, epoch: int, jobs: int, limit: int = 0) -> dict[str, int]:
+def make(
+    documents: Path, tokenizer: Path, out: Path, epoch: int, jobs: int, limit: int = 0, stage: int = 1
+) -> dict[str, int]:
     """Write `out`: rows of all packages in one random order (fixed by the epoch). `limit`: bytes per package, or 0."""
     counts: collections.Counter[str] = collections.Counter()
     all_rows = []
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        for rows, count in pool.imap_unordered(package_rows, jobs_of(documents, tokenizer, epoch, limit)):
+        for rows, count in pool.imap_unordered(package_rows, jobs_of(documents, tokenizer, epoch, limit, stage)):
             all_rows.append((hashlib.sha256(rows.tobytes()).digest(), rows))
             counts.update(count)
     rows = np.concatenate([r for _, r in sorted(all_rows, key=lambda pair: pair[0])])
@@ -159,6 +200,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--epoch", type=int, default=0, help="another number draws other holes")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--stage", type=int, choices=sorted(STAGES), default=1, help="2: mostly with the graph's parts")
     parser.add_argument("--limit-mb", type=float, default=0, help="per package, for a quick trial")
     args = parser.parse_args(argv)
     started = time.monotonic()
@@ -167,7 +209,7 @@ def main(argv: list[str] | None = None) -> int:
     for name, out, epoch in (("heldout", "val.bin", 0), ("documents", f"train-{args.epoch}.bin", args.epoch)):
         if name == "heldout" and (work / out).exists():
             continue
-        counts = make(work / f"{name}.jsonl", work / "tokenizer.json", work / out, epoch, args.jobs, limit)
+        counts = make(work / f"{name}.jsonl", work / "tokenizer.json", work / out, epoch, args.jobs, limit, args.stage)
         counts["layout_version"] = LAYOUT_VERSION
         print(out, json.dumps(counts), f"{time.monotonic() - started:.0f} s", flush=True)
         (work / out).with_suffix(".json").write_text(json.dumps(counts, indent=1), "utf-8")

@@ -70,6 +70,12 @@ class Neighbours:
             chosen.insert(0, draw.randrange(len(self.blocks)))
         return self._fitting(path, chosen, tokens)
 
+    def with_noise(self, parts: Sequence[ContextPart], noise: float, draw: random.Random) -> list[ContextPart]:
+        """`parts`, and with the chance `noise` before them a block that has nothing to do with the hole."""
+        if not self.blocks or draw.random() >= noise:
+            return list(parts)
+        return [ContextPart(*self.blocks[draw.randrange(len(self.blocks))]), *parts]
+
     def best(self, path: str, near: str, tokens: int, sought: str = "") -> list[ContextPart]:
         """The parts that names of `near`, and four times as much those of `sought`, point to; best last."""
         names = {**dict.fromkeys(NAME.findall(near), 1.0), **dict.fromkeys(NAME.findall(sought), 4.0)}

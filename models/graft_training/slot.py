@@ -1,22 +1,29 @@
 """One slot on a GPU machine that nothing reaches but files: pack here, train there, bring the weights back.
 
     here:   python -m graft_training.slot pack --work DIR --to .work/slot
-    there:  PYTHONPATH=models python3 -m graft_training.slot start --from .work/slot --preset base --minutes 22
-            PYTHONPATH=models python3 -m graft_training.slot wait --seconds 580        (as often as needed)
+    there:  PYTHONPATH=models python3 -m graft_training.slot receive --from .work/slot/0     (once for each folder)
+            PYTHONPATH=models python3 -m graft_training.slot start --preset base --minutes 20
+            PYTHONPATH=models python3 -m graft_training.slot wait --seconds 580              (as often as needed)
             PYTHONPATH=models python3 -m graft_training.slot collect --to $OUT
     here:   python -m graft_training.slot join PIECE... --to graft-base.gguf
 
-`pack` writes the corpus compressed and the few wheels that such a machine lacks, and says how large it all is: what can
-travel is limited (64 MiB, tracked files included: move other models out of the tree first). `start` unpacks, makes the
-rows with every core, and leaves the training running in a session of its own, so that a limit on one command's time
-does not end it; it trains, exports and writes its log to STATE. `collect` hands out pieces of at most 16 MiB.
+`pack` writes the corpus compressed, and the few wheels that such a machine lacks, into numbered folders of at most
+`LOAD_BYTES`: what can travel at a time is limited (64 MiB, tracked files included: move other models out of the tree
+first). `receive` copies one folder to STATE. `start` unpacks them, makes the rows of the first epoch with every core,
+and leaves the training running in a session of its own, so that a limit on one command's time does not end it, while
+the rows of the next epochs are made beside it; it trains, exports and writes its log to STATE. `collect` hands out
+pieces of at most 16 MiB.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
+import lzma
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -24,6 +31,7 @@ import time
 from pathlib import Path
 
 STATE = Path(os.environ.get("GRAFT_SLOT", "/tmp/graft-slot"))
+LOAD_BYTES = 44 * 2**20
 PIECE_BYTES = 16 * 2**20 - 4096
 FILES = ("documents.jsonl", "heldout.jsonl", "tokenizer.json", "stats.json")
 WHEELS = ("tree-sitter==0.26.1", "tree-sitter-python==0.25.0", "gguf==0.19.0")
@@ -39,33 +47,75 @@ GPU_RECIPE = {  # for one large GPU: bigger batches, everything in flight at onc
 }
 
 
-def pack(work: Path, target: Path, python: str) -> int:
-    """Write corpus.tar.xz and wheels/ into `target`; returns the bytes of all of it."""
-    (target / "wheels").mkdir(parents=True, exist_ok=True)
-    with tarfile.open(target / "corpus.tar.xz", "w:xz", preset=6) as archive:
-        for name in FILES:
-            archive.add(work / name, arcname=name)
+def pack(work: Path, target: Path, python: str) -> list[int]:
+    """Write numbered folders into `target`: pieces of corpus.tar.xz, and wheels/ in the first; returns their bytes."""
+    shutil.rmtree(target, ignore_errors=True)
+    wheels = target / "0" / "wheels"
+    wheels.mkdir(parents=True)
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-    command += ["--python-version", python, "--dest", str(target / "wheels"), *WHEELS]
-    subprocess.run(command, check=True)
-    return sum(f.stat().st_size for f in target.rglob("*") if f.is_file())
+    subprocess.run([*command, "--python-version", python, "--dest", str(wheels), *WHEELS], check=True)
+    whole = target / "corpus.tar.xz"
+    compressor = shutil.which("xz")
+    if compressor:  # with every core: a corpus of 600 MB takes minutes
+        with whole.open("wb") as out:
+            tar = subprocess.Popen(["tar", "-C", str(work), "-c", *FILES], stdout=subprocess.PIPE)
+            subprocess.run([compressor, "-6", "-T0", "-c"], stdin=tar.stdout, stdout=out, check=True)
+            if tar.wait():
+                raise OSError(f"tar could not read {work}")
+    else:
+        with tarfile.open(whole, "w:xz", preset=6) as archive:
+            for name in FILES:
+                archive.add(work / name, arcname=name)
+    with whole.open("rb") as source:
+        for number in itertools.count():
+            piece = source.read(LOAD_BYTES)
+            if not piece:
+                break
+            (target / str(number)).mkdir(exist_ok=True)
+            (target / str(number) / f"corpus.{number:03}").write_bytes(piece)
+    whole.unlink()
+    folders = sorted((f for f in target.iterdir() if f.is_dir()), key=lambda f: int(f.name))
+    return [sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) for folder in folders]
 
 
-def start(
-    source: Path, preset: str, minutes: float, epochs: int, weights: Path | None, kind: str, changes: list[str]
-) -> None:
-    """Unpack, install the wheels into the state folder, make rows, and leave the rest running."""
-    STATE.mkdir(parents=True, exist_ok=True)
+def receive(source: Path) -> None:
+    """Copy one folder of `pack` to STATE."""
+    shutil.copytree(source, STATE / "load", dirs_exist_ok=True)
+
+
+def unpack(load: Path, target: Path) -> None:
+    """The corpus from its received pieces into `target`. Raises FileNotFoundError or ValueError as `start`."""
+    pieces = sorted(load.glob("corpus.*"))
+    if not pieces:
+        raise FileNotFoundError(f"nothing was received in {load}")
+    whole = target / "corpus.tar.xz"
+    with whole.open("wb") as out:
+        for piece in pieces:
+            out.write(piece.read_bytes())
+    try:
+        with tarfile.open(whole) as archive:
+            archive.extractall(target, filter="data")
+    except (tarfile.ReadError, lzma.LZMAError, EOFError) as error:
+        raise ValueError(f"a piece of the corpus is missing or broken: {error}") from error
+    whole.unlink()
+
+
+def start(preset: str, minutes: float, epochs: int, weights: Path | None, kind: str, changes: list[str]) -> None:
+    """Unpack, install the wheels into the state folder, make rows, and leave the rest running.
+
+    Raises FileNotFoundError where nothing was received, ValueError where a piece is missing or broken.
+    """
+    load = STATE / "load"
+    unpack(load, STATE)
     (STATE / "done").unlink(missing_ok=True)
     site = STATE / "site"
-    wheels = sorted(str(w) for w in (source / "wheels").glob("*.whl"))
+    wheels = sorted(str(w) for w in (load / "wheels").glob("*.whl"))
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--target", str(site)]
     subprocess.run([*pip, *wheels], check=True)
-    with tarfile.open(source / "corpus.tar.xz") as archive:
-        archive.extractall(STATE, filter="data")
-    rows = [sys.executable, "-m", "graft_training.data", "--work", str(STATE), "--jobs", str(os.cpu_count() or 1)]
-    for epoch in range(epochs):
-        subprocess.run([*rows, "--epoch", str(epoch)], check=True, env=environment())
+    rows = [sys.executable, "-m", "graft_training.data", "--work", str(STATE), "--jobs"]
+    cores = os.cpu_count() or 1
+    subprocess.run([*rows, str(cores), "--epoch", "0"], check=True, env=environment())
+    later = [shlex.join([*rows, str(max(1, cores - 2)), "--epoch", str(epoch)]) for epoch in range(1, epochs)]
     settings = [f"{name}={value}" for name, value in GPU_RECIPE.items()] + changes
     options = [word for setting in settings for word in ("--set", setting)]
     train = [sys.executable, "-m", "graft_training.train", "--work", str(STATE), "--out", str(STATE / "run")]
@@ -74,9 +124,10 @@ def start(
         train += ["--start-from", str(weights)]
     export = [sys.executable, "-m", "graft_training.export", "--work", str(STATE), "--type", kind]
     export += ["--checkpoint", str(STATE / "run" / "checkpoint.pt"), "--out", str(STATE / "model.gguf")]
-    script = " && ".join(" ".join(command) for command in (train, export)) + f"; echo $? > {STATE / 'done'}"
+    script = f"{shlex.join(train)} && {shlex.join(export)}; echo $? > {shlex.quote(str(STATE / 'done'))}"
     with (STATE / "log").open("w") as log:
-        subprocess.Popen(["sh", "-c", script], stdout=log, stderr=log, env=environment(), start_new_session=True)
+        for command in filter(None, (" && ".join(later), script)):
+            subprocess.Popen(["sh", "-c", command], stdout=log, stderr=log, env=environment(), start_new_session=True)
 
 
 def environment() -> dict[str, str]:
@@ -124,10 +175,11 @@ def main(argv: list[str] | None = None) -> int:
     packing.add_argument("--work", type=Path, required=True)
     packing.add_argument("--to", type=Path, required=True)
     packing.add_argument("--python", default="3.12", help="version on the other machine")
+    receiving = steps.add_parser("receive")
+    receiving.add_argument("--from", dest="source", type=Path, required=True)
     starting = steps.add_parser("start")
-    starting.add_argument("--from", dest="source", type=Path, required=True)
     starting.add_argument("--preset", default="base")
-    starting.add_argument("--minutes", type=float, default=22.0)
+    starting.add_argument("--minutes", type=float, default=20.0)
     starting.add_argument("--epochs", type=int, default=4, help="each draws other holes")
     starting.add_argument("--weights", type=Path, help="a checkpoint to start from")
     starting.add_argument("--type", default="q8_0")
@@ -141,9 +193,12 @@ def main(argv: list[str] | None = None) -> int:
     joining.add_argument("--to", type=Path, required=True)
     args = parser.parse_args(argv)
     if args.step == "pack":
-        print(f"{pack(args.work, args.to, args.python) / 2**20:.1f} MiB in {args.to}")
+        for number, size in enumerate(pack(args.work, args.to, args.python)):
+            print(f"{size / 2**20:.1f} MiB in {args.to / str(number)}")
+    elif args.step == "receive":
+        receive(args.source)
     elif args.step == "start":
-        start(args.source, args.preset, args.minutes, args.epochs, args.weights, args.type, args.set)
+        start(args.preset, args.minutes, args.epochs, args.weights, args.type, args.set)
     elif args.step == "wait":
         return 0 if wait(args.seconds) else 3
     elif args.step == "collect":

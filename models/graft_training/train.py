@@ -56,18 +56,32 @@ class Recipe:
 
 
 class Batches:
-    """Rows in file order, epoch file after epoch file, then again from the start."""
+    """Rows in file order, epoch file after epoch file, then again from the start.
+
+    Files that appear while the run goes on are taken in when the known ones are used up: a machine with many cores
+    makes the next epoch's rows while the GPU trains.
+    """
 
     def __init__(self, work: Path, encoder: Encoder) -> None:
-        files = sorted(work.glob("train-*.bin"), key=lambda p: int(p.stem.split("-")[1]))
-        if not files:
-            raise FileNotFoundError(f"no train-*.bin in {work}: run graft_training.data first")
-        self.files = [np.memmap(f, dtype=np.uint16, mode="r").reshape(-1, CONTEXT) for f in files]
-        self.rows = sum(map(len, self.files))
+        self.work = work
+        self.files: list[NDArray[np.uint16]] = []
+        self.rows = 0
         self.encoder = encoder
+        self.look()
+        if not self.files:
+            raise FileNotFoundError(f"no train-*.bin in {work}: run graft_training.data first")
+
+    def look(self) -> None:
+        """Take in new files, in the order of their numbers (they are made in that order)."""
+        found = sorted(self.work.glob("train-*.bin"), key=lambda p: int(p.stem.split("-")[1]))
+        for path in found[len(self.files) :]:
+            self.files.append(np.memmap(path, dtype=np.uint16, mode="r").reshape(-1, CONTEXT))
+        self.rows = sum(map(len, self.files))
 
     def take(self, start: int, count: int) -> NDArray[np.int64]:
         """`count` rows from row number `start`, int64 [count, CONTEXT]."""
+        if start + count > self.rows:
+            self.look()
         out = []
         for number in range(start, start + count):
             number %= self.rows
