@@ -2,14 +2,17 @@
 
     python -m graft_training.evaluate MODEL.gguf --packages DIR... [--items 200] [--humaneval FILE] [--json F] [--csv F]
 
-The rest of a line at 0, 30 and 60 percent typed, with and without suffix, and with parts of other files; bits per byte
-of hidden lines; HumanEval-Infilling by execution. No threshold is applied: every answer counts, shown or not.
+The rest of a line at 0, 30 and 60 percent typed, with and without suffix, and with parts of other files: matched by
+spelling, found by the product's graph, matched knowing the hidden line (an oracle); bits per byte of hidden lines;
+HumanEval-Infilling by execution. No threshold is applied: every answer counts, shown or not. `--csv F.csv` writes every
+answer of the lines, and those of HumanEval-Infilling to F-humaneval.csv.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import csv
 import json
 import math
@@ -17,7 +20,7 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +29,7 @@ from graft_models.engine import Done, DoneReason, Engine, Request, ScoreRequest
 from graft_models.prompt import ContextPart, Hole, anchor, cut_prefix, cut_suffix
 from graft_training import execution, items
 from graft_training.neighbours import Neighbours
+from graft_training.product_context import ProductContext
 
 SHARES = (0.0, 0.3, 0.6)  # of the line typed
 PREFIX_CHARACTERS = 1700  # about 448 tokens
@@ -100,6 +104,18 @@ def spelled_context(packages: Mapping[str, Mapping[str, str]], oracle: bool) -> 
         return tuple(around[line.package].best(line.path, line.before[-500:], CONTEXT_TOKENS, sought))
 
     return parts
+
+
+@contextlib.contextmanager
+def graph_context(packages: Mapping[str, Mapping[str, str]]) -> Iterator[ContextOf]:
+    """Parts that the product's graph finds for the cursor, from the package as it is without the hidden text."""
+    with contextlib.ExitStack() as stack:
+        graphs = {n: stack.enter_context(ProductContext(list(files.items()))) for n, files in packages.items()}
+
+        def parts(line: items.Line, typed: str) -> tuple[ContextPart, ...]:
+            return graphs[line.package].parts(line.path, line.before + typed, "\n" + line.after, CONTEXT_TOKENS)
+
+        yield parts
 
 
 async def run_lines(engine: Engine, lines: Sequence[items.Line], contexts: Mapping[str, ContextOf]) -> list[Answer]:
@@ -182,17 +198,20 @@ def evaluate(
 ) -> dict[str, float]:
     """Measure `gguf` (or a ready `engine`) on `count` lines of the folders `packages` and on HumanEval-Infilling.
 
-    `contexts` names arms with parts of other files; by default "spelled" and "oracle" (see `spelled_context`).
+    `contexts` names arms with parts of other files; by default "spelled", "graph" and "oracle" (see `spelled_context`,
+    `graph_context`).
     Raises RuntimeError where the model cannot be loaded or fails, ValueError where no line is found.
     """
     texts = {folder.name: items.read_package(folder) for folder in packages}
     lines = items.draw(texts, count, SEED)
     if not lines:
         raise ValueError("no line to complete in these packages")
-    if contexts is None:
-        contexts = {"spelled": spelled_context(texts, False), "oracle": spelled_context(texts, True)}
     problems = execution.read_problems(humaneval) if humaneval else []
-    return asyncio.run(_evaluate(engine or LlamaEngine(gguf, threads=threads), lines, contexts, problems, csv_out))
+    with graph_context(texts) as graph:
+        if contexts is None:
+            spelled, oracle = spelled_context(texts, False), spelled_context(texts, True)
+            contexts = {"spelled": spelled, "graph": graph, "oracle": oracle}
+        return asyncio.run(_evaluate(engine or LlamaEngine(gguf, threads=threads), lines, contexts, problems, csv_out))
 
 
 async def _evaluate(
@@ -218,6 +237,8 @@ async def _evaluate(
         result["humaneval_pass_percent"] = _percent(passed)
         exact = [a.strip() == p.solution.strip() for a, p in zip(filled, problems, strict=True)]
         result["humaneval_exact_percent"] = _percent(exact)
+        if csv_out:
+            write_humaneval(csv_out.with_stem(csv_out.stem + "-humaneval"), problems, filled, passed)
     if csv_out:
         write_csv(csv_out, answers)
     return result
@@ -231,6 +252,17 @@ def write_csv(path: Path, answers: Sequence[Answer]) -> None:
         for a in answers:
             row = (a.arm, a.line.package, a.line.path, a.line.number, a.typed.strip(), a.truth, a.text)
             table.writerow((*row, int(a.exact), f"{a.similarity:.3f}", f"{a.logprob:.3f}"))
+
+
+def write_humaneval(
+    path: Path, problems: Sequence[execution.Problem], filled: Sequence[str], passed: Sequence[bool]
+) -> None:
+    """One row per problem."""
+    with path.open("w", encoding="utf-8", newline="") as out:
+        table = csv.writer(out)
+        table.writerow(("task", "answer", "passed"))
+        for problem, answer, good in zip(problems, filled, passed, strict=True):
+            table.writerow((problem.task, answer.rstrip("\n"), int(good)))
 
 
 def main(argv: list[str] | None = None) -> int:

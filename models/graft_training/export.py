@@ -23,6 +23,7 @@ from gguf import quants
 from numpy.typing import NDArray
 
 from graft_models.prompt import GRAFT, LAYOUT_VERSION
+from graft_training.data import CONTEXT
 from graft_training.tokenizer import END, PAD, SPECIALS
 
 EPS = 1e-6
@@ -159,7 +160,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--type", choices=sorted(TYPES), default="q8_0")
     parser.add_argument("--name", default="graft-embedded")
-    parser.add_argument("--context", type=int, default=2048, help="context length that the metadata states")
+    parser.add_argument("--context", type=int, default=CONTEXT, help="context length that the metadata states")
     args = parser.parse_args(argv)
     weights, config, tokens = load_weights(args.checkpoint)
     corpus_hash = json.loads((args.work / "stats.json").read_text("utf-8"))["corpus_hash"]
