@@ -253,6 +253,8 @@ class GraftServer(LanguageServer):
         self.shown = ShownItems(self.session.statistics)
         self.last_completions: dict[str, list[Completion]] = {}
         self.last_document = ""
+        self.published: dict[str, tuple[int, list[types.Diagnostic]]] = {}
+        """By document: the version, and the diagnostics that the client was last sent for it."""
         super().__init__("graft", __version__, protocol_cls=GraftProtocol)
 
     def report_server_error(self, error: Exception, source: Any) -> None:

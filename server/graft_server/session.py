@@ -142,7 +142,15 @@ class Session:
             log.warning("settings: %s", message)
         if self._board is not None:
             self._board.notices = tuple(messages[:2])
-        model = ("model_path", "model_enable", "model_device", "model_threads", "model_context", "model_remote")
+        model = (
+            "model_path",
+            "model_enable",
+            "model_device",
+            "model_threads",
+            "model_context",
+            "model_remote",
+            "model_memory",
+        )
         if self.engine is not None and any(getattr(before, n) != getattr(self.settings, n) for n in model):
             self.spawn(self.restart_engine())
         self.changed()
@@ -412,7 +420,8 @@ class Session:
         board.engine = self.engine.status if self.engine is not None else self._engine_status
         if self.engine is None and not self._engine_chosen:
             board.engine = EngineStatus("unloaded", "not started yet")
-        board.index = self._indexing_text()
+        board.index = self._indexed()
+        board.model_wanted = self.settings.model_enable
         board.snoozed = self.memory.snoozed
         board.enabled = self.settings.completion_enable
         board.changed()
@@ -422,12 +431,11 @@ class Session:
         self.changed()
         return self._board.current() if self._board is not None else ServerStatus()
 
-    def _indexing_text(self) -> str:
+    def _indexed(self) -> tuple[int, int] | None:
+        """(files done, files in all) of the folders that are being indexed."""
         if not self._indexing:
-            return ""
-        done = sum(d for d, _ in self._indexing.values())
-        total = sum(t for _, t in self._indexing.values())
-        return f"indexing {done} of {total} files" if total else "indexing"
+            return None
+        return sum(d for d, _ in self._indexing.values()), sum(t for _, t in self._indexing.values())
 
 
 def graph_thread(

@@ -352,3 +352,41 @@ async def test_a_rejected_text_is_not_shown_again(start: Start, tmp_path: Path) 
     client.change(uri, 1, 11, "", removed=1)
     client.change(uri, 0, 0, "# a change above, so that the cache is no help\n")
     assert await client.inline(uri, 2, 11) == []
+
+
+async def test_what_was_published_is_not_published_again(start: Start, tmp_path: Path) -> None:
+    root = project(tmp_path, main_py="print(nothing)\n", other_py="x = 1\n")
+    client = await start({})
+    await client.initialize(root)
+    uri = client.open(root / "main.py")
+    other = client.open(root / "other.py")
+    await client.ready()
+    await client.notification("textDocument/publishDiagnostics", uri=uri)
+    for saved in (uri, other, uri):
+        client.save(saved)
+    # The saves' checks are asked before this one and answered by one thread, so they are done when it is.
+    await client.request(
+        "textDocument/codeAction",
+        {
+            "textDocument": {"uri": other},
+            "range": {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 1}},
+            "context": {"diagnostics": []},
+        },
+    )
+    client.save(other)
+    await client.request("workspace/executeCommand", {"command": "graft.serverStatus"})
+    told = [m["params"] for m in client.heard if m.get("method") == "textDocument/publishDiagnostics"]
+    assert [len(p["diagnostics"]) for p in told if p["uri"] == uri] == [1]
+    assert [len(p["diagnostics"]) for p in told if p["uri"] == other] == [0]
+
+
+async def test_the_status_in_detail(start: Start, tmp_path: Path) -> None:
+    root = project(tmp_path, main_py="x = 1\n", other_py="y = 2\n")
+    client = await start({})
+    await client.initialize(root)
+    client.open(root / "main.py")
+    await client.ready()
+    found = await client.request("workspace/executeCommand", {"command": "graft.serverStatus"})
+    assert found["state"] == "no-model"
+    assert found["folders"] == [{"root": str(root), "files": 2, "ready": True}]
+    assert found["today"]["accepted"] == 0

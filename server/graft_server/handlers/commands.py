@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
+from graft_server import statistics
 from graft_server.completion.explain import explain_all
 from graft_server.handlers.completion import ACCEPTED
 
@@ -26,8 +29,8 @@ def register(server: GraftServer) -> None:
 
     # None of these names may be one that the VS Code extension registers itself: its client registers ours too.
     @server.command("graft.serverStatus")
-    def status(ls: GraftServer, *arguments: Any) -> dict[str, Any]:
-        return dataclasses.asdict(ls.session.status())
+    async def status(ls: GraftServer, *arguments: Any) -> dict[str, Any]:
+        return await details(ls)
 
     @server.command("graft.pause")
     def snooze(ls: GraftServer, *arguments: Any) -> None:
@@ -48,3 +51,24 @@ def register(server: GraftServer) -> None:
     def explain(ls: GraftServer, *arguments: Any) -> str:
         uri = arguments[0] if arguments and isinstance(arguments[0], str) else ls.last_document
         return explain_all(ls.last_completions.get(uri, []))
+
+
+async def details(ls: GraftServer) -> dict[str, Any]:
+    """The status, and what a person may want to know beside it: folders with their files, the model's measured
+    reading speed (tokens per second, 0: not known yet), what was counted today."""
+    session = ls.session
+    folders = []
+    for folder in session.folders:
+        files = await folder.graph.ask(lambda graph: len(graph.paths()), 0, wait_ms=200)
+        folders.append({"root": folder.root, "files": files, "ready": folder.graph.ready})
+    speeds = [pipeline.decoder.reading.tokens_per_second for pipeline in session.pipelines()]
+    midnight = time.mktime((*time.localtime()[:3], 0, 0, 0, 0, 0, -1))
+    today = await asyncio.to_thread(
+        lambda: statistics.summary(e for e in statistics.events() if float(e.get("at", 0)) >= midnight)
+    )
+    return {
+        **dataclasses.asdict(session.status()),
+        "folders": folders,
+        "tokens_per_second": round(max(speeds, default=0.0)),
+        "today": today,
+    }

@@ -62,6 +62,7 @@ def check_soon(ls: GraftServer, document: Document) -> None:
 
 def clear(ls: GraftServer, uri: str) -> None:
     """Take a closed document's diagnostics off the screen."""
+    ls.published.pop(uri, None)
     if not ls.features.pulls:
         ls.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
 
@@ -72,9 +73,13 @@ async def _check_and_publish(ls: GraftServer, document: Document) -> None:
     if document.version != version or ls.session.documents.get(document.uri) is not document:
         # The text moved on while it was checked: what was found may stand elsewhere now.
         return
-    ls.text_document_publish_diagnostics(
-        types.PublishDiagnosticsParams(document.uri, _converted(ls, document, found), version)
-    )
+    now = (version, _converted(ls, document, found))
+    if ls.published.get(document.uri) == now:
+        # A file is checked when it is opened, when its folder's index is ready, and when another file is saved: the
+        # client has seen this already.
+        return
+    ls.published[document.uri] = now
+    ls.text_document_publish_diagnostics(types.PublishDiagnosticsParams(document.uri, now[1], version))
 
 
 async def check(ls: GraftServer, document: Document) -> list[Diagnostic]:
