@@ -1,0 +1,190 @@
+"""`graft bench replay`: real lines typed again, key by key; what a person would have been shown, and was it right?
+
+Keys of the answer, all flat:
+
+- `keys`, `lines`, `files`: the size of the session; `typed_characters`.
+- `shown`, `right`, `whole_right`: suggestions that came up, that were right as far as they went, and that were right to
+  the end of the line; `right_percent`; `saved_percent` of the characters; `*_model`, `*_graph` by source.
+- `off_GATE_shown`, `off_GATE_right_percent`, `off_GATE_saved_percent`: the same with one gate (or the graph's own
+  suggestions, or the filter) switched off.  No setting does that.
+- `jedi_*`: of the suggestions shown (and of those an editor would show when asked by hand), the share with a name that
+  jedi cannot resolve in the completed file, with constraint and gates and without; `jedi_truth_*` is jedi's own error
+  rate on the true text.
+- `next_identifier_*`: after a dot, the share of first names that are right, with and without constraint.
+- `similarity_*`: mean edit similarity to the true rest of the line, with and without constraint and gates.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+from graft_server.errors import UserError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Packages, sizes, the seed."""
+    parser.add_argument("--packages", type=Path, nargs="+", metavar="DIR", help="folders of unseen code, one a package")
+    parser.add_argument("--model", type=Path, metavar="GGUF", help="the model (default: the one that comes with Graft)")
+    parser.add_argument("--files", type=int, default=20, help="files to type in (20)")
+    parser.add_argument("--items", type=int, default=3, help="places per file (3)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--judge", type=int, default=150, metavar="N", help="texts per arm that jedi judges (150)")
+    parser.add_argument("--show", type=int, default=0, metavar="N", help="print N suggestions that were shown")
+    parser.add_argument("--dump", type=Path, metavar="FILE", help="write every offer with its features, as JSON lines")
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """Replay; raises UserError without a model, without files, or for sizes below 1."""
+    from graft_server.benches.code_items import folders
+    from graft_server.benches.replay_record import record
+
+    if args.files < 1 or args.items < 1:
+        raise UserError("--files and --items must be at least 1")
+    began = time.perf_counter()
+    chosen = folders(args.packages)
+    recorded = asyncio.run(record(chosen, args.files, args.items, args.seed, args.model))
+    if not recorded.said:
+        raise UserError("there is nothing to type in these folders")
+    figures: dict[str, Any] = {
+        "model": recorded.model,
+        "packages": ", ".join(f.name for f in chosen),
+        "files": len({(s.package, s.path) for s in recorded.spots}),
+        "lines": len({(s.key.spot, s.key.line) for s in recorded.said}),
+        "keys": len(recorded.said),
+        "record_seconds": round(time.perf_counter() - began, 1),
+    }
+    if args.dump is not None:
+        dump(args.dump, recorded)
+    figures |= summary(recorded, args, chosen)
+    figures["seconds"] = round(time.perf_counter() - began, 1)
+    return figures
+
+
+def summary(recorded: Any, args: argparse.Namespace, packages: list[Path]) -> dict[str, Any]:
+    """The figures of one recorded session."""
+    import math
+
+    from graft_server.benches.replay_person import chooser, play
+    from graft_server.benches.replay_record import Offer
+    from graft_server.completion.confidence import SMALL_THRESHOLD, fitted
+    from graft_server.completion.screen import GATES
+
+    made = fitted()
+    made = made if made is not None and made.model == recorded.model else None
+
+    def filtered(offer: Offer) -> bool:
+        if made is None:
+            return by_threshold(offer)
+        return made.probability(offer.features) >= made.threshold
+
+    def by_threshold(offer: Offer) -> bool:
+        return math.exp(offer.score) >= SMALL_THRESHOLD
+
+    said = recorded.said
+    out: dict[str, Any] = {}
+    full = play(said, chooser(filtered))
+    out |= session_figures("", full)
+    out["typed_characters"] = full.typed
+    for source in ("model", "graph"):
+        mine = [s for s in full.showings if s.source == source]
+        out[f"shown_{source}"] = len(mine)
+        out[f"right_{source}_percent"] = percent(sum(s.right for s in mine), len(mine))
+    for name in GATES:
+        out |= session_figures(f"off_{name}_", play(said, chooser(filtered, name)))
+    out |= session_figures("off_graph_suggestions_", play(said, chooser(filtered, fallback=False)))
+    out |= session_figures("off_filter_", play(said, chooser(lambda offer: True)))
+    out |= session_figures("threshold_only_", play(said, chooser(by_threshold)))
+    loose = play(said, chooser(filtered, free=True, fallback=False))
+    out |= session_figures("off_constraint_and_graph_gates_", loose)
+    out |= names_and_similarity(said)
+    if args.judge:
+        from graft_server.benches.replay_jedi import judged
+
+        out |= judged(recorded, packages, filtered, args.judge, random.Random(args.seed))
+    for showing in full.showings[: args.show] if args.show else ():
+        key = showing.said.key
+        line = key.before.rpartition("\n")[2]
+        mark = "right" if showing.right else "wrong"
+        truth = key.truth.partition("\n")[0]
+        print(
+            f"{mark} {showing.source:5} {line}⟦{showing.text}⟧{key.after.partition(chr(10))[0]}\n        true: {truth}"
+        )
+    return out
+
+
+def session_figures(prefix: str, session: Any) -> dict[str, Any]:
+    """Shown, share right, share of characters saved."""
+    shown = len(session.showings)
+    out: dict[str, Any] = {f"{prefix}shown": shown}
+    if not prefix:
+        out["right"] = session.right
+        out["whole_right"] = sum(s.whole for s in session.showings)
+    out[f"{prefix}right_percent"] = percent(session.right, shown)
+    out[f"{prefix}saved_percent"] = percent(session.saved, session.typed)
+    return out
+
+
+def names_and_similarity(said: list[Any]) -> dict[str, Any]:
+    """Next name after a dot, and edit similarity to the rest of the line, with and without constraint and gates."""
+    from graft_server.benches.code_items import NAME, edit_similarity
+
+    hits = loose_hits = count = closed = 0
+    similar: list[float] = []
+    loose_similar: list[float] = []
+    for each in said:
+        if not each.asked:
+            continue
+        key, offer = each.key, each.offers[""]
+        truth = key.truth.partition("\n")[0]
+        wanted = NAME.match(truth)
+        if key.before.endswith(".") and wanted is not None:
+            count += 1
+            closed += each.constrained
+            found, loose = NAME.match(offer.best), NAME.match(each.free.best)
+            hits += found is not None and found.group() == wanted.group()
+            loose_hits += loose is not None and loose.group() == wanted.group()
+        if key.column % 4 == 0:
+            similar.append(edit_similarity(offer.best.partition("\n")[0], truth))
+            loose_similar.append(edit_similarity(each.free.best.partition("\n")[0], truth))
+    return {
+        "next_identifier_places": count,
+        "next_identifier_places_closed": closed,
+        "next_identifier_percent": percent(hits, count),
+        "next_identifier_without_percent": percent(loose_hits, count),
+        "similarity_percent": percent(sum(similar), len(similar)),
+        "similarity_without_percent": percent(sum(loose_similar), len(loose_similar)),
+    }
+
+
+def percent(part: float, whole: float) -> float:
+    """Rounded to two digits; 0 of nothing is 0."""
+    return round(100 * part / whole, 2) if whole else 0.0
+
+
+def dump(path: Path, recorded: Any) -> None:
+    """Every offer with what is needed to fit a filter: features, whether it was right, its length, the truth's."""
+    from graft_server.benches.code_items import right_so_far
+
+    with path.open("w", encoding="utf-8") as out:
+        for said in recorded.said:
+            offer, key = said.offers[""], said.key
+            row = {
+                "package": recorded.spots[key.spot].package,
+                "spot": key.spot,
+                "line": key.line,
+                "column": key.column,
+                "truth": key.truth.partition("\n")[0] + "\n",
+                "text": offer.text,
+                "right": right_so_far(offer.text, key.truth),
+                "score": offer.score,
+                "features": list(offer.features),
+                "graph": said.graph,
+                "model": recorded.model,
+            }
+            out.write(json.dumps(row) + "\n")

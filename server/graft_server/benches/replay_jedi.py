@@ -1,0 +1,148 @@
+"""Names that jedi cannot resolve in a completed file: an independent judge of what was shown.
+
+A name counts as unresolved if jedi finds no definition where one must be: for a bare name none in scope, for a member
+none although jedi knows what stands before the dot, for an imported name none although it finds the module.  What jedi
+cannot know (members of unknown receivers) is not held against anybody.  On the true text the same procedure gives
+jedi's own error rate.
+"""
+
+from __future__ import annotations
+
+import builtins
+import random
+import re
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from graft_server.benches.code_items import workspace
+from graft_server.benches.replay_person import chooser, play
+from graft_server.benches.replay_record import Offer, Recorded, Said
+from graft_server.errors import UserError
+
+_BUILTIN = frozenset(dir(builtins)) | {"__file__", "__name__", "__doc__", "__class__", "__path__", "__spec__"}
+
+
+class Judge:
+    """jedi over a copy of the packages."""
+
+    def __init__(self, packages: Sequence[Path], scratch: Path) -> None:
+        """Raises UserError if jedi is not installed."""
+        try:
+            import jedi
+        except ImportError:
+            raise UserError("jedi is not installed (pip install jedi), or say --judge 0") from None
+        self._jedi = jedi
+        self._roots = {p.name: workspace(p, scratch / p.name / "work") for p in packages}
+        self._projects = {name: jedi.Project(str(root)) for name, root in self._roots.items()}
+
+    def unresolved(self, package: str, path: str, text: str, start: int, end: int) -> list[str]:
+        """Names in `text[start:end]` (characters) that jedi says do not exist."""
+        script = self._jedi.Script(text, path=str(self._roots[package] / path), project=self._projects[package])
+        return [leaf.value for leaf in _names(script, text, start, end) if self._missing(script, leaf)]
+
+    def _missing(self, script: Any, leaf: Any) -> bool:
+        line, column = leaf.start_pos
+        if leaf.is_definition():
+            # A name that an import binds must exist; other bindings are new by right.
+            statement = leaf.get_definition()
+            if statement is None or statement.type not in ("import_from", "import_name"):
+                return False
+            if statement.type == "import_name" or leaf in statement.get_from_names():
+                return False
+        try:
+            if script.goto(line, column, follow_imports=True) or script.infer(line, column):
+                return False
+            before = leaf.get_previous_leaf()
+            if before is not None and before.value == ".":
+                if leaf.parent.type == "dotted_name" or leaf.get_definition(import_name_always=True) is not None:
+                    return False
+                receiver = before.get_previous_leaf()
+                known = script.infer(*receiver.start_pos) if receiver.type == "name" else []
+                # A stub that says nothing, a module that is not there, an attribute made elsewhere: not known.
+                return bool(known) and all(k.type in ("class", "instance", "module") for k in known) and _closed(known)
+            return leaf.value not in _BUILTIN
+        except (RecursionError, ValueError, AttributeError, TypeError, KeyError, AssertionError):
+            return False  # jedi's own failures decide nothing.
+
+
+def _closed(known: Sequence[Any]) -> bool:
+    """Whether jedi knows what it infers well enough to say that a member is not there."""
+    for one in known:
+        names = {n.name for n in one.defined_names()} if one.type == "module" else set()
+        if "__getattr__" in names or (one.full_name or "").startswith(("typing.", "builtins.object")):
+            return False
+    return True
+
+
+def _names(script: Any, text: str, start: int, end: int) -> list[Any]:
+    """Leaves of names that lie in the new text and are used as such (not keywords of calls, not parameters)."""
+    starts = [0] + [m.end() for m in re.finditer("\n", text)]
+    out = []
+    leaf = script._module_node.get_first_leaf()
+    while leaf is not None:
+        line, column = leaf.start_pos
+        at = starts[line - 1] + column
+        if at >= end:
+            break
+        if leaf.type == "name" and at + len(leaf.value) > start:
+            parent = leaf.parent
+            keyword = parent.type == "argument" and parent.children[0] is leaf and parent.children[1].value == "="
+            if not keyword and parent.type not in ("param", "global_stmt", "nonlocal_stmt"):
+                out.append(leaf)
+        leaf = leaf.get_next_leaf()
+    return out
+
+
+def judged(
+    recorded: Recorded, packages: Sequence[Path], shown: Callable[[Offer], bool], count: int, chance: random.Random
+) -> dict[str, Any]:
+    """Shares of texts with an unresolved name: shown to a person typing, and offered when asked for at every key."""
+    out: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(prefix="graft-jedi-") as scratch:
+        judge = Judge(packages, Path(scratch))
+        arms = {
+            "shown": [(s.said, s.text) for s in play(recorded.said, chooser(shown)).showings],
+            "shown_without": [
+                (s.said, s.text) for s in play(recorded.said, chooser(shown, free=True, fallback=False)).showings
+            ],
+            "asked": [(s, s.offers[""].text) for s in recorded.said if s.offers[""].text],
+            "asked_without": [(s, s.free.text) for s in recorded.said if s.free.text],
+        }
+        arms["truth"] = [(s, s.key.truth.partition("\n")[0]) for s, _ in arms["asked"]]
+        memory: dict[tuple[int, str], list[str]] = {}
+        for name, texts in arms.items():
+            sample = chance.sample(texts, min(count, len(texts)))
+            bad: list[str] = []
+            for said, text in sample:
+                wrong = _judge(judge, recorded, said, text, memory)
+                if wrong:
+                    bad.append(f"{said.key.before.rpartition(chr(10))[2].strip()}⟦{text}⟧ {wrong[0]}")
+            out[f"jedi_{name}_judged"] = len(sample)
+            out[f"jedi_{name}_unresolved_percent"] = round(100 * len(bad) / len(sample), 2) if sample else 0.0
+            out[f"jedi_{name}_examples"] = " | ".join(b.replace("\n", "\\n") for b in bad[:6])
+    return out
+
+
+def _judge(
+    judge: Judge, recorded: Recorded, said: Said, text: str, memory: dict[tuple[int, str], list[str]]
+) -> list[str]:
+    from graft_server.completion.anchor import Place
+    from graft_server.completion.probe import completing
+    from graft_server.completion.shape import covering
+
+    key, spot = said.key, recorded.spots[said.key.spot]
+    place = Place(key.before, key.after)
+    rest = key.after[covering(text, place) :]
+    whole = key.before + text
+    # The same text completed from another key of the line is the same file.
+    line_start = key.before.rfind("\n") + 1
+    mark = (key.spot * 1000 + key.line, whole[line_start:])
+    if mark not in memory:
+        # An unfinished statement is finished, so that jedi sees a file that parses.
+        made = whole + completing(whole, Place(whole, rest)) + rest
+        word = re.search(r"\w*$", key.before)
+        start = len(key.before) - len(word.group() if word is not None else "")
+        memory[mark] = judge.unresolved(spot.package, spot.path, made, start, len(whole))
+    return memory[mark]
