@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from graft_models.machine import Device
 
 MEGABYTE = 1_000_000
+CANDIDATE_CELLS = 256
+"""Cells beside the prompt, for candidates and what is generated."""
 SMALLEST_CONTEXT = 1024
 """Tokens; below this a prompt with context from other files does not fit, and a smaller model serves better."""
 RESERVE = 512 * MEGABYTE
@@ -77,30 +79,37 @@ def offload(needs: Needs, cells: int, devices: Sequence[Device], wanted: str, ca
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """`context` tokens are to be used (0: the model cannot be loaded); `reason` is one line, empty if as asked."""
+    """`context` tokens in `cells` of key and value memory (0: the model cannot be loaded); `reason` is one line.
+
+    The reason is empty if all is as asked.
+    """
 
     context: int
+    cells: int
     reason: str = ""
 
 
-def fit_memory(needs: Needs, context: int, cells_per_token: float, available: int, ceiling: int = 0) -> Memory:
+def fit_memory(needs: Needs, context: int, most_cells: int, available: int, ceiling: int = 0) -> Memory:
     """How much context fits.  `available` and `ceiling` in bytes (0: not known, none set).
 
     Weights that are mapped from the file are counted like any others: a model that does not fit is read from the disk
-    for every token.  The context is halved until it fits; below `SMALLEST_CONTEXT` the model is refused.
+    for every token.  First the memory for other documents shrinks (a prompt needs `context` cells and room for its
+    candidates), then the context is halved; below `SMALLEST_CONTEXT` the model is refused.
     """
-    limits = [n for n in (ceiling, max(0, available - RESERVE) if available else 0) if n]
+    limits = [n for n in (ceiling, max(1, available - RESERVE) if available else 0) if n]
     if not limits:
-        return Memory(context)
+        return Memory(context, most_cells)
     room = min(limits)
-    fitting = context
-    while needs.total(int(fitting * cells_per_token)) > room and fitting > SMALLEST_CONTEXT:
-        fitting = max(SMALLEST_CONTEXT, fitting // 2)
-    need = needs.total(int(fitting * cells_per_token))
     which = "graft.model.memoryMegabytes allows" if ceiling and room == ceiling else "this machine can spare"
     said = f"{which} {room // MEGABYTE:,} MB"
-    if need > room:
-        return Memory(0, f"the model needs {need // MEGABYTE:,} MB of memory and {said}; choose a smaller one")
+    possible = (room - needs.total(0)) // max(1, needs.kv_per_cell)
+    fitting = context
+    while fitting + CANDIDATE_CELLS > possible and fitting > SMALLEST_CONTEXT:
+        fitting = max(SMALLEST_CONTEXT, fitting // 2)
+    if fitting + CANDIDATE_CELLS > possible:
+        need = needs.total(fitting + CANDIDATE_CELLS)
+        return Memory(0, 0, f"the model needs {need // MEGABYTE:,} MB of memory and {said}; choose a smaller one")
+    cells = min(possible, most_cells)
     if fitting < context:
-        return Memory(fitting, f"context cut from {context} to {fitting} tokens: {said}")
-    return Memory(context)
+        return Memory(fitting, cells, f"context cut from {context} to {fitting} tokens: {said}")
+    return Memory(context, cells)

@@ -21,6 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from graft_models.budget import RESERVE
 from graft_models.engine import (
     Allow,
     Capabilities,
@@ -37,6 +38,7 @@ from graft_models.engine import (
     Token,
 )
 from graft_models.llama.frames import BadFrame, from_wire, length, pack, to_wire, unpack
+from graft_models.machine import memory_available
 from graft_models.prompt import Hole
 
 log = logging.getLogger("graft.engine")
@@ -48,6 +50,8 @@ HANG_SECONDS = 30.0
 BACK_OFF = (0.1, 0.5, 2.0, 8.0, 30.0)
 """Seconds before the n-th restart in a row; after the last one the engine has failed."""
 _NATIVE_FAULTS = frozenset({signal.SIGSEGV, signal.SIGILL, signal.SIGBUS, signal.SIGFPE, signal.SIGABRT})
+SHORT_IDLE_SECONDS = 30.0
+"""When the machine is short of memory, a model that was not used for this long is unloaded."""
 STEADY_SECONDS = 60.0
 """A process that lived this long starts the count anew."""
 
@@ -98,7 +102,7 @@ class LlamaEngine:
 
     `threads` 0 means physical cores minus one; `context` 0 means what model and machine allow, in tokens;
     `idle_minutes` 0 means never unload; `need_ms` is how long a `Need` waits for its answer.  `snapshots` is a folder
-    for KV snapshots (None: keep none).
+    for KV snapshots (None: keep none).  `memory` is a ceiling in bytes (0: what the machine can spare when it loads).
     """
 
     def __init__(
@@ -116,6 +120,7 @@ class LlamaEngine:
         hang_seconds: float = HANG_SECONDS,
         ping_seconds: float = PING_SECONDS,
         need_ms: float = 5.0,
+        memory: int = 0,
     ) -> None:
         self._path = Path(model_path)
         self._options: dict[str, Any] = {
@@ -127,6 +132,7 @@ class LlamaEngine:
             "reuse": reuse,
             "batch": batch,
             "need_ms": need_ms,
+            "memory": memory,
             "snapshots": "" if snapshots is None else str(snapshots),
         }
         self._idle_seconds = idle_minutes * 60
@@ -210,10 +216,10 @@ class LlamaEngine:
         finally:
             self._stats.pop(number, None)
 
-    async def unload(self) -> None:
-        """Free the model's memory by ending the process; the next request loads it again."""
+    async def unload(self, reason: str = "") -> None:
+        """Free the model's memory by ending the process; the next request loads it again.  `reason` is one line."""
         if self._process is not None:
-            self._status = replace(self._status, state="unloaded", message="")
+            self._status = replace(self._status, state="unloaded", message=reason)
             await self._end_process()
 
     async def close(self) -> None:
@@ -451,8 +457,12 @@ class LlamaEngine:
                 return
             if not self._jobs:
                 self._heard_at = self._progress_at = now
-                if self._idle_seconds and now - self._used_at > self._idle_seconds:
+                idle = now - self._used_at
+                if self._idle_seconds and idle > self._idle_seconds:
                     await self.unload()
+                    return
+                if idle > SHORT_IDLE_SECONDS and 0 < memory_available() < RESERVE // 2:
+                    await self.unload("unloaded: the machine is short of memory; the next request loads it again")
                     return
                 continue
             if now - min(self._heard_at, self._progress_at) > self._hang_seconds:

@@ -67,6 +67,11 @@ def memory(read: Reader = _read) -> tuple[int, int]:
     return total, available
 
 
+def memory_available() -> int:
+    """Bytes that may be taken now without swapping; 0 where the system does not say."""
+    return memory()[1]
+
+
 def _group_limits(read: Reader) -> list[tuple[int, int]]:
     """(limit, used) of the control groups this process is in, from its own up to the root, version 2 or 1."""
     out = []

@@ -7,6 +7,7 @@ import importlib.util
 import logging
 from pathlib import Path
 
+from graft_models.budget import MEGABYTE
 from graft_models.catalog import embedded_model
 from graft_models.engine import Engine, Status
 from graft_server import paths
@@ -46,5 +47,6 @@ def choose(settings: Settings) -> tuple[Engine | None, Status]:
         context=settings.model_context,
         idle_minutes=settings.model_idle_minutes,
         snapshots=kv,
+        memory=settings.model_memory * MEGABYTE,
     )
     return engine, engine.status

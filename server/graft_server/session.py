@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -142,16 +142,8 @@ class Session:
             log.warning("settings: %s", message)
         if self._board is not None:
             self._board.notices = tuple(messages[:2])
-        model = (
-            "model_path",
-            "model_enable",
-            "model_device",
-            "model_threads",
-            "model_context",
-            "model_remote",
-            "model_memory",
-        )
-        if self.engine is not None and any(getattr(before, n) != getattr(self.settings, n) for n in model):
+        model = [f.name for f in fields(Settings) if f.name.startswith("model_")]
+        if self._engine_chosen and any(getattr(before, n) != getattr(self.settings, n) for n in model):
             self.spawn(self.restart_engine())
         self.changed()
 
@@ -408,8 +400,14 @@ class Session:
         self.ensure_engine()
 
     async def _watch_engine(self) -> None:
+        seen = stamp(paths.config_file())
         while True:
             await asyncio.sleep(WATCH_SECONDS)
+            now = stamp(paths.config_file())
+            if now != seen:
+                # `graft models use` in a terminal, or an editor: no restart is needed.
+                seen = now
+                self.configure(self._client)
             self.changed()
 
     def changed(self) -> None:
@@ -436,6 +434,15 @@ class Session:
         if not self._indexing:
             return None
         return sum(d for d, _ in self._indexing.values()), sum(t for _, t in self._indexing.values())
+
+
+def stamp(path: Path) -> tuple[int, int] | None:
+    """What changes when a file is written: (time in nanoseconds, bytes); None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def graph_thread(

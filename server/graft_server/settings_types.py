@@ -102,8 +102,19 @@ class Settings:
     model_idle_minutes: int = _setting(
         "model.unloadAfterMinutes", 10, "Model", "Free the model's memory after this many idle minutes (0: never)."
     )
+    model_memory: int = _setting(
+        "model.memoryMegabytes",
+        0,
+        "Model",
+        "Most memory the model may take, in megabytes (0: what the machine can spare).",
+        user_only=True,
+    )
     model_remote: str = _setting(
-        "model.remote", "", "Model", "Address of a llama-server to use in place of a local model.", user_only=True
+        "model.remote",
+        "",
+        "Model",
+        "Addresses of model servers to use in place of a local model, in order (see docs/remote.md).",
+        user_only=True,
     )
     # Index
     index_exclude: tuple[str, ...] = _setting(

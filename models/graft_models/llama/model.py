@@ -8,15 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
+from graft_models.budget import CANDIDATE_CELLS, Needs, Offload, fit_memory, offload
 from graft_models.engine import Capabilities, ModelInfo
 from graft_models.formats import FAMILIES, Choice, choose, opens, specials
 from graft_models.gguf_file import GgufFile, read_gguf
 from graft_models.llama.constraint import Names, ends_name
+from graft_models.llama.devices import devices
 from graft_models.llama.kv import Cache, Slot
 from graft_models.llama.native import Floats, L, Log, Native, NativeError, Options
 from graft_models.llama.snapshots import Snapshots, fingerprint
 from graft_models.llama.vocabulary import Ids, Vocabulary
 from graft_models.machine import default_threads
+from graft_models.machine import memory as machine_memory
 from graft_models.prompt import Hole, HoleOpens, Order
 
 DOCUMENTS = 6
@@ -45,12 +48,10 @@ class Model:
         repack: bool = True,
         snapshots: Path | None = None,
         log: Log | None = None,
+        ceiling: int = 0,
     ) -> None:
         self.file = read_gguf(path)
         log = log or Log()
-        gpu = device != "cpu" and bool(L.llama_supports_gpu_offload())
-        if device == "gpu" and not gpu:
-            raise NativeError("this llama.cpp was built without a GPU backend; set graft.model.device to cpu")
         self.threads = threads or default_threads()
         trained = self.file.context_length or DEFAULT_CONTEXT
         self.evaluated = 0
@@ -59,22 +60,27 @@ class Model:
         self.notes: list[str] = []
         if context > trained:
             self.notes.append(f"context of {context} tokens asked for, the model was trained for {trained}")
-        cells = max(self.context + 256, min(self.context * 4, MOST_KV_BYTES // max(1, kv_bytes_per_token(self.file))))
-        self.batch = batch or (GPU_BATCH if gpu else CPU_BATCH)
-        self.native = Native(
-            Options(
-                path=str(path),
-                threads=self.threads,
-                cells=(cells + 255) // 256 * 256,
-                sequences=DOCUMENTS + 2 * STREAMS,
-                batch=self.batch,
-                gpu_layers=-1 if gpu else 0,
-                quantized_memory=not gpu and head_width(self.file) % 32 == 0,
-                repack=repack and not has_tiles(),
-            ),
-            log,
-        )
-        self.device = "gpu" if gpu else "cpu"
+        kv = max(1, kv_bytes_per_token(self.file))
+        cells = max(self.context + CANDIDATE_CELLS, min(self.context * 4, MOST_KV_BYTES // kv))
+        needs = Needs(self.file.size, _number(self.file, "block_count", 1), kv)
+        plan = offload(needs, cells, devices(L._lib), device, bool(L.llama_supports_gpu_offload()))
+        repack = repack and not has_tiles()
+        if plan.layers:
+            try:
+                self._load(path, plan.layers, cells, batch, repack, log)
+            except NativeError as error:
+                plan = Offload(0, "cpu", f"running on the CPU: the GPU refused the model ({error})")
+        if not plan.layers:
+            quantized = head_width(self.file) % 32 == 0
+            needs = Needs(needs.weights, needs.layers, kv * 17 // 32 if quantized else kv)
+            memory = fit_memory(needs, self.context, cells, machine_memory()[1], ceiling)
+            if not memory.context:
+                raise NativeError(memory.reason)
+            self.context, cells = memory.context, memory.cells
+            self.notes += [memory.reason] if memory.reason else []
+            self._load(path, 0, cells, batch, repack, log)
+        self.notes += [plan.reason] if plan.reason else []
+        self.device = plan.device
         native = self.native
         self.pieces = native.pieces()
         control = [i for i, piece in enumerate(self.pieces) if not piece or native.is_control(i)]
@@ -114,6 +120,23 @@ class Model:
             candidates=STREAMS,
             snapshots=snapshots is not None,
             partial_removal=self.cache.partial,
+        )
+
+    def _load(self, path: Path, gpu_layers: int, cells: int, batch: int, repack: bool, log: Log) -> None:
+        """Load the weights and make the memory.  Raises `NativeError`."""
+        self.batch = batch or (GPU_BATCH if gpu_layers else CPU_BATCH)
+        self.native = Native(
+            Options(
+                path=str(path),
+                threads=self.threads,
+                cells=(cells + 255) // 256 * 256,
+                sequences=DOCUMENTS + 2 * STREAMS,
+                batch=self.batch,
+                gpu_layers=gpu_layers,
+                quantized_memory=gpu_layers == 0 and head_width(self.file) % 32 == 0,
+                repack=repack,
+            ),
+            log,
         )
 
     def _written_specials(self, known: dict[str, int]) -> dict[str, int]:

@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from graft_models.llama.devices import load_backends
+
 Floats = npt.NDArray[np.float32]
 
 
@@ -35,6 +37,7 @@ def _import_low_level() -> Any:
 
 
 L = _import_low_level()
+load_backends(L._lib, Path(L.__file__).parent / "lib")
 
 
 class NativeError(Exception):

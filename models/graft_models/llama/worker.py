@@ -297,6 +297,7 @@ def serve(stream: BinaryIO, output: Output) -> int:
             reuse=bool(options.get("reuse", True)),
             batch=int(options.get("batch", 0)),
             repack=not options.get("plain", False),
+            ceiling=int(options.get("memory", 0)),
             snapshots=Path(options["snapshots"]) if options.get("snapshots") else None,
         )
     except (BadModelFile, NativeError, MemoryError) as error:
