@@ -21,7 +21,7 @@ from graft_indexer.extract import (
     walk_into,
 )
 from graft_indexer.rows import Sink
-from graft_indexer.syntax import changed_range, error_spans, mend, parse, reparse
+from graft_indexer.syntax import changed_range, error_spans, languages, mend, parse, reparse
 from graft_indexer.text import encode
 
 if TYPE_CHECKING:
@@ -87,6 +87,10 @@ class Buffer:
     def _walk(self, start: int, old_end: int, new_end: int) -> None:
         """Make the parts anew: kept where they lie before `start` or after the edit and hold no error, else walked."""
         assert self._tree is not None
+        if not languages()[self.language].walker:
+            # Queries see comments and statements around a definition: they run over the whole tree.
+            self.record = extract_rows(self.data, self.language, self._tree)
+            return
         root = self._tree.root_node
         if root.has_error:
             mended = mend(self.data, self.language)

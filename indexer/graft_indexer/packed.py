@@ -98,10 +98,16 @@ def unpack_words(words: bytes) -> dict[bytes, int]:
     return value
 
 
+def last_part(module: str) -> str:
+    """The name at the end of a module that is given as a path: `./views/list.js` -> `list`."""
+    name = module.rstrip("/").rsplit("/", 1)[-1]
+    return name.split(".", 1)[0] or name
+
+
 def roles_of(definitions: Iterable[DefinitionRow], imports: Iterable[ImportRow]) -> dict[bytes, int]:
     """Names with a role, and which."""
     defined = {row[0] for row in definitions}
-    imported = {row[0].rsplit(".", 1)[-1] for row in imports}
+    imported = {row[0].rsplit(".", 1)[-1] if "/" not in row[0] else last_part(row[0]) for row in imports}
     imported.update(row[1] for row in imports if row[1] is not None)
     imported -= {"", "*"}
     roles = dict.fromkeys(defined, DEFINES)

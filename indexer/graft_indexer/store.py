@@ -67,7 +67,7 @@ class FileRow(NamedTuple):
 def fingerprint() -> str:
     """Eight hexadecimal digits that change with the code that extracts: an index made by other code is not read."""
     here = Path(__file__).parent
-    sources = [here / name for name in ("extract.py", "rows.py", "packed.py", "syntax.py", "text.py")]
+    sources = [here / name for name in ("extract.py", "rows.py", "packed.py", "syntax.py", "text.py", "querywalk.py")]
     sources += sorted(p for p in (here / "languages").rglob("*") if p.suffix in (".py", ".toml", ".scm"))
     digest = blake2b(digest_size=4)
     for path in sources:

@@ -34,15 +34,27 @@ class LanguageInfo:
     extensions: tuple[str, ...]
     filenames: tuple[str, ...]
     interpreters: tuple[str, ...]
+    ids: tuple[str, ...]
+    """What editors call it, besides its name (`typescriptreact`)."""
     grammar: str
     function: str
     walker: str
+    """Module with its own walk over statements; empty: the queries alone say what is defined."""
     keywords: frozenset[bytes]
+    line_comments: tuple[str, ...]
+    block_comments: tuple[tuple[str, str], ...]
+    strings: tuple[str, ...]
+    """Quotes; of several that begin alike the longest comes first."""
+    block: str
+    """What ends a block: `braces`, `indentation` or `words`."""
+    openers: tuple[str, ...]
+    """Ends of a line after which a block begins."""
     folder: Path
+    queries: Path
 
     def query(self, name: str) -> str:
         """Source of `<name>.scm`; raises FileNotFoundError if the language has none."""
-        return (self.folder / f"{name}.scm").read_text("utf-8")
+        return (self.queries / f"{name}.scm").read_text("utf-8")
 
 
 @cache
@@ -57,13 +69,28 @@ def languages() -> Mapping[str, LanguageInfo]:
             extensions=tuple(table["extensions"]),
             filenames=tuple(table.get("filenames", ())),
             interpreters=tuple(table.get("interpreters", ())),
+            ids=tuple(table.get("ids", ())),
             grammar=table["grammar"],
             function=table.get("function", "language"),
-            walker=table["walker"],
+            walker=table.get("walker", ""),
             keywords=frozenset(word.encode() for word in table.get("keywords", ())),
+            line_comments=tuple(table.get("line_comments", ())),
+            block_comments=tuple((pair[0], pair[1]) for pair in table.get("block_comments", ())),
+            strings=tuple(table.get("strings", ('"', "'"))),
+            block=table.get("block", "braces"),
+            openers=tuple(table.get("openers", ("{",))),
             folder=file.parent,
+            queries=file.parent.parent / table.get("queries", file.parent.name),
         )
     return found
+
+
+@cache
+def language_of_id(name: str) -> str | None:
+    """Name of the language that an editor calls `name` (`typescriptreact`, `shellscript`); None if it is unknown."""
+    if name in languages():
+        return name
+    return next((info.name for info in languages().values() if name in info.ids), None)
 
 
 @cache
@@ -165,8 +192,12 @@ def error_spans(node: Node, language: str = "python") -> tuple[Span, ...]:
 
 @cache
 def walker(language: str) -> Callable[..., Any]:
-    """The function `walk(root, data, sink)` of a language's walker module."""
-    function: Callable[..., Any] = importlib.import_module(languages()[language].walker).walk
+    """The function `walk(nodes, data, sink)` of a language: its walker module's, or the one over its queries."""
+    module = languages()[language].walker
+    if not module:
+        made: Callable[..., Any] = importlib.import_module("graft_indexer.querywalk").walker_of(language)
+        return made
+    function: Callable[..., Any] = importlib.import_module(module).walk
     return function
 
 
@@ -175,7 +206,8 @@ def mend(data: bytes, language: str = "python") -> Tree | None:
 
     The language's walker module may offer `rewrite(data)`: the same program in other bytes of the same length.
     """
-    rewrite = getattr(importlib.import_module(languages()[language].walker), "rewrite", None)
+    module = languages()[language].walker
+    rewrite = getattr(importlib.import_module(module), "rewrite", None) if module else None
     other: bytes | None = rewrite(data) if rewrite is not None else None
     if other is None:
         return None

@@ -1,0 +1,273 @@
+"""Level-1 facts of any language from its queries alone: `definitions.scm` and `imports.scm`.
+
+`definitions.scm` follows tree-sitter's tags convention (https://tree-sitter.github.io/tree-sitter/4-code-navigation.html):
+a pattern captures a node as `@definition.<kind>` and its `@name`.  What may be captured besides:
+
+- `@body`: the header (the text that is shown for the definition) ends where it begins
+- `@parent`: the text of what contains the definition where the tree does not say so (Go's receivers, `Class::method`)
+- `@base`: what it inherits, once for each; `@type`: its annotation
+- `@scope` with `@name`: a container that is no definition of its own (Rust's `impl`)
+
+`imports.scm` captures `@import` (the statement), `@module` (a dotted name, a path or a string), and for single names
+`@name` and `@alias`; a `@star` says that everything is imported.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from tree_sitter import Query, QueryCursor
+
+from graft_indexer.rows import DefinitionRow, ImportRow, Kind, Sink
+from graft_indexer.syntax import LanguageInfo, grammar, languages
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+HEADER: Final = 240
+"""Bytes of a header that are kept."""
+_KINDS: Final = {
+    "class": Kind.CLASS, "interface": Kind.CLASS, "struct": Kind.CLASS, "enum": Kind.CLASS, "trait": Kind.CLASS,
+    "union": Kind.CLASS, "module": Kind.MODULE, "namespace": Kind.MODULE, "function": Kind.FUNCTION,
+    "macro": Kind.FUNCTION, "method": Kind.METHOD, "constructor": Kind.METHOD, "property": Kind.PROPERTY,
+    "field": Kind.ATTRIBUTE, "constant": Kind.VARIABLE, "variable": Kind.VARIABLE, "type": Kind.TYPE_ALIAS,
+}  # fmt: skip
+_CONTAINERS: Final = (Kind.CLASS, Kind.MODULE, Kind.FUNCTION, Kind.METHOD, Kind.PROPERTY)
+_CALLABLE: Final = (Kind.FUNCTION, Kind.METHOD, Kind.PROPERTY)
+_SPACES = re.compile(r"\s+")
+_DOC_BYTES = 1_500
+"""How far above a definition the beginning of its comment is looked for."""
+
+
+class _Spec(NamedTuple):
+    info: LanguageInfo
+    query: Query
+    """Both files as one query: each costs a walk over the whole tree."""
+    kinds: dict[str, int]
+    """Capture -> kind."""
+
+
+class _Found(NamedTuple):
+    """One definition or scope of a file, before it is known what contains it."""
+
+    start: int
+    end: int
+    kind: int
+    name: str
+    name_start: int
+    name_end: int
+    captures: dict[str, list[Node]]
+
+
+@cache
+def _spec(language: str) -> _Spec:
+    info = languages()[language]
+    tongue = grammar(language)
+    source = info.query("definitions")
+    if (info.queries / "imports.scm").exists():
+        source += info.query("imports")
+    query = Query(tongue, source)
+    kinds = {}
+    for index in range(query.capture_count):
+        capture = query.capture_name(index)
+        if capture.startswith("definition."):
+            kinds[capture] = _KINDS[capture.removeprefix("definition.")]
+    return _Spec(info, query, kinds)
+
+
+def walker_of(language: str) -> Callable[[list[Node], bytes, Sink], None]:
+    """The walk of a language that has no walker module of its own.
+
+    Raises KeyError for a capture `@definition.x` of an unknown kind, and tree_sitter.QueryError for a wrong query.
+    """
+    spec = _spec(language)
+
+    def walk(nodes: list[Node], data: bytes, sink: Sink) -> None:
+        for node in _roots(nodes):
+            matches = [captures for _, captures in QueryCursor(spec.query).matches(node)]
+            sink.definitions += _definitions(spec, [m for m in matches if "import" not in m], data)
+            sink.imports += _imports([m for m in matches if "import" in m], data)
+
+    return walk
+
+
+def _roots(nodes: list[Node]) -> list[Node]:
+    """One node to ask instead of all its children, where these are all."""
+    parent = nodes[0].parent if nodes else None
+    return [parent] if parent is not None and parent.child_count == len(nodes) else nodes
+
+
+# -- definitions ------------------------------------------------------------------------------------------------------
+def _definitions(spec: _Spec, matches: list[dict[str, list[Node]]], data: bytes) -> list[DefinitionRow]:
+    found: dict[tuple[int, int], _Found] = {}
+    for captures in matches:
+        names = captures.get("name")
+        if not names:
+            continue
+        name = names[0]
+        kind, node = -1, None
+        for capture, nodes in captures.items():
+            if capture in spec.kinds:
+                kind, node = spec.kinds[capture], nodes[0]
+                break
+            if capture == "scope":
+                node = nodes[0]
+        if node is None:
+            continue
+        start, end = name.start_byte, name.end_byte
+        key = (start, end) if kind >= 0 else (node.start_byte, -node.end_byte)
+        known = found.get(key)
+        if known is not None and _rank(known.kind) >= _rank(kind):
+            if known.kind == kind and "base" in captures:
+                known.captures.setdefault("base", []).extend(captures["base"])
+            continue
+        text = data[start:end].decode("utf-8", "surrogateescape")
+        found[key] = _Found(node.start_byte, node.end_byte, kind, text, start, end, captures)
+    return _nested(spec, sorted(found.values(), key=lambda f: (f.start, -f.end, f.name_start)), data)
+
+
+def _rank(kind: int) -> int:
+    """Of two patterns that match the same name the one that says more counts."""
+    return {-1: 0, Kind.VARIABLE: 1, Kind.TYPE_ALIAS: 2}.get(kind, 3)
+
+
+def _nested(spec: _Spec, found: list[_Found], data: bytes) -> list[DefinitionRow]:
+    """Rows with their parents: the innermost container whose span holds them."""
+    rows: list[DefinitionRow] = []
+    stack: list[tuple[int, str, int]] = []  # (end, qualified name, kind) of the containers around
+    for item in found:
+        while stack and stack[-1][0] <= item.start:
+            stack.pop()
+        parent, within = ("", -1) if not stack else (stack[-1][1], stack[-1][2])
+        kind = item.kind
+        if kind < 0:
+            stack.append((item.end, f"{parent}.{item.name}" if parent else item.name, Kind.CLASS))
+            continue
+        owner = item.captures.get("parent")
+        if owner:
+            parent, within = _owner(data, owner[0]), Kind.CLASS
+        local = within in _CALLABLE
+        if kind in (Kind.VARIABLE, Kind.ATTRIBUTE) and local:
+            continue
+        if kind == Kind.FUNCTION and within == Kind.CLASS:
+            kind = Kind.METHOD
+        joint = ".<locals>." if local else "."
+        qualified = f"{parent}{joint}{item.name}" if parent else item.name
+        rows.append(_row(spec, item, kind, parent, local, data))
+        if kind in _CONTAINERS:
+            stack.append((item.end, qualified, kind))
+    return rows
+
+
+def _owner(data: bytes, node: Node) -> str:
+    """The container that `@parent` names: `Outer::Inner` -> `Outer.Inner`."""
+    text = data[node.start_byte : node.end_byte].decode("utf-8", "surrogateescape")
+    return text.replace("::", ".").lstrip("*&")
+
+
+def _row(spec: _Spec, item: _Found, kind: int, parent: str, local: bool, data: bytes) -> DefinitionRow:
+    captures = item.captures
+    bases = tuple(_flat(data, n) for n in captures["base"]) if "base" in captures else None
+    types = captures.get("type")
+    body = captures.get("body")
+    begin = _line_start(data, item.start)
+    head = data[begin : min(body[0].start_byte if body else item.end, begin + HEADER)]
+    if not body:
+        head = head.split(b"\n", 1)[0]
+    header = _SPACES.sub(" ", head.decode("utf-8", "replace")).strip().rstrip("{:=;, ")
+    return (
+        item.name, kind, item.start, item.end, item.name_start, item.name_end, parent, 2 if local else 0, None, bases,
+        None, _flat(data, types[0]) if types else None, header, doc_above(data, begin, spec.info),
+    )  # fmt: skip
+
+
+def _flat(data: bytes, node: Node) -> str:
+    text = data[node.start_byte : min(node.end_byte, node.start_byte + HEADER)].decode("utf-8", "surrogateescape")
+    return _SPACES.sub(" ", text)
+
+
+def _line_start(data: bytes, at: int) -> int:
+    """Start of the definition with what stands before it on its line (`export`, `static`), without indentation."""
+    start = data.rfind(b"\n", 0, at) + 1
+    lead = data[start:at]
+    if len(lead) > 80 or not lead.replace(b" ", b"").replace(b"\t", b"").isalpha():
+        return at
+    return at - len(lead.lstrip())
+
+
+_PLAIN = re.compile(r"[\w\d]")
+
+
+def doc_above(data: bytes, at: int, info: LanguageInfo) -> str | None:
+    """First line that says something of the comment that ends right above byte `at`."""
+    line = data.rfind(b"\n", 0, at) + 1
+    above = data[max(0, line - _DOC_BYTES) : line]
+    lines = above.splitlines()
+    # Attributes and decorators stand between a comment and its definition.
+    while lines and lines[-1].lstrip().startswith((b"@", b"#[")):
+        lines.pop()
+    if not lines:
+        return None
+    last = lines[-1].strip()
+    for opener, closer in info.block_comments:
+        if last.endswith(closer.encode()):
+            text = b"\n".join(lines)
+            begin = text.rfind(opener.encode())
+            if begin < 0:
+                return None
+            inside = text[begin + len(opener) :].rstrip()[: -len(closer)]
+            return _first_line(inside.split(b"\n"))
+    for mark in info.line_comments:
+        wanted = mark.encode()
+        if last.startswith(wanted):
+            first = len(lines) - 1
+            while first > 0 and lines[first - 1].strip().startswith(wanted):
+                first -= 1
+            return _first_line([x.strip().lstrip(wanted) for x in lines[first:]])
+    return None
+
+
+def _first_line(lines: list[bytes]) -> str | None:
+    for line in lines:
+        text = line.strip().lstrip(b"*/!-#").strip().decode("utf-8", "replace")
+        if _PLAIN.search(text) and not text.startswith(("@", "eslint", "prettier", "tslint", "nolint", "go:build")):
+            return text[:200]
+    return None
+
+
+# -- imports ----------------------------------------------------------------------------------------------------------
+def _imports(matches: list[dict[str, list[Node]]], data: bytes) -> list[ImportRow]:
+    rows: dict[tuple[int, int], ImportRow] = {}
+    for captures in matches:
+        node = captures["import"][0]
+        module = captures.get("module")
+        name = captures.get("name")
+        alias = captures.get("alias")
+        star = captures.get("star")
+        shown = (name or alias or star or module or statement)[0]
+        key = (shown.start_byte, shown.end_byte)
+        if key in rows and not alias:
+            continue
+        written = "*" if star else _text(data, name[0]) if name else None
+        rows[key] = (
+            _unquoted(_text(data, module[0])) if module else "", written, _text(data, alias[0]) if alias else None, 0,
+            node.start_byte, node.end_byte, shown.start_byte, shown.end_byte, "", 0,
+        )  # fmt: skip
+    # A statement that names something needs no row for its module alone.
+    ordered = sorted(rows.values(), key=lambda r: (r[4], r[6]))
+    named = {(row[4], row[5]) for row in ordered if row[1] is not None or row[2] is not None}
+    return [row for row in ordered if row[1] is not None or row[2] is not None or (row[4], row[5]) not in named]
+
+
+def _text(data: bytes, node: Node) -> str:
+    return data[node.start_byte : node.end_byte].decode("utf-8", "surrogateescape")
+
+
+def _unquoted(text: str) -> str:
+    return text.strip("\"'`<>") if text[:1] in "\"'`<" else _SPACES.sub("", text)
+
+
+__all__ = ["HEADER", "doc_above", "walker_of"]
