@@ -68,6 +68,8 @@ class Symbol:
     bases: tuple[str, ...] = ()
     decorators: tuple[str, ...] = ()
     """As in `facts.Definition`: source text without the `@`."""
+    header: str | None = None
+    """Outside Python: the line that defines it as it is written there, without its body."""
 
 
 @dataclass(frozen=True, slots=True)
