@@ -247,7 +247,7 @@ def _imports(matches: list[dict[str, list[Node]]], data: bytes) -> list[ImportRo
         name = captures.get("name")
         alias = captures.get("alias")
         star = captures.get("star")
-        shown = (name or alias or star or module or statement)[0]
+        shown = (name or alias or star or module or [node])[0]
         key = (shown.start_byte, shown.end_byte)
         if key in rows and not alias:
             continue
