@@ -66,8 +66,10 @@ def open_graph(
     root = root.resolve()
     if not root.is_dir():
         raise NotADirectoryError(f"{root} is not a folder")
+    from graft_indexer.polyglot import PolyGraph
+
     source = Workspace.open(root, index_dir=index_dir, jobs=jobs, progress=progress)
-    return PyGraph(source, World(source, discover(root, python_paths)))
+    return PolyGraph(source, World(source, discover(root, python_paths)))
 
 
 class PyGraph:
