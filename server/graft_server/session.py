@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from graft_indexer.graph import SymbolGraph
+from graft_indexer.syntax import language_of_id
 from graft_indexer.text import Lines, Unit, decode, encode
 from graft_models.engine import Engine
 from graft_models.engine import Status as EngineStatus
@@ -49,7 +50,7 @@ def open_graph(root: str, settings: Settings, progress: Progress) -> tuple[Symbo
     The index is in memory only where the cache cannot be written.  Raises NotADirectoryError if there is no folder.
     """
     from graft_indexer.environment import discover
-    from graft_indexer.pygraph import PyGraph
+    from graft_indexer.polyglot import PolyGraph
     from graft_indexer.workspace import Workspace
     from graft_indexer.world import World
 
@@ -69,7 +70,7 @@ def open_graph(root: str, settings: Settings, progress: Progress) -> tuple[Symbo
         pump()
         source.refresh(progress=step)
 
-    return PyGraph(source, World(source, discover(Path(root), None))), build
+    return PolyGraph(source, World(source, discover(Path(root), None))), build
 
 
 @dataclass(slots=True)
@@ -257,7 +258,7 @@ class Session:
     def warm(self, document: Document) -> None:
         """Let the graph read what every later question about a document needs: builtins, imports, the usage index."""
         folder, path = self.place_of(document)
-        if folder is None or document.oversized or document.language != "python":
+        if folder is None or document.oversized or language_of_id(document.language) is None:
             return
         end = len(document.data)
 
