@@ -40,7 +40,9 @@ def parameters_text(signature: Signature) -> str:
 
 
 def header(symbol: Symbol) -> str:
-    """The line that defines a symbol, without its body."""
+    """The line that defines a symbol, without its body, as its language writes it."""
+    if symbol.header is not None:
+        return symbol.header
     if symbol.kind is DefinitionKind.CLASS:
         return f"class {symbol.name}({', '.join(symbol.bases)}):" if symbol.bases else f"class {symbol.name}:"
     if symbol.signature is not None:
@@ -55,6 +57,10 @@ def header(symbol: Symbol) -> str:
 def stub(symbol: Symbol, indent: str = "") -> str:
     """Header, first line of the docstring, and `...`, ending with a line break."""
     head = header(symbol)
+    if symbol.header is not None:
+        mark = "#" if symbol.path.endswith((".rb", ".sh", ".bash")) else "--" if symbol.path.endswith(".lua") else "//"
+        doc = f"{indent}{mark} {symbol.doc}\n" if symbol.doc else ""
+        return f"{doc}{indent}{head}\n"
     if not head.endswith(":"):
         return f"{indent}{head}\n"
     marks = "".join(f"{indent}@{d}\n" for d in symbol.decorators if d in ("property", "staticmethod", "classmethod"))
