@@ -226,6 +226,10 @@ def outline(graph: SymbolGraph, symbol: Symbol, limit: int = 24) -> str:
     for definition in facts.definitions:
         if definition.parent != own or len(lines) >= limit:
             continue
+        if symbol.header is not None:
+            if not (definition.value or "").startswith("private"):
+                lines.append(f"    {definition.value or definition.name}\n")
+            continue
         if not definition.is_public and definition.name != "__init__":
             continue
         if definition.name.startswith("__") and definition.name not in ("__init__", "__call__", "__enter__"):
@@ -247,6 +251,8 @@ def outline(graph: SymbolGraph, symbol: Symbol, limit: int = 24) -> str:
             or (definition.kind is DefinitionKind.ATTRIBUTE and definition.annotation)
         ):
             lines.append(stub(member, "    "))
+    if symbol.header is not None:
+        return head + "".join(lines)
     return head + ("".join(lines) or "    ...\n")
 
 
