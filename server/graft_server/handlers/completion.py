@@ -11,6 +11,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcContentModified
 
 from graft_indexer.facts import DefinitionKind
+from graft_indexer.syntax import language_of_id
 from graft_server import convert
 from graft_server.completion import graphonly
 from graft_server.completion.anchor import place_of
@@ -134,7 +135,7 @@ async def completion_list(ls: GraftServer, params: types.CompletionParams) -> ty
     """Names that may stand at the cursor, from the graph, with the model's text as the first item if it is at hand."""
     session = ls.session
     document = session.documents.get(params.text_document.uri)
-    if document is None or document.oversized or document.language != "python":
+    if document is None or document.oversized or language_of_id(document.language) is None:
         return types.CompletionList(False, [])
     lines, unit = document.lines, session.unit
     offset = convert.offset(lines, params.position, unit)
