@@ -158,6 +158,9 @@ class SymbolGraph(Protocol):
     def errors(self, path: str) -> Sequence[Span]:
         """Spans of syntax errors in the buffer or file."""
 
+    def changed_since(self, mark: int) -> tuple[int, Sequence[str]]:
+        """(a new mark, files and buffers whose text changed since `mark`, the latest first); 0 is the beginning."""
+
     # -- names ------------------------------------------------------------------------------------------------------
     def find(self, name: str) -> Sequence[Symbol]:
         """Workspace definitions by simple name, dotted suffix (`Class.method`) or full qualified name."""

@@ -116,6 +116,10 @@ class PyGraph:
         self.world.finder.forget()
         return self.source.refresh(paths)
 
+    def changed_since(self, mark: int) -> tuple[int, Sequence[str]]:
+        """(a new mark, files and buffers whose text changed since `mark`, the latest first)."""
+        return self.source.changed_since(mark)
+
     def paths(self) -> Sequence[str]:
         """All indexed files."""
         return self.source.paths()

@@ -39,3 +39,6 @@ class FactSource(Protocol):
 
     def digest(self, path: str) -> str | None:
         """Digest of a file's text: unchanged digest, unchanged facts."""
+
+    def changed_since(self, mark: int) -> tuple[int, Sequence[str]]:
+        """(a new mark, files whose text changed since `mark`, the latest first)."""

@@ -46,6 +46,7 @@ class Workspace:
         self._records: OrderedDict[str, Record] = OrderedDict()
         self._sorted: list[str] | None = None
         self._generation = 0
+        self._marks: OrderedDict[str, int] = OrderedDict()
         self._source: Literal["git", "walk"] = "git"
         self._complete = False
         self._layers = Layers(root, database_path(index_dir, root) if index_dir is not None else None, self._forget)
@@ -160,12 +161,14 @@ class Workspace:
                 if fresh:
                     # Whoever asks between two batches (from `progress`) must not get answers of before the last.
                     self._generation += 1
+                    self._mark(fresh)
                 changed |= fresh
             self._layers.flush()
         if paths is None:
             self._complete = cancelled is None or not cancelled()
         if changed:
             self._generation += 1
+            self._mark(changed)
         return sorted(changed)
 
     def _compare(self, paths: Iterable[str] | None) -> tuple[dict[str, Entry], set[str]]:
@@ -204,6 +207,20 @@ class Workspace:
             found |= belonging(self._root, unknown, exclude=self._exclude, source=self._source)
         return found, gone
 
+    def _mark(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            self._marks[path] = self._generation
+            self._marks.move_to_end(path)
+
+    def changed_since(self, mark: int) -> tuple[int, Sequence[str]]:
+        """(a new mark, files whose text changed since `mark`, the latest first); opening a buffer is no change."""
+        found: list[str] = []
+        for path in reversed(self._marks):
+            if self._marks[path] <= mark:
+                break
+            found.append(path)
+        return self._generation, found
+
     def _forget(self, path: str) -> None:
         """What was known of a path is void."""
         self._facts.pop(path, None)
@@ -223,11 +240,13 @@ class Workspace:
         if not self._layers.recover(error):
             raise error
         self._generation += 1
+        self._mark(self._layers.rows)
 
     # -- buffers ------------------------------------------------------------------------------------------------------
     def open_buffer(self, path: str, text: str) -> None:
         """Shadow `path` by `text` until it is closed; parses incrementally if it is already open."""
         buffer = self._buffers.get(path)
+        before = self.digest(path)
         if buffer is None:
             self._buffers[path] = Buffer(text, language_of(path) or "python")
         elif buffer.text == text:
@@ -236,12 +255,17 @@ class Workspace:
             buffer.update(text)
         self._forget(path)
         self._generation += 1
+        if self.digest(path) != before:
+            self._mark([path])
 
     def close_buffer(self, path: str) -> None:
         """Forget the buffer; the file on disk counts again."""
+        before = self.digest(path)
         if self._buffers.pop(path, None) is not None:
             self._forget(path)
             self._generation += 1
+            if self.digest(path) != before:
+                self._mark([path])
 
     def buffer(self, path: str) -> Buffer | None:
         """The open buffer of a path."""

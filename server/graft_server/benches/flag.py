@@ -8,6 +8,7 @@ that the original was right and that the graph could have known.
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import shutil
 import sys
@@ -18,6 +19,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from graft_server.benches import flag_edits
+from graft_server.errors import UserError
 
 if TYPE_CHECKING:
     from graft_indexer.graph import SymbolGraph
@@ -31,20 +35,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--files", type=int, default=0, help="check at most this many files of each folder (all)")
     parser.add_argument("--faults", type=int, default=200, help="planted faults (200)")
     parser.add_argument("--mutations", type=int, default=200, help="random mutations through check, fix, check (200)")
+    parser.add_argument("--edits", type=int, default=0, help="random edits, findings compared with a whole check (0)")
+    parser.add_argument("--timed", type=int, default=0, help="edits per file of about 1,000 lines, timed (0)")
+    parser.add_argument("--skip-alarms", action="store_true", help="do not look for alarms on working code")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--show", action="store_true", help="print every alarm and every fault that was missed")
     parser.add_argument("--all-checks", action="store_true", help="also checks that are off by default")
+    parser.add_argument("--site", type=Path, action="append", help="folder of the packages that the code imports")
+    parser.add_argument("--slice", type=_slice, default=(1, 1), metavar="K/N", help="every N-th file, from the K-th on")
+    parser.add_argument("--alarms", type=Path, metavar="FILE", help="write every alarm with its line, as JSON lines")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep copies and indexes here, for the next slice")
+
+
+def _slice(text: str) -> tuple[int, int]:
+    """`K/N` with 1 <= K <= N.  Raises ArgumentTypeError otherwise."""
+    part, _, parts = text.partition("/")
+    if not (part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not K/N with 1 <= K <= N")
+    return int(part), int(parts)
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Flat figures: alarms per 10,000 lines (all, and per check), recall (all, and per kind), mutation results."""
     with tempfile.TemporaryDirectory(prefix="graft-flag-") as scratch:
         given = [p.resolve() for p in args.path or default_folders()]
-        return _run(args, [copied(folder, Path(scratch) / str(i)) for i, folder in enumerate(given)])
+        for folder in given:
+            if not folder.is_dir():
+                raise UserError(f"{folder}: no such folder")
+        return _run(args, [copied(folder, (args.keep or Path(scratch)) / folder.name) for folder in given])
 
 
 def copied(folder: Path, target: Path) -> Path:
     """A copy of a folder's Python files as a workspace of its own, without tests and nested environments."""
+    if (target / folder.name).is_dir():
+        return target / folder.name
     for file in folder.rglob("*.py*"):
         relative = file.relative_to(folder)
         if file.suffix in (".py", ".pyi") and file.is_file() and not _SKIPPED.intersection(relative.parts[:-1]):
@@ -66,15 +90,20 @@ def _run(args: argparse.Namespace, folders: list[Path]) -> dict[str, Any]:
     sample: list[tuple[Path, str]] = []
     graphs: dict[Path, SymbolGraph] = {}
     for folder in folders:
-        graph: SymbolGraph = open_graph(folder)
+        index = folder.parent / "index" if args.keep else None
+        graph: SymbolGraph = open_graph(folder, index_dir=index, python_paths=args.site)
         graphs[folder] = graph
         chosen = [p for p in graph.paths() if p.endswith(".py")]
         random_.shuffle(chosen)
+        chosen = chosen[args.slice[0] - 1 :: args.slice[1]]
         for path in chosen[: args.files or None]:
             text = graph.text(path)
             if text is None:
                 continue
             count = text.count("\n") + 1
+            if args.skip_alarms:
+                sample.append((folder, path))
+                continue
             began = time.process_time()
             found = check(graph, path, all_checks=args.all_checks)
             took = time.process_time() - began
@@ -87,6 +116,10 @@ def _run(args: argparse.Namespace, folders: list[Path]) -> dict[str, Any]:
                 alarms[code] += 1
                 if args.show:
                     print(f"{folder.name}/{path}:{line}: {message} [{code}]", file=sys.stderr)
+                if args.alarms:
+                    entry = {"path": f"{folder.name}/{path}", "line": line, "code": code, "message": message}
+                    with args.alarms.open("a", encoding="utf-8") as out:
+                        out.write(json.dumps(entry | {"text": text.split("\n")[line - 1].strip()[:200]}) + "\n")
     figures |= {"files_checked": files, "lines_checked": lines, "check_cpu_s": round(spent, 2)}
     if slow:
         slow.sort()
@@ -101,9 +134,18 @@ def _run(args: argparse.Namespace, folders: list[Path]) -> dict[str, Any]:
         figures |= recall(graphs, sample, args.faults, random_, show=args.show)
     if args.mutations:
         figures |= mutations(graphs, sample, args.mutations, random_, show=args.show)
-    for graph in graphs.values():
+    for folder, graph in graphs.items():
+        paths = [p for f, p in sample if f == folder]
+        if args.timed:
+            figures |= _named(folder, flag_edits.timed(graph, paths, args.timed, random_))
+        if args.edits:
+            figures |= _named(folder, flag_edits.compared(graph, paths, args.edits, random_, show=args.show))
         graph.close()
     return figures
+
+
+def _named(folder: Path, figures: dict[str, Any]) -> dict[str, Any]:
+    return {f"{folder.name}_{name}": value for name, value in figures.items()}
 
 
 def default_folders() -> list[Path]:

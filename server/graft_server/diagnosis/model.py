@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from graft_indexer.facts import Span
-from graft_indexer.graph import SymbolGraph
 from graft_server.edits import Edit
+
+if TYPE_CHECKING:
+    from graft_server.diagnosis.subject import Subject
 
 
 class Severity(StrEnum):
@@ -50,5 +53,5 @@ class Fix:
     edits: tuple[Edit, ...]
 
 
-Check = Callable[[SymbolGraph, str], Iterable[Diagnostic]]
-"""A check looks at one file (its path) through the graph.  It must only report what closed answers prove."""
+Check = Callable[["Subject"], Iterable[Diagnostic]]
+"""A check looks at one file, or a part of it, through the graph.  It must only report what closed answers prove."""

@@ -28,12 +28,14 @@ class CheckInfo:
     severity: Severity
     check: Check
     summary: str
+    whole: bool = False
+    """Looks at the whole file, by its text alone or nearly so: cheap, and not to be cut into units."""
     default: bool = True
     """Off where `graft bench flag` measured more false alarms than one in ten, or than one in 10,000 lines."""
 
 
 CHECKS: tuple[CheckInfo, ...] = (
-    CheckInfo("undefined-name", undefined_name.SEVERITY, undefined_name.check, "a name that is bound nowhere"),
+    CheckInfo("undefined-name", undefined_name.SEVERITY, undefined_name.check, "a name that is bound nowhere", True),
     CheckInfo(
         "unresolved-import",
         unresolved_import.SEVERITY,
@@ -69,9 +71,15 @@ CHECKS: tuple[CheckInfo, ...] = (
         "an instance of a class that has abstract methods left",
     ),
     CheckInfo(
-        "unreachable-code", unreachable_code.SEVERITY, unreachable_code.check, "statements after one that always leaves"
+        "unreachable-code",
+        unreachable_code.SEVERITY,
+        unreachable_code.check,
+        "statements after one that always leaves",
+        True,
     ),
-    CheckInfo("format-string", format_string.SEVERITY, format_string.check, "a format that does not fit its arguments"),
+    CheckInfo(
+        "format-string", format_string.SEVERITY, format_string.check, "a format that does not fit its arguments", True
+    ),
     CheckInfo(
         "incompatible-override",
         incompatible_override.SEVERITY,

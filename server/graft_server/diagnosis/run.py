@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 
 from graft_indexer.graph import SymbolGraph
+from graft_server.diagnosis import incremental
 from graft_server.diagnosis.calls import remembered
 from graft_server.diagnosis.model import Diagnostic
 from graft_server.diagnosis.registry import CheckInfo, enabled
-from graft_server.diagnosis.source import source_of
+from graft_server.diagnosis.source import Source, source_of
+from graft_server.diagnosis.subject import Subject
 from graft_server.diagnosis.suppress import unsuppressed
-from graft_server.errors import cannot_happen
 from graft_server.settings import Settings
 
 PYTHON_SUFFIXES = (".py", ".pyi", ".pyw")
@@ -25,20 +26,49 @@ def diagnose(graph: SymbolGraph, path: str, settings: Settings | None = None) ->
     return run_checks(graph, path, enabled(settings.diagnosis_disabled, settings.diagnosis_enabled))
 
 
-def run_checks(graph: SymbolGraph, path: str, checks: Iterable[CheckInfo]) -> list[Diagnostic]:
-    """Findings of the given checks, suppressions honoured, in order of place."""
-    if not path.endswith(PYTHON_SUFFIXES):
+def run_checks(
+    graph: SymbolGraph,
+    path: str,
+    checks: Iterable[CheckInfo],
+    names: frozenset[str] | None = None,
+    *,
+    remember: bool = True,
+) -> list[Diagnostic]:
+    """Findings of the given checks, suppressions honoured, in order of place.
+
+    Of an open buffer only what may have changed is checked again, unless `remember` is false.  With `names`, only
+    calls, attributes and imports of these names are looked at.
+    """
+    source = _readable(graph, path)
+    if source is None:
         return []
-    source = source_of(graph, path)
-    if source is None or graph.errors(path):
+    checks = list(checks)
+    if names is not None:
+        subject = Subject(graph, path, source, names=names)
+        with remembered():
+            found = [d for c in checks for d in incremental.checked(c, subject)]
+    else:
+        found = incremental.findings(graph, path, source, checks, keep=remember and graph.is_open(path))
+    return _ordered(source, found)
+
+
+def stepwise(graph: SymbolGraph, path: str, settings: Settings) -> Generator[None, None, list[Diagnostic]]:
+    """As `diagnose`, in steps of some milliseconds, between which the graph must not change."""
+    source = _readable(graph, path)
+    if source is None or not settings.diagnosis_enable or excluded(path, settings.diagnosis_exclude):
         return []
-    found: list[Diagnostic] = []
-    with remembered():
-        for info in checks:
-            try:
-                found.extend(info.check(graph, path))
-            except Exception as error:  # one check's mistake must not hide what the others found
-                cannot_happen(f"check {info.code} failed on {path}: {type(error).__name__}: {error}")
+    checks = enabled(settings.diagnosis_disabled, settings.diagnosis_enabled)
+    found = yield from incremental.stepwise(graph, path, source, checks, keep=graph.is_open(path))
+    return _ordered(source, found)
+
+
+def _readable(graph: SymbolGraph, path: str) -> Source | None:
+    if not path.endswith(PYTHON_SUFFIXES) or graph.errors(path):
+        return None
+    return source_of(graph, path)
+
+
+def _ordered(source: Source, found: Iterable[Diagnostic]) -> list[Diagnostic]:
     unique = {(d.span, d.code, d.message): d for d in found}
     return sorted(unsuppressed(source.text, unique.values()), key=lambda d: (d.span, d.code, d.message))
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from graft_indexer.facts import DefinitionKind
 from graft_indexer.graph import Origin, Symbol, SymbolGraph
-from graft_server.diagnosis.calls import calls
 from graft_server.diagnosis.model import Diagnostic, Severity
 from graft_server.diagnosis.source import Source, guarded_by, source_of
+from graft_server.diagnosis.subject import Subject
 
 CODE = "abstract-class"
 SEVERITY = Severity.ERROR
@@ -28,13 +28,11 @@ class _Class:
     abstract: frozenset[str]
 
 
-def check(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
+def check(subject: Subject) -> Iterator[Diagnostic]:
     """Calls of a class of the workspace whose bases are all known, and of which one uses ABCMeta."""
-    source = source_of(graph, path)
-    if source is None:
-        return
+    graph, path, source = subject.graph, subject.path, subject.source
     known: dict[str, list[str]] = {}
-    for call in calls(source):
+    for call in subject.calls():
         if not isinstance(call.func, ast.Name | ast.Attribute):
             continue
         name = call.func.id if isinstance(call.func, ast.Name) else call.func.attr

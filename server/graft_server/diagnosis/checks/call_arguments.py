@@ -6,22 +6,21 @@ import ast
 from collections.abc import Iterator
 
 from graft_indexer.facts import ParameterKind, Span
-from graft_indexer.graph import CallSite, CallTarget, SymbolGraph
-from graft_server.diagnosis.calls import Mismatch, Problem, bind, calls, keyword_span, provable_target
+from graft_indexer.graph import CallSite, CallTarget
+from graft_server.diagnosis.calls import Mismatch, Problem, bind, keyword_span, provable_target
 from graft_server.diagnosis.distance import closest
 from graft_server.diagnosis.model import Diagnostic, Severity
-from graft_server.diagnosis.source import Source, guarded_by, source_of
+from graft_server.diagnosis.source import Source, guarded_by
+from graft_server.diagnosis.subject import Subject
 
 CODE = "call-arguments"
 SEVERITY = Severity.ERROR
 
 
-def check(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
+def check(subject: Subject) -> Iterator[Diagnostic]:
     """Calls with exactly one proven target; those below `pytest.raises(TypeError)` and the like are meant."""
-    source = source_of(graph, path)
-    if source is None:
-        return
-    for call in calls(source):
+    graph, path, source = subject.graph, subject.path, subject.source
+    for call in subject.calls():
         found = provable_target(graph, path, source, call)
         if found is None:
             continue

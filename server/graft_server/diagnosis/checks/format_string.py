@@ -7,10 +7,10 @@ import re
 import string
 from collections.abc import Iterator
 
-from graft_indexer.graph import SymbolGraph
 from graft_server.diagnosis.distance import closest
 from graft_server.diagnosis.model import Diagnostic, Severity
-from graft_server.diagnosis.source import guarded_by, source_of
+from graft_server.diagnosis.source import guarded_by
+from graft_server.diagnosis.subject import Subject
 
 CODE = "format-string"
 SEVERITY = Severity.ERROR
@@ -23,18 +23,16 @@ _LEVELS = ("debug", "info", "warning", "error", "exception", "critical", "fatal"
 _LOGGERS = ("logging", "logger", "log", "_logger", "_log", "LOG", "LOGGER")
 
 
-def check(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
+def check(subject: Subject) -> Iterator[Diagnostic]:
     """Only literal formats, and only arguments whose number or keys stand in the call."""
-    source = source_of(graph, path)
-    if source is None:
-        return
+    path, source = subject.path, subject.source
     found: list[tuple[ast.expr, tuple[str, tuple[str, ...], tuple[str, ...]]]] = []
-    for operation in source.all(ast.BinOp):
+    for operation in subject.nodes(ast.BinOp):
         if isinstance(operation.op, ast.Mod) and _literal(operation.left) is not None:
             problem = _percent(str(_literal(operation.left)), operation.right)
             if problem:
                 found.append((operation, problem))
-    for call in source.all(ast.Call):
+    for call in subject.nodes(ast.Call):
         problem = _call(call)
         if problem:
             found.append((call, problem))

@@ -9,19 +9,18 @@ from graft_indexer.facts import DefinitionKind, Parameter, ParameterKind, Signat
 from graft_indexer.graph import Origin, Symbol, SymbolGraph
 from graft_server.diagnosis.calls import transparent
 from graft_server.diagnosis.model import Diagnostic, Severity
-from graft_server.diagnosis.source import Source, source_of
+from graft_server.diagnosis.source import Source
+from graft_server.diagnosis.subject import Subject
 
 CODE = "incompatible-override"
 SEVERITY = Severity.WARNING
 _BY_POSITION = (ParameterKind.POSITIONAL_ONLY, ParameterKind.POSITIONAL_OR_KEYWORD)
 
 
-def check(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
+def check(subject: Subject) -> Iterator[Diagnostic]:
     """Methods of classes whose bases of the workspace are closed; constructors and private methods may differ."""
-    source = source_of(graph, path)
-    if source is None:
-        return
-    for definition in source.all(ast.ClassDef):
+    graph, path, source = subject.graph, subject.path, subject.source
+    for definition in subject.nodes(ast.ClassDef):
         inherited = _inherited(graph, path, source, definition)
         for method in definition.body:
             if not isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) or method.decorator_list:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from graft_indexer.facts import DefinitionKind
 from graft_indexer.graph import Origin, Symbol, SymbolGraph
 from graft_server.diagnosis.distance import closest
 from graft_server.diagnosis.model import Diagnostic, Severity
 from graft_server.diagnosis.source import Source, elsewhere, guarded_by, makes_names, source_of
+from graft_server.diagnosis.subject import Subject
 
 CODE = "missing-member"
 SEVERITY = Severity.ERROR
@@ -18,18 +20,15 @@ _MAX_FILES = 6
 """Files whose strings are searched before an attribute is called missing."""
 
 
-def check(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
+def check(subject: Subject) -> Iterator[Diagnostic]:
     """Reads of attributes on closed receivers; what `hasattr` or an `except AttributeError` guards is left alone."""
-    source = source_of(graph, path)
-    if source is None:
-        return
-    assigned = {n.attr for n in source.all(ast.Attribute) if not isinstance(n.ctx, ast.Load)}
-    probed = _probed(source)
+    graph, path, source = subject.graph, subject.path, subject.source
+    spared = _spared(source)
     # Members of an expression as they were seen in the same function: enough to accept a name, never to reject one.
     known: dict[tuple[ast.AST | None, str], set[str]] = {}
-    for node in source.all(ast.Attribute):
+    for node in subject.nodes(ast.Attribute):
         name = node.attr
-        if not isinstance(node.ctx, ast.Load) or name in assigned or name in probed:
+        if not isinstance(node.ctx, ast.Load) or name in spared:
             continue
         if name.startswith("__") and name.endswith("__"):
             continue
@@ -110,13 +109,15 @@ def _makes_names(graph: SymbolGraph, path: str, end: int) -> bool:
     return any(makes_names(graph.text(s.path) or "") for s in modules)
 
 
-def _probed(source: Source) -> set[str]:
-    """Names that the file asks for with `hasattr` and the like: whoever asks, knows that they may be missing."""
-    found: set[str] = set()
+@lru_cache(maxsize=8)
+def _spared(source: Source) -> frozenset[str]:
+    """Names that the file sets on something, or asks for with `hasattr` and the like: whoever asks, knows that they may
+    be missing."""
+    found = {n.attr for n in source.all(ast.Attribute) if not isinstance(n.ctx, ast.Load)}
     for call in source.all(ast.Call):
         if isinstance(call.func, ast.Name) and call.func.id in ("hasattr", "getattr", "setattr", "delattr"):
             found |= {a.value for a in call.args[1:2] if isinstance(a, ast.Constant) and isinstance(a.value, str)}
-    return found
+    return frozenset(found)
 
 
 def _mangled(source: Source, node: ast.Attribute, members: set[str]) -> bool:

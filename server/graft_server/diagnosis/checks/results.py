@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from graft_indexer.facts import DefinitionKind
 from graft_indexer.graph import CallTarget, Origin, SymbolGraph
-from graft_server.diagnosis.calls import calls, provable_target
+from graft_server.diagnosis.calls import provable_target
 from graft_server.diagnosis.model import Diagnostic, Severity
-from graft_server.diagnosis.source import Source, guarded_by, parse, source_of
+from graft_server.diagnosis.source import Source, guarded_by, parse
+from graft_server.diagnosis.subject import Subject
 
 NOT_AWAITED = "not-awaited"
 NOT_AWAITED_SEVERITY = Severity.ERROR
@@ -17,12 +18,10 @@ NONE_USED = "none-used"
 NONE_USED_SEVERITY = Severity.WARNING
 
 
-def not_awaited(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
+def not_awaited(subject: Subject) -> Iterator[Diagnostic]:
     """A coroutine that nobody awaits, and a coroutine used as if it were its result."""
-    source = source_of(graph, path)
-    if source is None:
-        return
-    for call in calls(source):
+    graph, path, source = subject.graph, subject.path, subject.source
+    for call in subject.calls():
         parent = source.parents[call]
         dropped = isinstance(parent, ast.Expr)
         used = isinstance(parent, ast.Attribute | ast.Subscript | ast.BinOp | ast.Compare | ast.For) and _operates(
@@ -47,12 +46,10 @@ def not_awaited(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
         )
 
 
-def none_used(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
+def none_used(subject: Subject) -> Iterator[Diagnostic]:
     """The result of a function that never returns anything, read, iterated or computed with."""
-    source = source_of(graph, path)
-    if source is None:
-        return
-    for call in calls(source):
+    graph, path, source = subject.graph, subject.path, subject.source
+    for call in subject.calls():
         parent = source.parents[call]
         if not isinstance(
             parent, ast.Attribute | ast.Subscript | ast.BinOp | ast.Compare | ast.For | ast.Starred

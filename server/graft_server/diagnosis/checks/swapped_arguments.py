@@ -6,10 +6,9 @@ import ast
 from collections.abc import Iterator
 
 from graft_indexer.facts import Span
-from graft_indexer.graph import SymbolGraph
 from graft_server.diagnosis.calls import calls, positional_parameters, provable_target
 from graft_server.diagnosis.model import Diagnostic, Severity
-from graft_server.diagnosis.source import source_of
+from graft_server.diagnosis.subject import Subject
 
 CODE = "swapped-arguments"
 SEVERITY = Severity.WARNING
@@ -28,15 +27,13 @@ _REVERSING = (
 )
 
 
-def check(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
+def check(subject: Subject) -> Iterator[Diagnostic]:
     """`f(height, width)` for `def f(width, height)`: both names cross, and nothing nearby says that it is meant.
 
     Recursive calls and comparisons with both orders are left alone: algorithms swap on purpose.
     """
-    source = source_of(graph, path)
-    if source is None:
-        return
-    for call in calls(source):
+    graph, path, source = subject.graph, subject.path, subject.source
+    for call in subject.calls():
         names = [_name(a) for a in call.args]
         if sum(n is not None for n in names) < 2 or any(isinstance(a, ast.Starred) for a in call.args):
             continue
@@ -58,6 +55,7 @@ def check(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
         if any(word in around.lower() for word in _REVERSING) or getattr(function, "name", "") == target.symbol.name:
             continue
         if any(_both_orders(other, call, names) for other in calls(source)):
+            subject.whole_file = True
             continue
         i, j = crossed[0]
         yield Diagnostic(

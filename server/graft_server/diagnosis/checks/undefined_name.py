@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from graft_indexer.graph import SymbolGraph
 from graft_server.diagnosis.distance import closest
 from graft_server.diagnosis.model import Diagnostic, Severity
 from graft_server.diagnosis.scopes import unbound
-from graft_server.diagnosis.source import Source, guarded_by, source_of
+from graft_server.diagnosis.source import Source, guarded_by
+from graft_server.diagnosis.subject import Subject
 
 CODE = "undefined-name"
 SEVERITY = Severity.ERROR
@@ -24,11 +24,9 @@ _INJECTED = frozenset({"_", "get_ipython", "get_config", "__IPYTHON__", "reveal_
 """Put there by gettext, IPython, Jupyter's configuration, and type checkers."""
 
 
-def check(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
+def check(subject: Subject) -> Iterator[Diagnostic]:
     """Two witnesses: the file's own scopes, and the graph's closed list of visible names."""
-    source = source_of(graph, path)
-    if source is None:
-        return
+    graph, path, source = subject.graph, subject.path, subject.source
     for name in sorted(unbound(source.tree), key=lambda n: (n.lineno, n.col_offset)):
         if _excused(source, name):
             continue

@@ -6,21 +6,18 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from graft_indexer.facts import Span
-from graft_indexer.graph import SymbolGraph
 from graft_server.diagnosis.model import Diagnostic, Severity
-from graft_server.diagnosis.source import source_of
+from graft_server.diagnosis.subject import Subject
 
 CODE = "unreachable-code"
 SEVERITY = Severity.WARNING
 
 
-def check(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
+def check(subject: Subject) -> Iterator[Diagnostic]:
     """Code after `return`, `raise`, `break`, `continue`, or an `if`/`else`, `try` or loop that never ends normally."""
-    source = source_of(graph, path)
-    if source is None:
-        return
+    path, source = subject.path, subject.source
     for kind, fields in _BLOCKS.items():
-        for node in source.all(kind):
+        for node in subject.nodes(kind):
             for field in fields:
                 statements: Sequence[ast.stmt] = getattr(node, field, ())
                 for index, statement in enumerate(statements[:-1]):

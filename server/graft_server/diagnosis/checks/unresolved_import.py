@@ -9,19 +9,23 @@ from graft_indexer.graph import SymbolGraph
 from graft_indexer.text import encode
 from graft_server.diagnosis.distance import closest
 from graft_server.diagnosis.model import Diagnostic, Severity
-from graft_server.diagnosis.source import makes_names, source_of
+from graft_server.diagnosis.source import makes_names
+from graft_server.diagnosis.subject import Subject
 
 CODE = "unresolved-import"
 SEVERITY = Severity.ERROR
 
 
-def check(graph: SymbolGraph, path: str) -> Iterator[Diagnostic]:
+def check(subject: Subject) -> Iterator[Diagnostic]:
     """Imports whose closed answer is empty; those that a `try` or a version test guards are left alone."""
+    graph, path = subject.graph, subject.path
     facts = graph.facts(path)
-    if facts is None or source_of(graph, path) is None:
+    if facts is None:
         return
     for item in facts.imports:
-        if item.guarded or item.name == "*" or item.module == "__future__":
+        if item.guarded or item.name == "*" or item.module == "__future__" or not subject.asked(item.span):
+            continue
+        if subject.names is not None and subject.names.isdisjoint((item.name, *item.module.split("."))):
             continue
         answer = graph.resolve_import(path, item)
         if answer.closed and not answer.value:

@@ -1,0 +1,159 @@
+"""Checking an edited buffer again: findings as of a whole check, by looking only at what may have changed."""
+
+import random
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graft_indexer.pygraph import PyGraph, open_graph
+from graft_server.benches.faults import mutate
+from graft_server.diagnosis import incremental, run
+from graft_server.diagnosis.registry import enabled
+from graft_server.diagnosis.run import diagnose, run_checks
+from graft_testing.fixture import parse_fixture
+
+SHOP = """
+//- /shop/cart.py
+from shop.money import Money, rounded
+
+class Item:
+    def __init__(self, name, price):
+        self.name = name
+        self.price = Money(price)
+
+    def cost(self, count):
+        total = self.price.times(count)
+        return total
+
+    def label(self):
+        return self.name.upper()
+
+class Cart:
+    def __init__(self):
+        self.first = Item("apple", 3)
+
+    def total(self):
+        found = self.first.cost(2)
+        return rounded(found.amount)
+
+    def show(self):
+        print(self.total())
+        return make().label()
+
+def make():
+    item = Item("pear", 4)
+    return item
+
+def swapped(height, width):
+    return area(width, height)
+
+def area(width, height):
+    return width * height
+//- /shop/money.py
+class Money:
+    def __init__(self, amount: int):
+        self.amount = amount
+
+    def times(self, count: int) -> "Money":
+        return Money(self.amount * count)
+
+def rounded(value: int) -> int:
+    text = str(value)
+    return int(text)
+//- /shop/__init__.py
+"""
+
+
+def opened(tmp_path: Path) -> tuple[PyGraph, str]:
+    for path, text in parse_fixture(SHOP).files.items():
+        (tmp_path / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path.lstrip("/")).write_text(text)
+    graph = open_graph(tmp_path)
+    text = graph.text("shop/cart.py")
+    assert text is not None
+    graph.open_buffer("shop/cart.py", text)
+    diagnose(graph, "shop/cart.py")
+    return graph, text
+
+
+def looked_at(graph: PyGraph, text: str) -> int:
+    """Units that are checked after the buffer becomes `text`, whose findings must be those of a whole check."""
+    graph.open_buffer("shop/cart.py", text)
+    before = incremental.units_checked(graph)
+    found = diagnose(graph, "shop/cart.py")
+    number = incremental.units_checked(graph) - before
+    assert found == run_checks(graph, "shop/cart.py", enabled(), remember=False)
+    return number
+
+
+def test_an_edited_body_alone_is_checked_again(tmp_path: Path) -> None:
+    graph, text = opened(tmp_path)
+    assert looked_at(graph, text) == 0
+    assert looked_at(graph, text.replace("return self.name.upper()", "print(1)\n        return self.name.upper()")) == 1
+
+
+def test_text_above_moves_nothing_but_places(tmp_path: Path) -> None:
+    graph, text = opened(tmp_path)
+    assert looked_at(graph, "# about carts\n\n" + text) == 0
+
+
+def test_a_finding_appears_where_a_value_changed_elsewhere(tmp_path: Path) -> None:
+    graph, text = opened(tmp_path)
+    assert diagnose(graph, "shop/cart.py") == []
+    changed = text.replace('item = Item("pear", 4)', "item = Cart()")
+    assert looked_at(graph, changed) < incremental.units_in(graph, "shop/cart.py")
+    assert [d.message for d in diagnose(graph, "shop/cart.py")] == ["`make()` has no member `label`"]
+    looked_at(graph, text)
+    assert diagnose(graph, "shop/cart.py") == []
+
+
+def test_a_finding_appears_where_another_file_changed(tmp_path: Path) -> None:
+    graph, _ = opened(tmp_path)
+    money = graph.text("shop/money.py")
+    assert money is not None
+    graph.open_buffer("shop/money.py", money.replace("def rounded(value: int)", "def rounded(value: int, digits: int)"))
+    assert [d.message for d in diagnose(graph, "shop/cart.py")] == ["`rounded` needs `digits`"]
+    graph.open_buffer("shop/money.py", money)
+    assert diagnose(graph, "shop/cart.py") == []
+
+
+def test_a_body_in_another_file_changes_nothing_here(tmp_path: Path) -> None:
+    graph, text = opened(tmp_path)
+    money = graph.text("shop/money.py")
+    assert money is not None
+    graph.open_buffer("shop/money.py", money.replace("return int(text)", "print(text)\n    return int(text)"))
+    looked_at(graph, text)  # the other file is seen for the first time
+    graph.open_buffer("shop/money.py", money.replace("return int(text)", "print(1)\n    return int(text)"))
+    assert looked_at(graph, text) == 0
+
+
+def test_steps_give_what_the_whole_gives(tmp_path: Path) -> None:
+    graph, text = opened(tmp_path)
+    graph.open_buffer("shop/cart.py", text.replace("self.total()", "self.totl()"))
+    steps = run.stepwise(graph, "shop/cart.py", run.Settings())
+    number = 0
+    while True:
+        try:
+            next(steps)
+            number += 1
+        except StopIteration as end:
+            assert end.value == diagnose(graph, "shop/cart.py")
+            assert [d.message for d in end.value] == ["`self` has no member `totl`; did you mean `total`?"]
+            break
+    assert number > 1
+
+
+_GRAPHS: list[tuple[PyGraph, str]] = []
+
+
+@given(st.integers(0, 10**6), st.integers(1, 6))
+@settings(max_examples=60, deadline=None)
+def test_random_edits_find_what_a_whole_check_finds(tmp_path_factory: object, seed: int, number: int) -> None:
+    if not _GRAPHS:
+        _GRAPHS.append(opened(tmp_path_factory.mktemp("shop")))  # type: ignore[attr-defined]
+    graph, text = _GRAPHS[0]
+    random_ = random.Random(seed)
+    for _ in range(number):
+        text = mutate(text, random_) or text
+        looked_at(graph, text)
