@@ -14,7 +14,8 @@ from graft_server.completion.anchor import Holes, Place, cut_head, cut_tail, nea
 from graft_server.completion.cache import SuggestionCache
 from graft_server.completion.context import choose, near_names, tokens_of
 from graft_server.completion.edits import RecentEdits
-from graft_server.completion.gate import Memory, decide, graft_ignored, matches, mode_of, scope_of
+from graft_server.completion.gate import Memory, decide, graft_ignored, matches, mode_of
+from graft_server.completion.lexical import scope_of
 from graft_server.completion.model import Completion, Snapshot
 from graft_server.completion.rhythm import Rhythm
 from graft_server.settings import Settings
@@ -106,10 +107,10 @@ def test_when_to_ask() -> None:
 
 
 def test_scopes() -> None:
-    assert scope_of(Place("x = 'a", "")) == "string"
-    assert scope_of(Place('x = """a\n# b', "")) == "string"
-    assert scope_of(Place("x = '#' # y", "")) == "comment"
-    assert scope_of(Place("x = 'it\\'s' + ", "")) == "code"
+    assert scope_of("x = 'a") == "string"
+    assert scope_of('x = """a\n# b') == "string"
+    assert scope_of("x = '#' # y") == "comment"
+    assert scope_of("x = 'it\\'s' + ") == "code"
 
 
 def test_globs() -> None:

@@ -34,6 +34,7 @@ class Place:
     before: str
     after: str
     newline: str = "\n"
+    language: str = "python"
 
     @property
     def line(self) -> str:
@@ -55,7 +56,7 @@ def place_of(snapshot: Snapshot) -> Place:
     if "\r" in snapshot.text:
         before = before.replace("\r\n", "\n").replace("\r", "\n")
         after = after.replace("\r\n", "\n").replace("\r", "\n")
-    return Place(before, after, newline)
+    return Place(before, after, newline, snapshot.language)
 
 
 def nearby(place: Place, characters: int = 12_000) -> Place:
@@ -67,7 +68,7 @@ def nearby(place: Place, characters: int = 12_000) -> Place:
     if len(after) > characters:
         ends = [found.start() for found in _TOP.finditer(after, 0, characters)]
         after = after[: ends[-1] + 1] if ends else after[:characters]
-    return Place(before, after, place.newline)
+    return Place(before, after, place.newline, place.language)
 
 
 @dataclass(slots=True)

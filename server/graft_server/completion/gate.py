@@ -15,14 +15,14 @@ from typing import Any
 import pathspec
 
 from graft_server.completion.anchor import Place
+from graft_server.completion.lexical import COMMENT, STRING, scope_of
 from graft_server.completion.model import Mode, Snapshot
 from graft_server.settings import Settings
 
 CLOSERS = ")]}>\"'`,;: \t"
-"""What may stand after the cursor without making it the middle of a line."""
+"""What may stand after the cursor without making it the middle of a line; so may the brace that begins a block."""
 
 _PROSE = frozenset({"plaintext", "markdown", "git-commit", "gitcommit", "scminput", "dotenv", "log"})
-_HASH = frozenset({"python", "ruby", "shellscript", "bash", "sh", "yaml", "toml", "perl", "r", "elixir", "makefile"})
 _WORD_BEFORE = re.compile(r"\w$")
 _WORD_AFTER = re.compile(r"^\w")
 
@@ -94,18 +94,15 @@ def decide(snapshot: Snapshot, place: Place, settings: Settings, memory: Memory,
         return Decision(False, mode, "only when asked for")
     if memory.snoozed:
         return Decision(False, mode, "snoozed")
-    if place.rest.strip(CLOSERS):
+    if place.rest.strip(CLOSERS) not in ("", "{"):
         return Decision(False, mode, "in the middle of a line")
     if _WORD_AFTER.search(place.rest):
         return Decision(False, mode, "in the middle of a word")
-    if snapshot.language == "python" or snapshot.language in _HASH:
-        scope = scope_of(place)
-        if scope == "comment" and not settings.completion_in_comments:
-            return Decision(False, mode, "in a comment")
-        if scope == "string" and not settings.completion_in_strings:
-            return Decision(False, mode, "in a string")
-    elif place.line.lstrip().startswith(("//", "/*", "* ")) and not settings.completion_in_comments:
+    scope = scope_of(place.before, snapshot.language)
+    if scope == COMMENT and not settings.completion_in_comments:
         return Decision(False, mode, "in a comment")
+    if scope == STRING and not settings.completion_in_strings:
+        return Decision(False, mode, "in a string")
     return Decision(True, mode)
 
 
@@ -130,31 +127,6 @@ def indent_of(line: str) -> int:
     """Columns of white space before the first character.  A tab counts four: models answer in spaces to tabs."""
     wide = line.expandtabs(4)
     return len(wide) - len(wide.lstrip())
-
-
-_TOKENS = re.compile(r"'''|\"\"\"|\\.|['\"#\n]", re.DOTALL)
-
-
-def scope_of(place: Place) -> str:
-    """`comment`, `string` or `code`, for languages with Python's quotes and `#` comments.
-
-    Read from the last top-level line without quotes before the cursor, so that the cost does not grow with the file.
-    """
-    text = place.before[-6000:]
-    state = ""
-    for found in _TOKENS.finditer(text):
-        token = found.group()
-        if state == "#":
-            if token == "\n":
-                state = ""
-        elif state:
-            if token == state or (token == "\n" and len(state) == 1):
-                state = ""
-        elif token in ("'", '"', "'''", '"""', "#"):
-            state = token
-    if state == "#":
-        return "comment"
-    return "string" if state else "code"
 
 
 def matches(path: str, globs: tuple[str, ...]) -> bool:

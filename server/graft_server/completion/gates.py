@@ -128,7 +128,7 @@ def virtual_end(text: str, place: Place, cover: int) -> str:
     """What must stand after an unfinished but good suggestion to make it parse: closers, and a body after a colon."""
     tail = place.after[cover:]
     line_tail = tail.partition("\n")[0]
-    openers = brackets_of(place.before, text, tail)[1]
+    openers = brackets_of(place.before, text, tail, place.language)[1]
     closing = closers_for(openers)
     line = (place.line + text).rpartition("\n")[2]
     if line_tail.strip():

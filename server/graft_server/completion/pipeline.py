@@ -134,7 +134,7 @@ class Pipeline:
         lead = line[: len(line) - len(line.lstrip())]
         style = shape.indent_style(place.before[-8000:])
         deeper = ("\t" if style.tabs else " " * style.width) if line.rstrip().endswith(":") else ""
-        after = Place(place.before + shown.text + "\n" + lead + deeper, place.after, place.newline)
+        after = replace(place, before=place.before + shown.text + "\n" + lead + deeper)
         if not self.decoder.holes.holds(snapshot.path, after) or self._cache.get(snapshot.path, after)[0]:
             return
         text = (after.before + after.after).replace("\n", place.newline)

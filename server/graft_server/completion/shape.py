@@ -12,14 +12,13 @@ from dataclasses import dataclass
 
 from graft_server.completion.anchor import Place
 from graft_server.completion.gate import indent_of
+from graft_server.completion.lexical import quotes_left
 from graft_server.completion.model import Mode, Verdict
 from graft_server.completion.stops import bracket_depth, brackets_of, head_of, repetition
 
 _SPECIAL = re.compile(
     r"<\|[A-Za-z_]+\|>|<\uff5c[^\uff5c]*\uff5c>|</?s>|<fim[_-]\w+>|<(?:PRE|SUF|MID|EOT|END)>|<(?:file_sep|repo_name|filename|endoftext)>|\ufffd"
 )
-_STRING = re.compile(r"'''|\"\"\"|'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"|#[^\n]*")
-_QUOTES = re.compile(r"'''|\"\"\"|['\"]")
 _COVERABLE = ")]}>\"'`,;: \t"
 MINIMUM = 2
 """Characters other than white space that an automatic suggestion must have."""
@@ -119,7 +118,10 @@ def indented(text: str, place: Place) -> str:
         above = next((line for line in reversed(place.before.split("\n")[:-1]) if line.strip()), "")
         deepest = indent_of(above) + (style.width if above.rstrip()[-1:] in ":([{," else 0)
         lead = len(lines[0]) - len(lines[0].lstrip())
-        if indent_of(place.line + lines[0]) > deepest and bracket_depth(head_of(place.before)) <= 0:
+        if (
+            indent_of(place.line + lines[0]) > deepest
+            and bracket_depth(head_of(place.before, place.language), place.language) <= 0
+        ):
             lines[0] = lines[0][lead:]
     out = [lines[0]]
     for line in lines[1:]:
@@ -140,7 +142,7 @@ def without_duplicates(text: str, place: Place, mode: Mode) -> str:
     above = [line.strip() for line in place.before.split("\n")[:-1] if line.strip()][-1:]
     lines = text.split("\n")
     first = (place.line + lines[0]).strip()
-    if len(first) > 3 and mode != "span":
+    if len(first) > 2 and re.search(r"\w", first) and mode != "span":
         if below and first == below[0]:
             return ""
         if above and first == above[0] and not first.endswith((",", "(", "[", "{")):
@@ -192,9 +194,9 @@ def covering(text: str, place: Place) -> int:
 def bracket_penalty(text: str, cover: int, place: Place) -> int:
     """Brackets and quotes that have no partner, were the text inserted."""
     line_rest = place.rest[cover:]
-    closers, openers = brackets_of(place.before, text, place.after[cover:])
-    bare = _STRING.sub("", place.line + text + line_rest) if "\n" not in text else ""
-    return len(closers) + len(openers) + 2 * (len(_QUOTES.findall(bare)) % 2)
+    closers, openers = brackets_of(place.before, text, place.after[cover:], place.language)
+    quotes = quotes_left(place.line + text + line_rest, place.language) if "\n" not in text else 0
+    return len(closers) + len(openers) + 2 * (quotes % 2)
 
 
 def cut_to_balance(text: str, place: Place) -> str:

@@ -8,10 +8,10 @@ from itertools import pairwise
 
 from graft_server.completion.anchor import Place
 from graft_server.completion.gate import indent_of
+from graft_server.completion.lexical import bare
 from graft_server.completion.model import Mode
 
 MAX_BLOCK_LINES = 12
-_STRING = re.compile(r"'''|\"\"\"|'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"|#[^\n]*")
 _OPEN, _CLOSE = "([{", ")]}"
 _PAIRS = dict(zip(_CLOSE, _OPEN, strict=True))
 
@@ -31,6 +31,7 @@ class StopRule:
     """The cursor's line after the cursor, stripped."""
     typed: str
     """The cursor's line before the cursor."""
+    language: str = "python"
 
 
 def rule_for(place: Place, mode: Mode) -> StopRule:
@@ -39,10 +40,11 @@ def rule_for(place: Place, mode: Mode) -> StopRule:
     return StopRule(
         mode=mode,
         indent=indent_of(place.line + "x"),
-        in_brackets=bracket_depth(head_of(place.before)) > 0,
+        in_brackets=bracket_depth(head_of(place.before, place.language), place.language) > 0,
         next_line=following,
         rest=place.rest.strip(),
         typed=place.line,
+        language=place.language,
     )
 
 
@@ -66,7 +68,7 @@ def _end_of_line(text: str, rule: StopRule) -> int | None:
             first = False
             at = text.find("\n", at + 1)
             continue
-        if rule.mode == "span" or bracket_depth(line) <= 0 or text.count("\n", 0, at) >= 8:
+        if rule.mode == "span" or bracket_depth(line, rule.language) <= 0 or text.count("\n", 0, at) >= 8:
             return at
         at = text.find("\n", at + 1)
     return None
@@ -83,7 +85,9 @@ def _end_of_block(text: str, rule: StopRule) -> int | None:
             if finished and number + 1 < len(lines) - 1 and not lines[number + 1].strip():
                 return kept  # Two blank lines.
             continue
-        if bracket_depth(text[:kept]) <= 0 and (indent_of(line) < rule.indent or number >= MAX_BLOCK_LINES):
+        if bracket_depth(text[:kept], rule.language) <= 0 and (
+            indent_of(line) < rule.indent or number >= MAX_BLOCK_LINES
+        ):
             return kept
         if not finished:
             return None
@@ -97,7 +101,7 @@ _CONTINUES = re.compile(r"(?:[(\[{,+\-*/%|&^=<>.\\:]|\b(?:and|or|not|in|is|if|el
 MOST_LINES = 40
 
 
-def head_of(before: str) -> str:
+def head_of(before: str, language: str = "python") -> str:
     """The cursor's line and the lines above that it continues: those that end in an opener, a comma or an operator.
 
     Only they are looked at for brackets: text further up holds strings that cannot be told from code by their quotes.
@@ -108,17 +112,18 @@ def head_of(before: str) -> str:
         above = lines[first - 1].rstrip()
         if not above.strip() or not _CONTINUES.search(above) or above.lstrip().startswith("#"):
             break
-        if above.endswith(":") and unmatched(above)[1] == "":
+        if above.endswith(":") and unmatched(above, language)[1] == "":
             break
         first -= 1
     return "\n".join(lines[first:])
 
 
-def brackets_of(before: str, text: str, after: str) -> tuple[str, str]:
+def brackets_of(before: str, text: str, after: str, language: str = "python") -> tuple[str, str]:
     """(closers without an opener, openers without a closer) of the statement at the cursor with `text` put in."""
-    head = head_of(before)
+    head = head_of(before, language)
     first = head.partition("\n")[0]
-    return unmatched(head + text + tail_of(after, indent_of(first + "x" if first.strip() else head + "x")))
+    tail = tail_of(after, indent_of(first + "x" if first.strip() else head + "x"))
+    return unmatched(head + text + tail, language)
 
 
 def tail_of(after: str, indent: int) -> str:
@@ -141,10 +146,10 @@ def tail_of(after: str, indent: int) -> str:
     return "\n".join(kept)
 
 
-def bracket_depth(text: str) -> int:
+def bracket_depth(text: str, language: str = "python") -> int:
     """Open brackets minus closed ones outside strings and comments."""
     depth = 0
-    for character in _STRING.sub("", text):
+    for character in bare(text, language):
         if character in _OPEN:
             depth += 1
         elif character in _CLOSE:
@@ -152,10 +157,10 @@ def bracket_depth(text: str) -> int:
     return depth
 
 
-def unmatched(text: str) -> tuple[str, str]:
+def unmatched(text: str, language: str = "python") -> tuple[str, str]:
     """(closers without an opener, openers without a closer) in order, outside strings and comments."""
     closers, openers = "", ""
-    for character in _STRING.sub("", text):
+    for character in bare(text, language):
         if character in _OPEN:
             openers += character
         elif character in _CLOSE:
