@@ -66,16 +66,20 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def copied(folder: Path, target: Path) -> Path:
-    """A copy of a folder's Python files as a workspace of its own, without tests and nested environments."""
+    """A copy of a folder's Python files in a workspace of its own, without tests and nested environments.
+
+    Returns the workspace: of a package the folder that holds it, because that is what its imports count from.
+    """
+    root = target if (folder / "__init__.py").is_file() else target / folder.name
     if (target / folder.name).is_dir():
-        return target / folder.name
+        return root
     for file in folder.rglob("*.py*"):
         relative = file.relative_to(folder)
         if file.suffix in (".py", ".pyi") and file.is_file() and not _SKIPPED.intersection(relative.parts[:-1]):
             copy = target / folder.name / relative
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, copy)
-    return target / folder.name
+    return root
 
 
 def _run(args: argparse.Namespace, folders: list[Path]) -> dict[str, Any]:
@@ -90,7 +94,7 @@ def _run(args: argparse.Namespace, folders: list[Path]) -> dict[str, Any]:
     sample: list[tuple[Path, str]] = []
     graphs: dict[Path, SymbolGraph] = {}
     for folder in folders:
-        index = folder.parent / "index" if args.keep else None
+        index = args.keep / "index" if args.keep else None
         graph: SymbolGraph = open_graph(folder, index_dir=index, python_paths=args.site)
         graphs[folder] = graph
         chosen = [p for p in graph.paths() if p.endswith(".py")]
