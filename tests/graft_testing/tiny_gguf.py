@@ -37,6 +37,8 @@ class Shape:
 NANO = Shape()
 QWEN_HALF_BILLION = Shape(width=896, layers=24, heads=14, kv_heads=2, inner=4864, context=32768)
 """Qwen2.5-Coder-0.5B's shape, as its published configuration gives it; its vocabulary has 151,936 entries, tied."""
+QWEN_ONE_AND_A_HALF_BILLION = Shape(width=1536, layers=28, heads=12, kv_heads=2, inner=8960, context=32768)
+"""Qwen2.5-Coder-1.5B's; the same vocabulary, tied."""
 
 
 def bytes_to_unicode() -> dict[int, str]:

@@ -5,7 +5,7 @@ job does is to return its answer.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 
 from graft_models.engine import Done, DoneReason, Request, ScoreRequest, Scores, Usage
@@ -13,7 +13,7 @@ from graft_models.llama import fit as fitting
 from graft_models.llama import healing
 from graft_models.llama.decoding import Control, Generation, Prepared, best_first, clock_ms, finish
 from graft_models.llama.kv import Slot
-from graft_models.llama.model import STREAMS, Model, aside_from, log_probability
+from graft_models.llama.model import STREAMS, Model, aside_from, log_probabilities
 from graft_models.prompt import Hole, HoleOpens
 
 
@@ -145,7 +145,9 @@ def score(model: Model, windows: Windows, request: ScoreRequest, control: Contro
         first = slot.ends[len(prepared.tokens)]
         rest = prepared.rest.decode("utf-8", "replace")
         texts = [list(model.tokenize(rest + text))[:reserve] for text in request.texts]
-        sums = [log_probability(first, t[0]) if t else 0.0 for t in texts]
+        heads = [t[0] for t in texts if t]
+        chances = dict(zip(heads, log_probabilities(first, heads), strict=True)) if heads else {}
+        sums = [chances[t[0]] if t else 0.0 for t in texts]
         for start in range(0, len(texts), STREAMS):
             yield from _score_group(
                 model, control, slot, texts[start : start + STREAMS], sums, start, aside_from(request.background)
@@ -160,9 +162,12 @@ def score(model: Model, windows: Windows, request: ScoreRequest, control: Contro
 def _score_group(
     model: Model, control: Control, slot: Slot, texts: list[list[int]], sums: list[float], offset: int, aside: int
 ) -> Iterator[None]:
-    """Add the log-probabilities of all tokens but the first of each text.  `aside` is the first sequence to use."""
+    """Add the log-probabilities of all tokens but the first of each text.  `aside` is the first sequence to use.
+
+    A beginning that several texts share is evaluated once, in all of their sequences.
+    """
     native, base = model.native, len(slot.tokens)
-    rows = [(i, k) for i, text in enumerate(texts) for k in range(len(text) - 1)]
+    rows = shared_rows(texts)
     for i in range(len(texts)):
         native.remove(aside + i, -1)
         native.copy(slot.sequence, aside + i, base)
@@ -171,9 +176,9 @@ def _score_group(
         while start < len(rows):
             batch = rows[start : start + model.batch]
             code = native.decode(
-                [texts[i][k] for i, k in batch],
-                [base + k for _, k in batch],
-                [aside + i for i, _ in batch],
+                [texts[owners[0]][k] for k, owners in batch],
+                [base + k for k, _ in batch],
+                [[aside + i for i in owners] for _, owners in batch],
                 [True] * len(batch),
             )
             reason = control.interrupted()
@@ -182,10 +187,36 @@ def _score_group(
             if code == 1 and not model.cache.evict(slot):
                 raise Ended(DoneReason.FAILED)
             if code == 0:
-                for row, (i, k) in enumerate(batch):
-                    sums[offset + i] += log_probability(native.logits(row), texts[i][k + 1])
+                for row, (k, owners) in enumerate(batch):
+                    following = [texts[i][k + 1] for i in owners if k + 1 < len(texts[i])]
+                    found = dict(zip(following, log_probabilities(native.logits_view(row), following), strict=True))
+                    for i in owners:
+                        if k + 1 < len(texts[i]):
+                            sums[offset + i] += found[texts[i][k + 1]]
                 start += len(batch)
             yield
     finally:
         for i in range(len(texts)):
             native.remove(aside + i, -1)
+
+
+def shared_rows(texts: Sequence[Sequence[int]]) -> list[tuple[int, list[int]]]:
+    """The rows to evaluate so that every token but the first of each text has its logits: (position in the text,
+    indexes of the texts that agree up to and with it), in the order of positions.  A text's last token needs none."""
+    rows: list[tuple[int, list[int]]] = []
+    groups = [list(range(len(texts)))]
+    position = 0
+    while groups:
+        split: list[list[int]] = []
+        for group in groups:
+            by_token: dict[int, list[int]] = {}
+            for i in group:
+                if len(texts[i]) > position:
+                    by_token.setdefault(texts[i][position], []).append(i)
+            for owners in by_token.values():
+                if any(len(texts[i]) > position + 1 for i in owners):
+                    rows.append((position, owners))
+                    split.append(owners)
+        groups = split
+        position += 1
+    return rows

@@ -298,5 +298,11 @@ def _number(file: GgufFile, key: str, default: int) -> int:
 
 def log_probability(logits: Floats, token: int) -> float:
     """Natural logarithm of the softmax at `token`."""
+    return log_probabilities(logits, [token])[0]
+
+
+def log_probabilities(logits: Floats, tokens: Sequence[int]) -> list[float]:
+    """Natural logarithms of the softmax at `tokens`."""
     top = logits.max()
-    return float(logits[token] - top - np.log(np.exp(logits - top).sum(dtype=np.float64)))
+    scale = np.log(np.exp(logits - top).sum(dtype=np.float64))
+    return [float(logits[t] - top - scale) for t in tokens]

@@ -119,8 +119,7 @@ class Native:
         if not self.context:
             raise NativeError(log.last_error("llama.cpp could not make a context"))
         self.memory = L.llama_get_memory(self.context)
-        self._batch = L.llama_batch_init(options.batch, 0, 1)
-        self._logits_type = ctypes.POINTER(ctypes.c_float * self.n_vocab)
+        self._batch = L.llama_batch_init(options.batch, 0, options.sequences)
 
     def close(self) -> None:
         """Free context and model."""
@@ -194,9 +193,14 @@ class Native:
 
     # Decoding
     def decode(
-        self, tokens: Sequence[int], positions: Sequence[int], sequences: Sequence[int], last: Sequence[bool]
+        self,
+        tokens: Sequence[int],
+        positions: Sequence[int],
+        sequences: Sequence[int | Sequence[int]],
+        last: Sequence[bool],
     ) -> int:
-        """Evaluate one batch (at most `options.batch` tokens).  `last` marks the rows whose logits are wanted.
+        """Evaluate one batch (at most `options.batch` tokens).  `last` marks the rows whose logits are wanted; a row
+        may belong to several sequences at once.
 
         Returns 0, 1 (no room in memory) or 2 (aborted: memory is as before).  Raises `NativeError` otherwise.
         """
@@ -205,8 +209,14 @@ class Native:
         for i, token in enumerate(tokens):
             batch.token[i] = token
             batch.pos[i] = positions[i]
-            batch.n_seq_id[i] = 1
-            batch.seq_id[i][0] = sequences[i]
+            owner = sequences[i]
+            if isinstance(owner, int):
+                batch.n_seq_id[i] = 1
+                batch.seq_id[i][0] = owner
+            else:
+                batch.n_seq_id[i] = len(owner)
+                for k, sequence in enumerate(owner):
+                    batch.seq_id[i][k] = sequence
             batch.logits[i] = last[i]
         code: int = L.llama_decode(self.context, batch)
         if code not in (0, 1, 2):
@@ -215,10 +225,14 @@ class Native:
 
     def logits(self, row: int) -> Floats:
         """A copy of the logits of batch row `row` of the last decode."""
+        return self.logits_view(row).copy()
+
+    def logits_view(self, row: int) -> Floats:
+        """The logits of batch row `row`, in llama.cpp's own memory: gone with the next decode."""
         pointer = L.llama_get_logits_ith(self.context, row)
         if not pointer:
             raise NativeError(f"no logits for row {row}")
-        return np.ctypeslib.as_array(pointer, shape=(self.n_vocab,)).copy()
+        return np.ctypeslib.as_array(pointer, shape=(self.n_vocab,))
 
     # Memory
     def remove(self, sequence: int, start: int) -> bool:
