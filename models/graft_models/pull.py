@@ -15,6 +15,7 @@ import http.client
 import json
 import os
 import shutil
+import socket
 import ssl
 import time
 import urllib.error
@@ -249,6 +250,11 @@ def _attempt(
             raise PullError(f"{host}: {certificate_advice(reason)}") from None
         if isinstance(reason, ssl.SSLError):
             raise PullError(f"{host}: {reason.reason or reason}") from None
+        if isinstance(reason, socket.gaierror):
+            raise PullError(
+                f"{host} is not found; without a network, fetch the file elsewhere and say --from FILE; behind a proxy, "
+                "set https_proxy"
+            ) from None
         if isinstance(reason, OSError) and reason.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
             raise reason from None
         raise _TryAgain(f"{host}: {_words(reason)}") from None
