@@ -1,177 +1,142 @@
 /** The commands of the category Graft. */
+import { execFile } from "node:child_process";
+import * as fs from "node:fs/promises";
 import * as vscode from "vscode";
-import { type Session, show, tellOnce } from "./extension";
-import { installSteps, runSteps } from "./install";
-import { inEnvironment } from "./locate";
-import { findServer, privateEnvironment } from "./machine";
-
-type Start = () => Promise<void>;
+import { ask, start } from "./client";
+import { findPython, installSteps, pythonCandidates, runSteps, type Source, wheelSource } from "./install";
+import { privateEnvironment, program } from "./machine";
+import { chooseModel, downloadModel } from "./models";
+import { openPage } from "./pages";
+import { repair } from "./repair";
+import { type Session, show, tellOnce } from "./session";
+import { awake, choices } from "./snooze";
 
 /** Register every command that package.json declares. */
-export function registerCommands(session: Session, start: Start): void {
-  const table: Record<string, (...args: unknown[]) => unknown> = {
-    "graft.menu": () => menu(),
+export function registerCommands(session: Session): vscode.Disposable[] {
+  const table: Record<string, () => unknown> = {
+    "graft.menu": () => menu(session),
     "graft.restart": () => {
       session.crashes.length = 0;
       session.told.clear();
-      return start();
+      return start(session);
     },
     "graft.showLog": () => session.log.show(),
     "graft.trigger": () => vscode.commands.executeCommand("editor.action.inlineSuggest.trigger"),
     "graft.snooze": () => snooze(session),
     "graft.wake": () => {
-      session.snooze = { until: 0, languages: [], files: [] };
+      session.view.snooze = awake;
       show(session);
     },
     "graft.showWhatTheModelSaw": () => explain(session),
-    "graft.chooseModel": () => chooseModel(),
+    "graft.chooseModel": () => chooseModel(session),
+    "graft.downloadModel": () => downloadModel(session),
     "graft.indexNow": () => ask(session, "graft.index"),
     "graft.repairFailingTest": () => repair(session),
-    "graft.statistics": () => terminal(session, "Graft: statistics", ["stats"]),
-    "graft.doctor": () => terminal(session, "Graft: doctor", ["doctor"]),
-    "graft.install": () => install(session, start),
+    "graft.statistics": () => report(session, "Graft statistics.txt", ["stats"]),
+    "graft.doctor": () => report(session, "Graft doctor.txt", ["doctor"]),
+    "graft.install": () => install(session),
   };
-  for (const [name, run] of Object.entries(table)) {
-    session.context.subscriptions.push(vscode.commands.registerCommand(name, run));
-  }
+  return Object.entries(table).map(([name, run]) => vscode.commands.registerCommand(name, run));
 }
 
-async function menu(): Promise<void> {
+async function menu(session: Session): Promise<void> {
+  const { phase, snooze } = session.view;
+  const asleep = snooze.until > Date.now() || snooze.languages.length > 0 || snooze.files.length > 0;
   const entries: [string, string][] = [
-    ["$(bell-slash) Snooze…", "graft.snooze"],
-    ["$(bell) Wake", "graft.wake"],
+    ...(phase === "missing" || phase === "outdated" ? [["$(cloud-download) Install the server…", "graft.install"] as [string, string]] : []),
+    asleep ? ["$(bell) Wake", "graft.wake"] : ["$(bell-slash) Snooze…", "graft.snooze"],
     ["$(eye) Show what the model saw", "graft.showWhatTheModelSaw"],
     ["$(package) Choose a model…", "graft.chooseModel"],
+    ["$(cloud-download) Download a model…", "graft.downloadModel"],
     ["$(wrench) Repair a failing test…", "graft.repairFailingTest"],
     ["$(refresh) Index now", "graft.indexNow"],
     ["$(graph) Statistics", "graft.statistics"],
     ["$(pulse) Doctor", "graft.doctor"],
+    ["$(settings-gear) Settings", "graft.openSettings"],
     ["$(output) Show log", "graft.showLog"],
     ["$(debug-restart) Restart", "graft.restart"],
   ];
-  const chosen = await vscode.window.showQuickPick(entries.map(([label, command]) => ({ label, command })), { title: "Graft" });
-  if (chosen) await vscode.commands.executeCommand(chosen.command);
+  const chosen = await vscode.window.showQuickPick(
+    entries.map(([label, command]) => ({ label, command })),
+    { title: "Graft", placeHolder: session.view.status?.message || session.view.reason || "What would you like to do?" },
+  );
+  if (chosen?.command === "graft.openSettings") await vscode.commands.executeCommand("workbench.action.openSettings", "@ext:graft-ls.graft-ls");
+  else if (chosen) await vscode.commands.executeCommand(chosen.command);
 }
 
 async function snooze(session: Session): Promise<void> {
   const document = vscode.window.activeTextEditor?.document;
-  const minute = 60_000;
-  const items = [
-    { label: "For 5 minutes", until: () => Date.now() + 5 * minute },
-    { label: "For 1 hour", until: () => Date.now() + 60 * minute },
-    { label: "Until restart", until: () => Infinity },
-    ...(document ? [{ label: `For ${document.languageId} files` }, { label: "For this file" }] : []),
-  ] as { label: string; until?: () => number }[];
-  const chosen = await vscode.window.showQuickPick(items, { title: "Snooze Graft's suggestions" });
+  const front = document && { language: document.languageId, uri: document.uri.toString() };
+  const chosen = await vscode.window.showQuickPick(choices(session.view.snooze, front, Date.now()), { title: "Snooze Graft's suggestions" });
   if (!chosen) return;
-  if (chosen.until) session.snooze = { ...session.snooze, until: chosen.until() };
-  else if (document && chosen.label === "For this file")
-    session.snooze = { ...session.snooze, files: [...session.snooze.files, document.uri.toString()] };
-  else if (document) session.snooze = { ...session.snooze, languages: [...session.snooze.languages, document.languageId] };
+  session.view.snooze = chosen.snooze;
   show(session);
-}
-
-/** Ask the server to run one of its commands; undefined if it is not running or does not know the command. */
-async function ask(session: Session, command: string, ...args: unknown[]): Promise<unknown> {
-  if (!session.client?.isRunning()) {
-    await tellOnce(session, "Graft's server is not running.", "Show log");
-    return undefined;
-  }
-  try {
-    return await session.client.sendRequest("workspace/executeCommand", { command, arguments: args });
-  } catch (error) {
-    session.log.error(`${command}: ${String(error)}`);
-    void vscode.window.showInformationMessage(`Graft: ${error instanceof Error ? error.message : String(error)}`);
-    return undefined;
-  }
+  // What is on the screen goes too.
+  await vscode.commands.executeCommand("editor.action.inlineSuggest.hide");
 }
 
 async function explain(session: Session): Promise<void> {
-  const answer = await ask(session, "graft.explain");
-  if (answer === undefined || answer === null) return;
-  const content = typeof answer === "string" ? answer : JSON.stringify(answer, null, 2);
-  const document = await vscode.workspace.openTextDocument({ language: typeof answer === "string" ? "markdown" : "json", content });
-  await vscode.window.showTextDocument(document, { preview: true });
+  const document = vscode.window.activeTextEditor?.document;
+  const uri = document && document.uri.scheme !== "graft" ? [document.uri.toString()] : [];
+  const answer = await ask(session, "graft.explain", ...uri);
+  if (typeof answer !== "string") return;
+  await openPage("What the model saw.md", `# What the model saw\n\nOf the last suggestion${document ? ` in ${vscode.workspace.asRelativePath(document.uri)}` : ""}.\n\n${answer}\n`);
 }
 
-async function chooseModel(): Promise<void> {
-  const embedded = "The model that comes with Graft";
-  const file = "A GGUF file on this machine…";
-  const chosen = await vscode.window.showQuickPick([embedded, file], { title: "Choose a model" });
-  if (!chosen) return;
-  let value: string | undefined;
-  if (chosen === file) {
-    const picked = await vscode.window.showOpenDialog({ filters: { "GGUF models": ["gguf"] }, title: "Choose a GGUF model" });
-    if (!picked?.[0]) return;
-    value = picked[0].fsPath;
-  }
-  await vscode.workspace.getConfiguration("graft").update("model.path", value, vscode.ConfigurationTarget.Global);
-}
-
-async function terminal(session: Session, name: string, args: string[], cwd?: string): Promise<void> {
-  const found = findServer(session.context);
-  if ("missing" in found) {
-    await tellOnce(session, found.missing);
+/** What the program prints, as a page. */
+async function report(session: Session, name: string, args: string[]): Promise<void> {
+  const graft = program(session.context);
+  if (!graft) {
+    await tellOnce(session, "Graft's server is not installed.");
     return;
   }
-  // The program is started directly, not through a shell: nothing in `args` can be interpreted.
-  const options: vscode.TerminalOptions = { name, shellPath: found.command, shellArgs: args };
-  if (cwd) options.cwd = cwd;
-  const opened = vscode.window.createTerminal(options);
-  opened.show(true);
-}
-
-async function repair(session: Session): Promise<void> {
-  if (!vscode.workspace.isTrusted) {
-    void vscode.window.showWarningMessage("Graft runs tests only in a trusted workspace.");
-    return;
-  }
-  const folder = vscode.workspace.workspaceFolders?.[0];
-  if (!folder) return;
-  const command = await vscode.window.showInputBox({
-    title: "Repair what makes this command fail",
-    value: "python -m pytest -x -q",
-    prompt: "The command runs in a sandbox; the files stay untouched until you accept a patch.",
+  const cwd = vscode.workspace.workspaceFolders?.find((folder) => folder.uri.scheme === "file")?.uri.fsPath;
+  const text = await new Promise<string>((resolve) => {
+    execFile(graft, args, { timeout: 120_000, ...(cwd ? { cwd } : {}) }, (error, stdout, stderr) =>
+      resolve(stdout || stderr || (error ? error.message : "")),
+    );
   });
-  if (!command) return;
-  const answer = await vscode.window.showWarningMessage(`Run «${command}» in ${folder.name}?`, { modal: true }, "Run");
-  if (answer === "Run") await terminal(session, "Graft: repair", ["repair", "--test", command, "--root", folder.uri.fsPath], folder.uri.fsPath);
+  await openPage(name, text);
 }
 
-async function install(session: Session, start: Start): Promise<void> {
-  const registry = "From the Python package registry that pip uses";
-  const folder = "From a folder of wheels…";
-  const source = await vscode.window.showQuickPick([registry, folder], { title: "Install Graft's server" });
-  if (!source) return;
-  let wheels = "";
-  if (source === folder) {
-    const picked = await vscode.window.showOpenDialog({ canSelectFolders: true, canSelectFiles: false, title: "Folder of wheels" });
-    if (!picked?.[0]) return;
-    wheels = picked[0].fsPath;
-  }
+async function install(session: Session): Promise<void> {
+  const registry = { label: "$(cloud-download) From the Python package registry", detail: "As pip is configured on this machine; needs a network" };
+  const folder = { label: "$(folder-opened) From a folder of wheels…", detail: "Without a network" };
+  const chosen = await vscode.window.showQuickPick([registry, folder], { title: "Install Graft's server" });
+  if (!chosen) return;
   const environment = privateEnvironment(session.context);
-  const python = process.platform === "win32" ? "python" : "python3";
+  const log = (line: string) => session.log.info(line);
   try {
+    let source: Source = { wheels: "", engine: true };
+    if (chosen === folder) {
+      const picked = await vscode.window.showOpenDialog({ canSelectFolders: true, canSelectFiles: false, title: "Folder of wheels", openLabel: "Install" });
+      if (!picked?.[0]) return;
+      source = await wheelSource(picked[0].fsPath);
+      if (!source.engine) session.log.warn("no wheel of llama-cpp-python in that folder: Graft will answer from the graph alone");
+    }
     await vscode.window.withProgress(
       { location: vscode.ProgressLocation.Notification, title: "Graft", cancellable: true },
       async (progress, token) => {
         const abort = new AbortController();
         token.onCancellationRequested(() => abort.abort());
-        await runSteps(
-          installSteps(python, environment, wheels, process.platform),
-          (line) => session.log.info(line),
-          (message) => progress.report({ message }),
-          abort.signal,
-        );
+        progress.report({ message: "looking for Python" });
+        const python = await findPython(pythonCandidates(process.platform), log);
+        const steps = installSteps(python, environment, source, process.platform);
+        await runSteps(steps, log, (message) => progress.report({ message }), abort.signal);
       },
     );
   } catch (error) {
-    session.log.error(String(error));
-    void vscode.window.showErrorMessage(`Graft: ${error instanceof Error ? error.message : String(error)}`, "Show log").then((a) => {
-      if (a === "Show log") session.log.show();
+    // Half an environment must not be taken for a server.
+    await fs.rm(environment, { recursive: true, force: true }).catch((failure: unknown) => session.log.warn(String(failure)));
+    const message = error instanceof Error ? error.message : String(error);
+    session.log.error(message);
+    void vscode.window.showErrorMessage(`Graft: ${message}`, "Show Log").then((answer) => {
+      if (answer) session.log.show();
     });
     return;
   }
-  session.log.info(`installed: ${inEnvironment(environment, process.platform)}`);
-  await start();
+  session.log.info(`installed in ${environment}`);
+  session.crashes.length = 0;
+  session.told.clear();
+  await start(session);
 }

@@ -30,3 +30,9 @@ function executable(file: string): boolean {
     return false;
   }
 }
+
+/** The server's program if there is one. */
+export function program(context: vscode.ExtensionContext): string | undefined {
+  const found = findServer(context);
+  return "missing" in found ? undefined : found.command;
+}

@@ -1,18 +1,43 @@
-/** What the status item says, and snoozing: pure functions, tested without VS Code. */
+/** What the status item says: pure functions, tested without VS Code. */
+import { minutesLeft, type Snooze, snoozed } from "./snooze";
 
+/** `graft/status`, as the server sends it. */
 export interface ServerStatus {
-  kind: "ready" | "indexing" | "loading" | "no-model" | "graph-only" | "restarted" | "error" | "off" | string;
-  message?: string;
-  busy?: boolean;
-  model?: string | null;
-  device?: string | null;
+  kind: "normal" | "warning" | "error" | "inactive";
+  message: string;
+  busy: boolean;
+  model: string;
+  device: string;
+  state: "ready" | "indexing" | "loading" | "no-model" | "graph-only" | "restarting" | "restarted" | "snoozed" | "off";
+  done: number;
+  total: number;
 }
 
-export interface Snooze {
-  /** Milliseconds since the epoch; 0: not snoozed, Infinity: until restart. */
-  until: number;
-  languages: readonly string[];
-  files: readonly string[];
+/** What `graft.serverStatus` answers beside the status. */
+export interface Details {
+  folders: { root: string; files: number; ready: boolean }[];
+  tokens_per_second: number;
+  today: Record<string, number | null>;
+}
+
+/** Everything that the item depends on. */
+export interface View {
+  /** The server's process: not installed, starting, running, given up, or too old. */
+  phase: "missing" | "starting" | "running" | "stopped" | "outdated";
+  /** One line about the phase, such as why the server stopped. */
+  reason: string;
+  /** Version of the server; empty if it is not known. */
+  version: string;
+  status: ServerStatus | undefined;
+  details: Details | undefined;
+  snooze: Snooze;
+}
+
+/** The document in front; `off` says why there are no suggestions in it, empty if there are. */
+export interface Here {
+  language: string;
+  uri: string;
+  off: string;
 }
 
 export interface Shown {
@@ -21,38 +46,77 @@ export interface Shown {
   severity: "normal" | "warning" | "error";
 }
 
-export const awake: Snooze = { until: 0, languages: [], files: [] };
+const PHASES: Record<Exclude<View["phase"], "running">, [string, Shown["severity"]]> = {
+  missing: ["$(cloud-download) Graft: install", "warning"],
+  outdated: ["$(cloud-download) Graft: update", "warning"],
+  starting: ["$(sync~spin) Graft: starting", "normal"],
+  stopped: ["$(error) Graft: stopped", "error"],
+};
 
-/** Whether a document gets no suggestions now. */
-export function snoozed(snooze: Snooze, language: string, uri: string, now: number): boolean {
-  return snooze.until > now || snooze.languages.includes(language) || snooze.files.includes(uri);
+const WORDS: Record<ServerStatus["state"], [string, Shown["severity"]]> = {
+  ready: ["$(check) Graft: ready", "normal"],
+  indexing: ["$(sync~spin) Graft: indexing", "normal"],
+  loading: ["$(sync~spin) Graft: model loading", "normal"],
+  "no-model": ["$(warning) Graft: no model", "warning"],
+  "graph-only": ["$(graph) Graft: graph only", "normal"],
+  restarting: ["$(sync~spin) Graft: engine restarting", "warning"],
+  restarted: ["$(warning) Graft: engine restarted", "warning"],
+  snoozed: ["$(bell-slash) Graft: snoozed", "normal"],
+  off: ["$(circle-slash) Graft: off here", "normal"],
+};
+
+/** The status item: one clear word for every state. `now` in milliseconds since the epoch. */
+export function shown(view: View, here: Here, now: number): Shown {
+  const [text, severity] = word(view, here, now);
+  return { text, tooltip: tooltip(view, here), severity };
 }
 
-/** The status item's text: one clear word for every state. */
-export function shown(status: ServerStatus, snooze: Snooze, language: string, uri: string, now: number): Shown {
-  const lines = ["**Graft** — completion and repair, on this machine only", ""];
-  if (status.model) lines.push(`Model: ${status.model}${status.device ? ` on ${status.device}` : ""}`, "");
-  if (status.message) lines.push(status.message, "");
-  lines.push("Click for actions.");
-  const tooltip = lines.join("\n");
-  if (status.kind !== "error" && snoozed(snooze, language, uri, now)) {
-    const left = snooze.until > now && Number.isFinite(snooze.until) ? Math.ceil((snooze.until - now) / 60_000) : 0;
-    return { text: left ? `$(bell-slash) Graft: snoozed ${left} min` : "$(bell-slash) Graft: snoozed", tooltip, severity: "normal" };
+function word(view: View, here: Here, now: number): [string, Shown["severity"]] {
+  if (view.phase !== "running") return PHASES[view.phase];
+  if (snoozed(view.snooze, here.language, here.uri, now)) {
+    const left = minutesLeft(view.snooze, now);
+    return [left ? `$(bell-slash) Graft: snoozed ${left} min` : WORDS.snoozed[0], "normal"];
   }
-  const words: Record<string, [string, Shown["severity"]]> = {
-    ready: ["$(check) Graft", "normal"],
-    indexing: [`$(sync~spin) Graft: ${status.message ?? "indexing"}`, "normal"],
-    loading: ["$(sync~spin) Graft: loading model", "normal"],
-    "no-model": ["$(circle-slash) Graft: no model", "warning"],
-    "graph-only": ["$(graph) Graft: graph only", "normal"],
-    restarted: ["$(warning) Graft: engine restarted", "warning"],
-    error: ["$(error) Graft: stopped", "error"],
-    off: ["$(circle-slash) Graft: off here", "normal"],
-    starting: ["$(sync~spin) Graft: starting", "normal"],
-    missing: ["$(cloud-download) Graft: install", "warning"],
-  };
-  const [text, severity] = words[status.kind] ?? [`Graft: ${status.kind}`, "normal"];
-  return { text, tooltip, severity };
+  const status = view.status;
+  if (!status) return PHASES.starting;
+  if (here.off && status.state !== "indexing") return WORDS.off;
+  if (status.state === "indexing" && status.total > 0) {
+    return [`$(sync~spin) Graft: indexing ${status.done} of ${status.total}`, "normal"];
+  }
+  return WORDS[status.state] ?? [`Graft: ${status.state}`, "normal"];
+}
+
+/** The tooltip, Markdown. */
+export function tooltip(view: View, here: Here): string {
+  const lines = ["**Graft**: completion and repair, on this machine only", ""];
+  const row = (name: string, value: string) => value && lines.push(`- ${name}: ${escaped(value)}`);
+  const { status, details } = view;
+  if (view.phase === "running" && status) {
+    row("Model", status.model ? status.model + (status.device ? ` on ${status.device}` : "") : "none");
+    if (details?.tokens_per_second) row("Speed", `reads ${details.tokens_per_second} tokens per second`);
+    if (status.state === "indexing" && status.total) row("Index", `${status.done} of ${status.total} files`);
+    else if (details) row("Index", `${details.folders.reduce((sum, folder) => sum + folder.files, 0)} files`);
+    if (details) row("Today", today(details.today));
+    row("Now", status.message);
+    if (here.off) row("Here", here.off);
+    row("Server", view.version);
+  } else {
+    lines.push(escaped(view.reason));
+  }
+  lines.push("", "Click for everything else.");
+  return lines.join("\n");
+}
+
+function today(counts: Details["today"]): string {
+  const offered = counts["offered"] ?? 0;
+  if (!offered) return "nothing suggested yet";
+  const characters = counts["characters_accepted"] ?? 0;
+  return `${counts["accepted"] ?? 0} of ${offered} suggestions taken, ${characters} characters`;
+}
+
+/** Text of the repository or of a file name must not become Markdown. */
+function escaped(text: string): string {
+  return text.replace(/[\\`*_{}[\]()#+!|<>]/g, "\\$&").replace(/\s+/g, " ");
 }
 
 /**
@@ -64,16 +128,13 @@ export function restartDelay(crashes: readonly number[], now: number): number | 
   return recent > 4 ? null : Math.min(8_000, 500 * 2 ** Math.max(0, recent - 1));
 }
 
-export interface Finding {
-  line: number;
-  start: number;
-  end: number;
-  source: string;
-}
-
-/** Our findings without those that another provider already shows at an overlapping place of the same line. */
-export function withoutOverlaps<T extends Finding>(ours: readonly T[], others: readonly Finding[]): T[] {
-  return ours.filter(
-    (our) => !others.some((other) => other.source !== our.source && other.line === our.line && other.start < our.end && our.start < other.end),
-  );
+/** Whether version `have` is older than `least` (both as 1.2.3; what follows is not looked at). */
+export function older(have: string, least: string): boolean {
+  const numbers = (version: string) => version.split(/[.+-]/, 3).map((part) => Number.parseInt(part, 10) || 0);
+  const [a, b] = [numbers(have), numbers(least)];
+  for (let n = 0; n < 3; n++) {
+    const difference = (a[n] ?? 0) - (b[n] ?? 0);
+    if (difference) return difference < 0;
+  }
+  return false;
 }

@@ -1,0 +1,38 @@
+/** What the user has set, as the server wants to hear it. */
+import * as vscode from "vscode";
+
+interface Declared {
+  contributes: { configuration: { properties: Record<string, unknown> }[] };
+}
+
+/**
+ * Settings with a value that somebody chose, by their names without `graft.`. Defaults are left out: they are the
+ * server's own, and must not override what `[tool.graft]` in a project says. The extension's own settings stay here.
+ */
+export function chosenSettings(packageJSON: unknown): Record<string, unknown> {
+  const configuration = vscode.workspace.getConfiguration("graft");
+  const out: Record<string, unknown> = {};
+  for (const group of (packageJSON as Declared).contributes.configuration) {
+    for (const full of Object.keys(group.properties)) {
+      const name = full.replace(/^graft\./, "");
+      if (name.startsWith("server.")) continue;
+      const values = configuration.inspect(name);
+      const chosen = values?.workspaceFolderValue ?? values?.workspaceValue ?? values?.globalValue;
+      if (chosen !== undefined) out[name] = chosen;
+    }
+  }
+  return out;
+}
+
+/** Why a document gets no suggestions; empty if it does. */
+export function offHere(document: vscode.TextDocument, languages: readonly string[]): string {
+  const configuration = vscode.workspace.getConfiguration("graft", document.uri);
+  if (!configuration.get<boolean>("completion.enable", true)) return "suggestions are switched off here";
+  if (configuration.get<string[]>("completion.disabledLanguages", []).includes(document.languageId))
+    return `suggestions are switched off for ${document.languageId}`;
+  if (!languages.includes(document.languageId)) return `${document.languageId} is not one of Graft's languages`;
+  const globs = configuration.get<string[]>("completion.disabledGlobs", []);
+  if (globs.some((pattern) => vscode.languages.match({ pattern }, document) > 0))
+    return "suggestions are switched off for this file";
+  return "";
+}

@@ -1,0 +1,292 @@
+"""A real VS Code (code-server) in a real browser: keys in, what is on the screen and on the disk out."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, Playwright
+
+from graft_testing import parts
+
+ROOT = Path(__file__).parents[2]
+EXTENSION = ROOT / "clients/vscode"
+VSIX = EXTENSION / "graft-ls.vsix"
+CHROMIUM_FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
+)
+SETTINGS: dict[str, Any] = {
+    "security.workspace.trust.enabled": False,
+    "workbench.startupEditor": "none",
+    "workbench.tips.enabled": False,
+    "window.restoreWindows": "none",
+    "files.hotExit": "off",
+    "telemetry.telemetryLevel": "off",
+    "extensions.autoCheckUpdates": False,
+    "git.enabled": False,
+    "chat.commandCenter.enabled": False,
+}
+WIDTH, HEIGHT = 1100, 700
+
+
+def program(part: str, name: str) -> Path:
+    """The starter of a part; fails where setup_vscode.py has not run."""
+    path = parts.program(part, name)
+    if path is None:
+        raise FileNotFoundError(f"{part} is not there: run tests/editors/setup_vscode.py")
+    return path
+
+
+def until(true: Callable[[], Any], seconds: float = 30, what: str = "") -> Any:
+    """What `true` returns once it is true; AssertionError after `seconds`."""
+    end = time.monotonic() + seconds
+    while True:
+        found = true()
+        if found:
+            return found
+        if time.monotonic() > end:
+            raise AssertionError(f"{what or 'it'} did not come within {seconds:g} s; last: {found!r}")
+        time.sleep(0.05)
+
+
+class Code:
+    """One code-server with its own home, settings and extensions."""
+
+    def __init__(self, home: Path, *, environment: Mapping[str, str] | None = None, prefix: tuple[str, ...] = ()) -> None:
+        self.home = home
+        self.user = home / "user"
+        self.extensions = home / "extensions"
+        (self.user / "User").mkdir(parents=True, exist_ok=True)
+        self.extensions.mkdir(exist_ok=True)
+        self.environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith(("VSCODE", "XDG", "GRAFT"))},
+            "HOME": str(home),
+            # Only the system: a `graft` of the developer's own environment must not be found by chance.
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            **(environment or {}),
+        }
+        self._prefix = prefix
+        self.port = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self.settings()
+
+    def _command(self, *arguments: str) -> list[str]:
+        folders = ["--user-data-dir", str(self.user), "--extensions-dir", str(self.extensions)]
+        return [*self._prefix, str(program("vscode", "code-server")), *folders, *arguments]
+
+    def settings(self, **values: Any) -> None:
+        """Write the user's settings: those that make the tests quiet, and `values` (underscores stand for dots)."""
+        chosen = {**SETTINGS, **{name.replace("__", "."): value for name, value in values.items()}}
+        file = self.user / "User/settings.json"
+        file.write_text(json.dumps(chosen, indent=2), "utf-8")
+
+    def install(self, vsix: Path = VSIX) -> None:
+        """Install a packed extension the way `code --install-extension` does."""
+        done = subprocess.run(
+            self._command("--install-extension", str(vsix)), env=self.environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0 and "successfully installed" in done.stdout, done.stdout + done.stderr
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        options = ("--auth", "none", "--bind-addr", f"127.0.0.1:{self.port}", "--disable-telemetry")
+        log = (self.home / "code-server.log").open("ab")
+        self._process = subprocess.Popen(
+            self._command(*options, "--disable-update-check"), env=self.environment, stdout=log, stderr=log
+        )
+
+        def answers() -> bool:
+            assert self._process is not None and self._process.poll() is None, self.said()
+            with contextlib.suppress(OSError):
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=2) as reply:
+                    return bool(reply.status == 200)
+            return False
+
+        until(answers, 60, "code-server")
+
+    def said(self) -> str:
+        """What code-server itself wrote."""
+        return (self.home / "code-server.log").read_text("utf-8", "replace")
+
+    def logs(self, name: str) -> str:
+        """All log files of that name, such as Graft.log or remoteexthost.log, oldest first."""
+        files = sorted((self.user / "logs").rglob(name), key=lambda path: path.stat().st_mtime)
+        return "\n".join(path.read_text("utf-8", "replace") for path in files)
+
+    def stop(self) -> None:
+        """End it and all it started."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+
+class Window:
+    """One window of it."""
+
+    def __init__(self, code: Code, page: Page, folder: Path | None) -> None:
+        self.code = code
+        self.page = page
+        self.folder = folder
+
+    # -- doing ---------------------------------------------------------------------------------------------------------
+    def open_file(self, name: str, *, expect: str = "") -> None:
+        """Open a file of the workspace, or of an absolute path, and put the cursor into it."""
+        # Quick Open with a whole path: the search by name needs a program (ripgrep) that npm does not bring.
+        path = Path(self.folder or "/", name)
+        self.page.keyboard.press("Control+p")
+        box = self.page.locator(".quick-input-widget input").first
+        box.wait_for(state="visible")
+        box.fill(str(path))
+        row = self.page.locator(".quick-input-list .monaco-list-row").first
+        row.locator(".label-name", has_text=path.name).first.wait_for()
+        self.page.keyboard.press("Enter")
+        tab = self.page.locator(".tab.active", has_text=path.name)
+        tab.first.wait_for()
+        until(lambda: self.focused(), 10, "the cursor in the editor")
+        if expect:
+            until(lambda: expect in self.text(), 10, f"{expect!r} in the editor")
+
+    def focused(self) -> bool:
+        """Whether the text editor has the keyboard."""
+        return bool(self.page.evaluate("!!document.activeElement?.closest('.monaco-editor')"))
+
+    def press(self, *keys: str) -> None:
+        """Press keys by name, such as Control+End."""
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def type(self, text: str, delay: float = 40) -> None:
+        """Type like a person: one key after the other, `delay` milliseconds apart."""
+        self.page.keyboard.type(text, delay=delay)
+
+    def command(self, title: str) -> None:
+        """Run a command by its title, as the palette shows it."""
+        self.page.keyboard.press("F1")
+        box = self.page.locator(".quick-input-widget input").first
+        box.wait_for(state="visible")
+        box.fill(">" + title)
+        row = self.page.locator(".quick-input-list .monaco-list-row", has_text=title).first
+        row.wait_for()
+        row.click()
+
+    def pick(self, label: str) -> None:
+        """Choose an entry of the open list."""
+        row = self.page.locator(".quick-input-list .monaco-list-row", has_text=label).first
+        row.wait_for()
+        row.click()
+
+    def save(self) -> None:
+        """Ctrl+S, until no tab is dirty."""
+        self.page.keyboard.press("Control+s")
+        until(lambda: self.page.locator(".tab.active.dirty").count() == 0, 10, "saving")
+
+    # -- seeing --------------------------------------------------------------------------------------------------------
+    def ghost(self) -> str:
+        """The ghost text on the screen, all its lines."""
+        script = """() => {
+            const editor = document.querySelector('.editor-instance') ?? document;
+            const inline = [...editor.querySelectorAll('.ghost-text-decoration, .ghost-text-decoration-preview')];
+            const below = [...editor.querySelectorAll('.suggest-preview-text .view-line')];
+            return [inline.map(e => e.textContent).join(''), ...below.map(e => e.textContent)].join('\\n');
+        }"""
+        said: str = self.page.evaluate(script)
+        return said.replace("\u00a0", " ").replace("\u200b", "").rstrip("\n")
+
+    def wait_ghost(self, text: str | None = None, seconds: float = 15) -> str:
+        """Wait for ghost text, or for exactly this one."""
+        if text is None:
+            return str(until(self.ghost, seconds, "ghost text"))
+        until(lambda: self.ghost() == text, seconds, f"ghost text {text!r} (is {self.ghost()!r})")
+        return text
+
+    def text(self) -> str:
+        """The editor's visible lines, ghost text left out."""
+        script = """() => [...document.querySelectorAll('.editor-instance .view-lines > .view-line')]
+            .sort((a, b) => parseInt(a.style.top) - parseInt(b.style.top))
+            .map(line => [...line.querySelectorAll('span > span')].filter(s => !s.className.includes('ghost-text'))
+                .map(s => s.textContent).join('')).join('\\n')"""
+        said: str = self.page.evaluate(script)
+        return said.replace("\u00a0", " ").replace("\u200b", "")
+
+    def status(self) -> str:
+        """The words of Graft's status item; empty if there is none."""
+        item = self.page.locator('.statusbar-item[id*="graft.status"]')
+        return str(item.first.inner_text()).strip() if item.count() else ""
+
+    def wait_status(self, words: str, seconds: float = 30) -> str:
+        """Wait until the status item's words match a pattern."""
+        return str(
+            until(lambda: (s := self.status()) and re.search(words, s) and s, seconds, f"status {words!r}, {self.status()!r},")
+        )
+
+    def notifications(self) -> list[str]:
+        """Messages on the screen now."""
+        return [str(t) for t in self.page.locator(".notifications-toasts .notification-list-item-message").all_inner_texts()]
+
+    def squiggles(self) -> int:
+        """Underlined places on the screen."""
+        return int(self.page.locator(".editor-instance .squiggly-error, .editor-instance .squiggly-warning").count())
+
+    def picture(self, name: str) -> None:
+        """Keep a screenshot where GRAFT_PICTURES says, if it says so."""
+        where = os.environ.get("GRAFT_PICTURES")
+        if where:
+            Path(where).mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=str(Path(where) / f"{name}.png"))
+
+    def close(self) -> None:
+        """Close the window."""
+        self.page.context.close()
+
+
+def launch(playwright: Playwright) -> Browser:
+    """The browser, headless."""
+    return playwright.chromium.launch(executable_path=str(program("chromium", "chromium")), args=list(CHROMIUM_FLAGS))
+
+
+@contextlib.contextmanager
+def window(code: Code, browser: Browser, folder: Path | None, *, workspace: Path | None = None) -> Iterator[Window]:
+    """Open a folder (or a .code-workspace file) in a window of its own; wait until the workbench stands."""
+    context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
+    page = context.new_page()
+    try:
+        query = f"workspace={workspace}" if workspace is not None else f"folder={folder}" if folder else "ew=true"
+        page.goto(f"http://127.0.0.1:{code.port}/?{urllib.request.quote(query, safe='=/')}")  # type: ignore[attr-defined]
+        page.locator(".statusbar-item").first.wait_for(timeout=60_000)
+        made = Window(code, page, folder)
+        try:
+            yield made
+        except BaseException:
+            where = Path(os.environ.get("GRAFT_FAILED", code.home))
+            page.screenshot(path=str(where / "failed.png"))
+            print(f"screenshot: {where / 'failed.png'}; Graft.log:\n{code.logs('Graft.log')[-3000:]}", file=sys.stderr)
+            raise
+    finally:
+        context.close()
+
+
+def wrapper(path: Path, *command: str, environment: Mapping[str, str] | None = None) -> Path:
+    """An executable file that runs `command` with what it is given, to be named by graft.server.path."""
+    lines = ["#!/bin/sh", *(f"export {k}='{v}'" for k, v in (environment or {}).items())]
+    lines.append("exec " + " ".join(f"'{part}'" for part in command) + ' "$@"')
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    path.chmod(0o755)
+    return path
