@@ -215,7 +215,10 @@ class Finder:
             if found is None:
                 continue
             if found.path or found.binary:
-                if folder == base and folder not in (self.root, f"{self.root}/src") and self._is_standard(top):
+                scripts = folder == base and folder not in (self.root, f"{self.root}/src")
+                # A package opened as the workspace: its typing.py is not what `import typing` gives.
+                packaged = folder == self.root and "__init__.py" in self._inside.get("", {})
+                if (scripts or packaged) and self._is_standard(top):
                     return replace(found, ambiguous=True)  # only a script run from that folder would get it
                 return found
             namespaces += found.folders

@@ -124,3 +124,8 @@ def test_unknown_paths_are_open() -> None:
         assert not graph.definition_at("nowhere.py", 3).closed
         assert graph.call_at("nowhere.py", 3) is None
         assert graph.text("nowhere.py") is None
+
+
+def test_inside_a_package_its_typing_is_not_the_standard_library() -> None:
+    package = "//- /__init__.py\n//- /typing.py\nX = 1\n//- /main.py\nfrom typing import Any, Nothing\n$0"
+    assert resolved(package) == ["Any -> open", "Nothing -> open"]
