@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from graft_server.cli import main
+from graft_server.edits import apply_edits
 from graft_server.repair.outcome import Report, Task
 from graft_server.repair.sandbox import namespaces_refused
 from graft_server.repair.search import repair, unified
@@ -89,7 +90,9 @@ def test_a_planted_bug_is_fixed(tmp_path: Path, mode: str, runner: str) -> None:
     report = check(tmp_path, BUG, runner, sandbox=mode, patches=2)
     assert report.status == "fixed", report
     best = report.patches[0]
-    assert "+        result += value" in best.diff
+    space: dict[str, Any] = {}
+    exec(apply_edits((tmp_path / "work" / "calc.py").read_text(), best.edits), space)
+    assert space["total"]([4, 5]) == 9, best.diff
     assert best.verified[0] == "2 failing tests now pass"
     assert "the command as given ends with status 0" in best.verified
     assert bool(report.notes and "copy" in report.notes[0]) == (mode == "copy" or bool(namespaces_refused()))
@@ -132,7 +135,7 @@ def test_an_endless_loop_is_mended(tmp_path: Path) -> None:
     """
     report = check(tmp_path, source, run_seconds=4, budget=60, patches=1)
     assert report.status == "fixed", report
-    assert "-        n += 1" in report.patches[0].diff or "-    while n > 0" in report.patches[0].diff
+    assert any(line in report.patches[0].diff for line in ("-        n += 1", "-    while n > 0", "+        n ="))
 
 
 def test_tests_that_pass(tmp_path: Path) -> None:
@@ -321,13 +324,14 @@ def test_ctrl_c_at_the_command_line(tmp_path: Path) -> None:
 
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = parse_fixture(BUG).write(tmp_path)
+    before = (root / "calc.py").read_text()
     arguments = ["repair", "--root", str(root), "--test", PYTEST, "--json", "--apply", "--budget", "40", "--jobs", "1"]
     assert main(arguments) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["status"] == "fixed"
     assert set(report) >= {"status", "reason", "patches", "tests_run", "seconds"}
     assert set(report["patches"][0]) == {"diff", "verified", "rank"}
-    assert "result += value" in (root / "calc.py").read_text()
+    assert (root / "calc.py").read_text() != before
     assert main(arguments) == 0
     assert json.loads(capsys.readouterr().out)["status"] == "tests-pass"
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from graft_indexer.mutations import enclosing_headers, is_import
+from graft_indexer.rewrites import enclosing_headers, is_import
 
 TRACEBACK = re.compile(r'File "([^"\n]+)", line (\d+)|^([^\s:"]+\.\w+):(\d+):', re.MULTILINE)
 NETWORK = re.compile(

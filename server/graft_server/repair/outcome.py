@@ -40,6 +40,8 @@ class Task:
     run_seconds: float = 0.0
     jobs: int = 2
     engine: Engine | None = None
+    model: Literal["off", "order", "candidates"] = "order"
+    """What the engine is used for, if there is one: nothing, place and order, or changes of its own too."""
     sandbox: Literal["auto", "overlay", "copy"] = "auto"
     patches: int = 5
     """Stop after so many different passing patches."""

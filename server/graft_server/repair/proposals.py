@@ -1,42 +1,49 @@
 """Changes worth trying, most probable first, before anything runs.
 
-P(change) = P(line) x P(operator) / instances of the operator at that line.  Two-edit repairs are the same over the
-text that a first edit gave: first edits that made some failing test pass come first.
+P(change) = P(line) x P(operator) x its share among that operator's instances at the line.  A line's changes are only
+made when no other proposal can be likelier, so large files cost what is looked at.  Two-edit repairs are the same over
+the text that a first edit gave.
 """
 
 from __future__ import annotations
 
 import ast
+import heapq
+import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from graft_indexer.mutations import PRIORS, Mutation, mutations
+from graft_indexer.rewrites import PRIORS, Module, Mutation, module_of, of_line
 from graft_indexer.text import Lines, encode
 from graft_server.edits import Edit, apply_edits
 from graft_server.repair.localisation import Place
 
 SAME_LINE = 0.5
 """Share of two-edit repairs that change one line twice (the rest: two suspicious lines)."""
-
-
+LEAST = 1e-12
 NO_END = (":", ",", "(", "[", "{", "\\")
 NO_START = ("#", "import ", "from ", "@", ")", "]", "}", '"', "'", "def ", "class ")
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A whole new text for one file.  `score` is the logarithm of the prior probability."""
+    """One edit of one file.  `score` is the logarithm of the prior probability."""
 
     path: str
-    text: str
+    before: str
+    """The text that the edit is made in: the original, or what a first edit gave."""
+    edit: Edit
     score: float
     operators: tuple[str, ...]
     lines: tuple[int, ...]
     """Changed lines, 0-based, in the original text for the first and in the changed text for the second edit."""
-    edit: Edit
-    """The last edit, in the text it was made from."""
+
+    @property
+    def text(self) -> str:
+        """The whole new text of the file."""
+        return apply_edits(self.before, [self.edit])
 
     @property
     def size(self) -> int:
@@ -44,43 +51,70 @@ class Proposal:
         return len(self.operators)
 
 
-def proposals(texts: Mapping[str, str], places: Sequence[Place], donors: Sequence[str] = ()) -> list[Proposal]:
-    """One-edit proposals for all places, most probable first, without duplicates and without syntax errors' cost.
+def proposals(texts: Mapping[str, str], places: Sequence[Place], donors: Sequence[str] = ()) -> Iterator[Proposal]:
+    """One-edit proposals for all places, most probable first, no edit twice.
 
     Syntax is checked when a proposal is about to run (`parses`), not here: most never run.
     """
-    out: list[Proposal] = []
-    for path, text in texts.items():
-        weights = {place.line: place.weight for place in places if place.path == path}
-        out += _of_text(path, text, weights, donors, 0.0, (), ())
-    return _best_first(out)
+    return _best_first(texts, [(p.path, p.line, p.weight) for p in places], tuple(donors), None, 0.0)
 
 
-def _of_text(
-    path: str,
-    text: str,
-    weights: Mapping[int, float],
-    donors: Sequence[str],
-    base: float,
-    operators: tuple[str, ...],
-    lines: tuple[int, ...],
-) -> list[Proposal]:
-    found = mutations(text, list(weights), donors=donors)
-    out = []
-    for mutation, part in zip(found, shares(found), strict=True):
-        share = weights[mutation.line] * PRIORS[mutation.operator] * part
-        edit = Edit(path, mutation.start, mutation.end, mutation.text)
-        out.append(
-            Proposal(
+def second_edits(first: Proposal, original: str, places: Sequence[Place], bonus: float) -> Iterator[Proposal]:
+    """Two-edit proposals that begin with `first`; `bonus` is what its run taught (log)."""
+    text = first.text
+    shift = len(Lines.of(text)) - len(Lines.of(original))
+    changed = first.lines[0]
+    weights: dict[int, float] = {}
+    for place in places:
+        if place.path == first.path:
+            line = place.line + (shift if place.line > changed else 0)
+            weights[line] = weights.get(line, 0.0) + (1 - SAME_LINE) * place.weight
+    for line in range(changed, changed + max(0, shift) + 1):
+        weights[line] = weights.get(line, 0.0) + SAME_LINE / (max(0, shift) + 1)
+    lines = [(first.path, line, weight) for line, weight in weights.items() if weight > 0]
+    for proposal in _best_first({first.path: text}, lines, (), first, bonus):
+        if proposal.text != original:
+            yield proposal
+
+
+def _best_first(
+    texts: Mapping[str, str],
+    lines: Iterable[tuple[str, int, float]],
+    donors: tuple[str, ...],
+    first: Proposal | None,
+    bonus: float,
+) -> Iterator[Proposal]:
+    serial = itertools.count()
+    base = (first.score if first else 0.0) + bonus
+    top = math.log(max(PRIORS.values()))
+    heap: list[tuple[float, int, Proposal | tuple[str, int, float]]] = []
+    for place in lines:
+        # No change of a line is likelier than the line with the likeliest operator.
+        heapq.heappush(heap, (-(base + math.log(max(place[2], LEAST)) + top), next(serial), place))
+    modules: dict[str, Module] = {}
+    seen: set[Edit] = set()
+    while heap:
+        _, _, item = heapq.heappop(heap)
+        if isinstance(item, Proposal):
+            if item.edit not in seen:
+                seen.add(item.edit)
+                yield item
+            continue
+        path, line, weight = item
+        if path not in modules:
+            modules[path] = module_of(texts[path])
+        found = of_line(modules[path], line, donors)
+        for mutation, part in zip(found, shares(found), strict=True):
+            score = base + math.log(max(weight * PRIORS[mutation.operator] * part, LEAST))
+            proposal = Proposal(
                 path=path,
-                text=apply_edits(text, [edit]),
-                score=base + math.log(max(share, 1e-12)),
-                operators=(*operators, mutation.operator),
-                lines=(*lines, mutation.line),
-                edit=edit,
+                before=texts[path],
+                edit=Edit(path, mutation.start, mutation.end, mutation.text),
+                score=score,
+                operators=(*(first.operators if first else ()), mutation.operator),
+                lines=(*(first.lines if first else ()), mutation.line),
             )
-        )
-    return out
+            heapq.heappush(heap, (-score, next(serial), proposal))
 
 
 def shares(found: Sequence[Mutation]) -> list[float]:
@@ -98,31 +132,6 @@ def shares(found: Sequence[Mutation]) -> list[float]:
     for m, value in zip(found, raw, strict=True):
         totals[m.line, m.operator] = totals.get((m.line, m.operator), 0.0) + value
     return [value / totals[m.line, m.operator] for m, value in zip(found, raw, strict=True)]
-
-
-def _best_first(found: list[Proposal]) -> list[Proposal]:
-    """Sorted; of proposals that give the same text the likeliest stays, with the probabilities of all."""
-    together: dict[tuple[str, str], list[Proposal]] = {}
-    for proposal in found:
-        together.setdefault((proposal.path, proposal.text), []).append(proposal)
-    best = [max(same, key=lambda p: p.score) for same in together.values()]
-    return sorted(best, key=lambda p: -p.score)
-
-
-def second_edits(first: Proposal, original: str, places: Sequence[Place], bonus: float) -> list[Proposal]:
-    """Two-edit proposals that begin with `first`; `bonus` is what its run taught (log)."""
-    before, after = Lines.of(original), Lines.of(first.text)
-    shift = len(after) - len(before)
-    changed = first.lines[0]
-    weights: dict[int, float] = {}
-    for place in places:
-        if place.path == first.path:
-            line = place.line + (shift if place.line > changed else 0)
-            weights[line] = weights.get(line, 0.0) + (1 - SAME_LINE) * place.weight
-    for line in range(changed, changed + max(0, shift) + 1):
-        weights[line] = weights.get(line, 0.0) + SAME_LINE / (max(0, shift) + 1)
-    found = _of_text(first.path, first.text, weights, (), first.score + bonus, first.operators, first.lines)
-    return [p for p in _best_first(found) if p.text != original]
 
 
 def parses(text: str) -> bool:
@@ -168,15 +177,3 @@ def donor_statements(texts: Sequence[str], limit: int = 40) -> Iterator[str]:
     for text, _ in counts.most_common(limit):
         if parses(text):
             yield text
-
-
-__all__ = [
-    "Mutation",
-    "Proposal",
-    "as_edit",
-    "donor_statements",
-    "parses",
-    "proposals",
-    "same_meaning",
-    "second_edits",
-]

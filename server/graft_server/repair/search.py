@@ -6,10 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
-import hashlib
-import heapq
-import itertools
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -18,60 +15,37 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
-from graft_indexer.text import decode, encode
-from graft_server.repair import differential, order
-from graft_server.repair.localisation import (
-    Baseline,
-    Place,
-    is_test_file,
-    needs_network,
-    read_traces,
-    suspicious,
-)
-from graft_server.repair.outcome import (
-    OnProgress,
-    Patch,
-    Progress,
-    Report,
-    Status,
-    Task,
-    ignore_progress,
-)
+from graft_indexer.text import decode
+from graft_server.repair import differential
+from graft_server.repair.frontier import Frontier
+from graft_server.repair.infill import infill
+from graft_server.repair.judge import Answer, first_runs, judge, no_places
+from graft_server.repair.localisation import Baseline, Place, read_traces, suspicious
+from graft_server.repair.order import by_likelihood
+from graft_server.repair.outcome import OnProgress, Progress, Report, Status, Task, ignore_progress
+from graft_server.repair.patches import make_patch, unified, write_patch
 from graft_server.repair.proposals import (
     Proposal,
-    as_edit,
     donor_statements,
     parses,
     proposals,
     same_meaning,
     second_edits,
 )
-from graft_server.repair.sandbox import (
-    Limits,
-    RunResult,
-    Sandbox,
-    SandboxError,
-    namespaces_refused,
-)
-from graft_server.repair.validate import SHELL, Clock, Validator, WarmPlan, calibrate, start_warm, warm_plan
+from graft_server.repair.sandbox import Sandbox, SandboxError, namespaces_refused
+from graft_server.repair.surprise import with_surprise
+from graft_server.repair.validate import Clock, Validator, WarmPlan, calibrate, start_warm, warm_plan
 
 MORE_SECONDS = 4.0
 """After the first passing patch the search goes on for this long, or half of what it took, to see alternatives."""
 FIRST_EDITS = 60
 """First edits from which two-edit proposals are made without any evidence, most probable first."""
-HALF_MENDED = 10
-"""So many first edits that mend half of the failing tests or more are built upon at once."""
 EVIDENCE = 6.0
 """Logarithm of how much likelier a first edit is right that mends all failing tests (and breaks others)."""
-
-
-class Answer(Exception):
-    """The answer is known before any proposal runs."""
-
-    def __init__(self, status: Status, reason: str) -> None:
-        super().__init__(reason)
-        self.status: Status = status
-        self.reason = reason
+LATE_COST = 3.0
+"""Logarithm of how much less likely a change is right that takes four times the processor time of the old code."""
+MODEL_SHARE = 0.15
+"""Share of the budget that each use of the model may take."""
 
 
 @dataclass(slots=True)
@@ -82,28 +56,15 @@ class Search:
     deadline: float
     began: float
     clock: Clock
-    queue: list[tuple[float, int, Proposal, bool]] = field(default_factory=list)
-    """Heap of (-score, serial, proposal, second try)."""
-    serial: itertools.count[int] = field(default_factory=itertools.count)
+    frontier: Frontier = field(default_factory=Frontier)
     passing: list[Proposal] = field(default_factory=list)
-    partial: list[tuple[float, Proposal]] = field(default_factory=list)
-    """First edits with the share of the failing tests that they mend."""
-    seeds: list[Proposal] = field(default_factory=list)
+    mended: list[float] = field(default_factory=list)
+    """Shares of the failing tests that first edits mended, of those that mended any."""
     built_upon: int = 0
-    late: list[Proposal] = field(default_factory=list)
-    tried: set[tuple[str, str]] = field(default_factory=set)
     runs: int = 0
     done: int = 0
     runs_at_first: int = 0
     tests: int = 0
-
-    def push(self, proposal: Proposal, *, again: bool = False) -> None:
-        """Put a proposal in line, unless its text was tried."""
-        key = (proposal.path, proposal.text)
-        if key in self.tried and not again:
-            return
-        self.tried.add(key)
-        heapq.heappush(self.queue, (-proposal.score, next(self.serial), proposal, again))
 
 
 async def repair(task: Task, progress: OnProgress = ignore_progress) -> Report:
@@ -120,24 +81,22 @@ async def repair(task: Task, progress: OnProgress = ignore_progress) -> Report:
             progress(Progress("running the tests"))
             plain, traced = await first_runs(task, sandboxes)
             runs += 2
-            base = read_traces(traced.traces, sandboxes[-1].root.resolve())
-            judge(task, base, plain, traced, sandboxes[0])
+            seen = sandboxes[-1].root.resolve()
+            base = read_traces(traced.traces, seen)
+            judge(task, base, plain, traced)
             texts = read_texts(task.root.resolve())
-            output = plain.output + traced.output
-            places = suspicious(base, output, sandboxes[-1].root.resolve(), task.files, texts)
+            places = suspicious(base, plain.output + traced.output, seen, task.files, texts)
             if not places:
                 raise no_places(task, base)
             files = {path: texts(path) for path in dict.fromkeys(place.path for place in places) if texts(path)}
             report = await look(task, sandboxes, base, places, files, began, progress, notes)
             return replace(report, tests_run=report.tests_run + runs, seconds=time.monotonic() - began)
     except SandboxError as error:
-        return Report(
-            "sandbox-failed", str(error), tests_run=runs, seconds=time.monotonic() - began, notes=tuple(notes)
-        )
-    except Answer as answer:
-        return Report(
-            answer.status, answer.reason, tests_run=runs, seconds=time.monotonic() - began, notes=tuple(notes)
-        )
+        answer = Answer("sandbox-failed", str(error))
+    except Answer as known:
+        answer = known
+    seconds = time.monotonic() - began
+    return Report(answer.status, answer.reason, tests_run=runs, seconds=seconds, notes=tuple(notes))
 
 
 def read_texts(root: Path) -> Callable[[str], str]:
@@ -176,66 +135,6 @@ async def open_sandboxes(task: Task, stack: AsyncExitStack, notes: list[str]) ->
     return boxes
 
 
-async def first_runs(task: Task, sandboxes: Sequence[Sandbox]) -> tuple[RunResult, RunResult]:
-    """The command as given, and once more under the tracer; side by side if there are two sandboxes."""
-    limit = task.run_limit
-    argv = [*SHELL, task.command]
-    plain = sandboxes[0].run(argv, cwd=sandboxes[0].original, limits=Limits(wall=limit))
-    # Tracing slows tests down, hence more time; one endless test may take a part of it, each further one half of that.
-    traced_box = sandboxes[-1]
-    traced = traced_box.run(
-        argv, cwd=traced_box.original, limits=Limits(wall=3 * limit), trace_seconds=max(1.0, limit / 4)
-    )
-    if len(sandboxes) > 1:
-        async with asyncio.TaskGroup() as group:
-            first, second = group.create_task(plain), group.create_task(traced)
-            result = await second
-            if any(test["outcome"] == "timeout" for trace in result.traces for test in trace["tests"]):
-                # Some tests never end, the tracer has seen which: the plain run would only use up its limit.
-                await sandboxes[0].abort()
-        return first.result(), second.result()
-    return await plain, await traced
-
-
-def judge(task: Task, base: Baseline, plain: RunResult, traced: RunResult, sandbox: Sandbox) -> None:
-    """Raise `Answer` if there is nothing to repair, or no way to."""
-    last = next((line for line in reversed(plain.output.strip().splitlines()) if line.strip()), "")[:200]
-    for result in (plain, traced):
-        if result.killed == "output":
-            raise Answer("tests-do-not-run", f"the tests printed more than {Limits().output_bytes >> 20} MB")
-        if result.killed == "processes":
-            raise Answer("tests-do-not-run", f"the tests started more than {Limits().processes} processes")
-    if base.escaped:
-        raise Answer("sandbox-failed", f"the tests execute {base.escaped[0]} outside the sandbox; nothing was tried")
-    if plain.rc == 0 and not plain.killed:
-        raise Answer("tests-pass", "the tests pass as they are")
-    own_code = any(not is_test_file(path) for bad, lines in base.spectra if bad for path, _ in lines)
-    if plain.killed in ("time", "abandoned") and not (base.hanging and own_code) and not (base.failing and own_code):
-        raise Answer("tests-hang", f"the command did not end within {task.run_limit:.0f} s (--run-seconds allows more)")
-    if plain.rc in (126, 127) and not base.traced:
-        raise Answer("tests-do-not-run", last or f"the command ended with status {plain.rc}")
-    if needs_network(base):
-        raise Answer("tests-do-not-run", f"the tests need the network, which the sandbox has not: {last}")
-    if not base.failing and not base.errors:
-        if base.passing:
-            raise Answer("tests-do-not-run", f"every test passes, yet the command ended with status {plain.rc}: {last}")
-        if base.session is not None and base.session["runner"] == "pytest":
-            raise Answer("tests-do-not-run", f"no test ran: {last}")
-        if base.traced and not base.executed:
-            raise Answer("sandbox-failed", f"the command executes no file of {task.root} in the sandbox: {last}")
-
-
-def no_places(task: Task, base: Baseline) -> Answer:
-    """Why there is nothing that may be changed."""
-    if base.failing and not base.hanging:
-        what = f"matching {task.files!r}" if task.files else "but tests"
-        return Answer("no-patch", f"the failing tests execute no file of the workspace {what}")
-    if base.hanging:
-        return Answer("tests-hang", f"{base.hanging[0]} does not end, and executes nothing that may be changed")
-    message = base.errors[0]["message"].strip().splitlines()[-1] if base.errors else "no trace and no traceback"
-    return Answer("tests-do-not-run", f"the tests fail before they reach the workspace's code: {message[:200]}")
-
-
 async def look(
     task: Task,
     sandboxes: list[Sandbox],
@@ -248,32 +147,44 @@ async def look(
 ) -> Report:
     """Make proposals, run them, rank what passes."""
     plan, clock = await prepare(task, sandboxes, base, list(texts), notes)
-    donors = list(donor_statements([text for path, text in texts.items()]))
-    found = await asyncio.to_thread(proposals, texts, places, donors)
-    if task.engine is not None:
-        found = await order.by_likelihood(task.engine, texts, found, progress, budget=0.15 * task.budget)
     state = Search(task, began + task.budget, began, clock)
-    for proposal in found:
-        state.push(proposal)
-    state.seeds = list(reversed(found[:FIRST_EDITS]))
+    places = await line_up(state, texts, places, progress)
     validators = [Validator(box, task.command, base, plan=plan, clock=clock, run=task.run_limit) for box in sandboxes]
     async with asyncio.TaskGroup() as group:
-        workers = [group.create_task(work(state, v, texts, places, progress)) for v in validators]
-    del workers
+        for validator in validators:
+            group.create_task(work(state, validator, texts, places, progress))
     shown = tuple((p.path, p.line + 1, p.weight) for p in places[:10])
     if not state.passing:
-        ended = "within the budget" if state.queue else "of all that were made up"
+        ended = "within the budget" if state.frontier else "of all that were made up"
         reason = f"no change of {len(texts)} files made the tests pass; {state.done} tried, none {ended}"
         status: Status = "tests-hang" if base.hanging and len(base.hanging) == len(base.failing) else "no-patch"
         return Report(status, reason, tests_run=state.runs, notes=tuple(notes), places=shown)
     ranked, remarks = await differential.rank(state.passing, texts, base, validators[0])
     notes += remarks
     patches = tuple(
-        make_patch(index, proposal, texts[proposal.path], base, state)
+        make_patch(index, proposal, texts[proposal.path], base, state.tests)
         for index, proposal in enumerate(ranked[: task.patches], 1)
     )
     reason = f"{patches[0].verified[0]}; first passing change after {state.runs_at_first} test runs"
     return Report("fixed", reason, patches, state.runs, state.runs_at_first, notes=tuple(notes), places=shown)
+
+
+async def line_up(state: Search, texts: dict[str, str], places: list[Place], progress: OnProgress) -> list[Place]:
+    """Fill the frontier; a model joins its surprise to the places, orders by likelihood, and adds texts of its own."""
+    task, engine = state.task, state.task.engine
+    share = MODEL_SHARE * task.budget
+    if engine is not None and task.model in ("order", "candidates"):
+        places = await with_surprise(engine, texts, places, progress, budget=share)
+    donors = list(donor_statements(list(texts.values())))
+    found = proposals(texts, places, donors)
+    if engine is None or task.model == "off":
+        state.frontier.add(found)
+        return places
+    if task.model == "candidates":
+        state.frontier.add(await infill(engine, texts, places, progress, budget=share))
+    for stream in await by_likelihood(engine, texts, found, progress, budget=share):
+        state.frontier.add(stream)
+    return places
 
 
 async def prepare(
@@ -303,11 +214,12 @@ async def prepare(
 async def work(
     state: Search, validator: Validator, texts: dict[str, str], places: list[Place], progress: OnProgress
 ) -> None:
-    """Take proposals off the queue until time is up, enough pass, or none is left."""
+    """Take proposals off the frontier until time is up, enough pass, or none is left."""
     while time.monotonic() < state.deadline and len(state.passing) < 2 * state.task.patches:
-        if not state.queue and not refill(state, texts, places):
+        item = state.frontier.pop()
+        if item is None:
             return
-        _, _, proposal, again = heapq.heappop(state.queue)
+        proposal, again = item
         if not again and not parses(proposal.text):
             continue
         left = state.deadline - time.monotonic()
@@ -322,16 +234,26 @@ async def work(
         if verdict.passed:
             accept(state, proposal, verdict.tests)
         elif verdict.timeout and not again:
-            state.late.append(proposal)
-        elif verdict.mended and proposal.size == 1:
-            share = verdict.mended / max(1, len(validator.base.failing))
-            if share >= 0.5 and state.built_upon < HALF_MENDED:
-                state.built_upon += 1
-                build_upon(state, proposal, EVIDENCE * share, texts, places)
-            else:
-                state.partial.append((share, proposal))
+            state.frontier.add([replace(proposal, score=proposal.score - LATE_COST)], again=True)
+        elif proposal.size == 1:
+            partly(state, proposal, verdict.mended / max(1, len(validator.base.failing)), texts, places)
         if state.done % 20 == 0 or verdict.passed:
-            progress(Progress("trying changes", state.done, state.done + len(state.queue), len(state.passing)))
+            progress(Progress("trying changes", state.done, 0, len(state.passing)))
+        # Nothing above may have waited for anything; cancellation and the other sandbox get their turn here.
+        await asyncio.sleep(0)
+
+
+def partly(state: Search, proposal: Proposal, share: float, texts: dict[str, str], places: list[Place]) -> None:
+    """A first edit that is not enough may be half of a repair; what many others mend as well says little."""
+    if share == 0 and state.built_upon >= FIRST_EDITS:
+        return
+    bonus = 0.0
+    if share > 0:
+        bonus = EVIDENCE * share - math.log(1 + sum(other >= share for other in state.mended))
+        state.mended.append(share)
+    else:
+        state.built_upon += 1
+    state.frontier.add(second_edits(proposal, texts[proposal.path], places, bonus))
 
 
 def accept(state: Search, proposal: Proposal, tests: int) -> None:
@@ -346,77 +268,4 @@ def accept(state: Search, proposal: Proposal, tests: int) -> None:
         state.deadline = min(state.deadline, now + max(MORE_SECONDS, 0.5 * (now - state.began)))
 
 
-def refill(state: Search, texts: dict[str, str], places: list[Place]) -> bool:
-    """More proposals when the queue is empty: two edits, then those that ran out of time.  False if there are none."""
-    if state.passing:
-        return False
-    state.partial.sort(key=lambda item: (item[0], item[1].score))
-    while state.partial and not state.queue:
-        share, first = state.partial.pop()
-        build_upon(state, first, EVIDENCE * share, texts, places)
-    if not state.queue:
-        late, state.late = state.late, []
-        for proposal in late:
-            state.push(proposal, again=True)
-    while state.seeds and not state.queue:
-        build_upon(state, state.seeds.pop(), 0.0, texts, places)
-    return bool(state.queue)
-
-
-def build_upon(state: Search, first: Proposal, bonus: float, texts: dict[str, str], places: list[Place]) -> None:
-    """Put the two-edit proposals that begin with `first` in line."""
-    for proposal in second_edits(first, texts[first.path], places, bonus):
-        state.push(proposal)
-
-
-def make_patch(rank: int, proposal: Proposal, original: str, base: Baseline, state: Search) -> Patch:
-    """A passing proposal in the words of the report."""
-    if base.failing:
-        many = len(base.failing)
-        verified = [f"{many} failing test{'s' if many > 1 else ''} now pass{'' if many > 1 else 'es'}"]
-        if state.tests:
-            verified.append(f"all {state.tests} tests pass")
-    else:
-        verified = ["the tests run"]
-    verified += ["the command as given ends with status 0", "parses"]
-    return Patch(
-        diff=unified(proposal.path, original, proposal.text),
-        verified=tuple(verified),
-        rank=rank,
-        edits=(as_edit(proposal.path, original, proposal.text),),
-        operators=proposal.operators,
-        score=proposal.score,
-        digests={proposal.path: digest(encode(original))},
-    )
-
-
-def digest(data: bytes) -> str:
-    """To see whether a file changed while the repair ran."""
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
-
-
-def unified(path: str, old: str, new: str) -> str:
-    """A unified diff that `patch -p1` and `git apply` take."""
-    lines = difflib.unified_diff(
-        old.splitlines(keepends=True), new.splitlines(keepends=True), f"a/{path}", f"b/{path}", n=3
-    )
-    return "".join(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in lines)
-
-
-def write_patch(root: Path, patch: Patch) -> list[str]:
-    """Write a patch into the tree; a file that changed since the repair began is refused (ValueError)."""
-    from graft_server.edits import apply_edits
-
-    written = []
-    for path in dict.fromkeys(edit.path for edit in patch.edits):
-        target = root / path
-        data = target.read_bytes()
-        if digest(data) != patch.digests[path]:
-            raise ValueError(f"{path} changed while the repair ran; nothing was written to it")
-        new = apply_edits(decode(data).text, [edit for edit in patch.edits if edit.path == path])
-        temporary = target.with_name(f".{target.name}.graft-{os.getpid()}")
-        temporary.write_bytes(encode(new))
-        temporary.chmod(target.stat().st_mode & 0o7777)
-        temporary.replace(target)
-        written.append(path)
-    return written
+__all__ = ["repair", "unified", "write_patch"]
