@@ -16,7 +16,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-from graft_models.engine import Allow, Done, DoneReason, Need, Request, ScoreRequest, Scores, Stop, Token
+from graft_models.engine import Allow, Done, DoneReason, Need, Request, ScoreRequest, Scores, Stop, Token, Usage
 from graft_models.gguf_file import BadModelFile
 from graft_models.llama import jobs
 from graft_models.llama.frames import BadFrame, from_wire, length, pack, to_wire, unpack
@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 
 
 SNAPSHOT_IDLE_SECONDS = 15.0
+PATIENT_SECONDS = 0.1
+"""For the answer to a `Need` of a request without a deadline."""
 """Without work for this long, prompts that were read are written to disk."""
+FOLLOW_SECONDS = 0.03
+"""After a cancel in mid-prompt the next request of the document is awaited so long: it wants the same tokens, so the
+batch under way is finished for it.  If none comes the batch is cut short."""
 
 
 class Output(Protocol):
@@ -55,17 +60,32 @@ class Writer:
 class Task:
     """A job with its outside: cancel, deadline, answers."""
 
-    def __init__(self, number: int, background: bool, deadline_ms: int | None, worker: Worker) -> None:
+    def __init__(
+        self, number: int, background: bool, deadline_ms: int | None, worker: Worker, document: str = ""
+    ) -> None:
         self.number = number
         self.background = background
+        self.document = document
+        self.evaluated_before = 0
+        """The model's counter when the job began."""
+        self._answered = False
         self.deadline = None if deadline_ms is None else time.monotonic() + deadline_ms / 1000
         self.cancelled = False
         self.work: Generator[None, None, Done | Scores | None] | None = None
         self._writer = worker.writer
-        self._need_seconds = worker.need_seconds
+        # Nobody waits for a request without a deadline: then a late answer is better than none.
+        self._need_seconds = (
+            worker.need_seconds if deadline_ms is not None else max(PATIENT_SECONDS, worker.need_seconds)
+        )
         self._replies: deque[Allow | Stop] = deque()
         self._arrived = threading.Condition()
         self._stop: Stop | None = None
+
+    def claim(self) -> bool:
+        """True once: for the thread that may answer."""
+        with self._arrived:
+            first, self._answered = not self._answered, True
+        return first
 
     def interrupted(self) -> DoneReason | None:
         """Cancelled or past its deadline."""
@@ -132,18 +152,26 @@ class Worker:
         kind, number = message.get("t"), int(message.get("id", 0))
         if kind == "complete":
             request = from_wire(Request, message["request"])
-            task = Task(number, request.background, request.deadline_ms, self)
+            task = Task(number, request.background, request.deadline_ms, self, request.document)
             task.work = jobs.complete(self.model, self.windows, request, task)
             self._add(task)
         elif kind == "score":
             scored = from_wire(ScoreRequest, message["request"])
-            task = Task(number, scored.background, None, self)
+            task = Task(number, scored.background, None, self, scored.document)
             task.work = jobs.score(self.model, self.windows, scored, task)
             self._add(task)
         elif kind == "warm":
-            task = Task(number, True, None, self)
-            hole = from_wire(Hole, message["hole"])
-            task.work = jobs.warm(self.model, self.windows, hole, str(message.get("document", "")), task)
+            document = str(message.get("document", ""))
+            task = Task(number, True, None, self, document)
+            task.work = jobs.warm(
+                self.model,
+                self.windows,
+                from_wire(Hole, message["hole"]),
+                document,
+                task,
+                budget=int(message.get("budget", 0)),
+                max_tokens=int(message.get("max_tokens", 64)),
+            )
             self._add(task)
         elif kind == "cancel":
             with self.wake:
@@ -152,7 +180,10 @@ class Worker:
                     return
                 known.cancelled = True
                 if known is self.current:
-                    self.model.native.abort()
+                    if self.model.reading and not known.background:
+                        self._leave_prompt(known)
+                    else:
+                        self.model.native.abort()
                 elif known in self.foreground:
                     # Not begun: it is answered at once, not after what is before it.
                     self.foreground.remove(known)
@@ -168,6 +199,24 @@ class Worker:
             self.writer.send(t="pong", progress=self.progress, busy=self.current is not None)
         elif kind == "stats":
             self.writer.send(t="stats", id=number, evaluated=self.model.evaluated, progress=self.progress)
+
+    def _leave_prompt(self, task: Task) -> None:
+        """Answer a job that is cancelled in mid-prompt at once; its batch is finished only if somebody wants it.
+
+        Every key press cancels.  On a slow machine no batch would ever be finished while a person types if each of
+        them cut one short.
+        """
+        evaluated = max(0, self.model.evaluated - task.evaluated_before)
+        self._answer(task, Done(DoneReason.CANCELLED, usage=Usage(evaluated=evaluated)))
+
+        def unwanted() -> None:
+            with self.wake:
+                if self.current is task and not any(t.document == task.document for t in self.foreground):
+                    self.model.native.abort()
+
+        timer = threading.Timer(FOLLOW_SECONDS, unwanted)
+        timer.daemon = True
+        timer.start()
 
     def _add(self, task: Task) -> None:
         with self.wake:
@@ -234,6 +283,7 @@ class Worker:
     def _work(self, task: Task) -> bool:
         """Run a job to its end, or a background job until something more urgent comes; whether it ended."""
         assert task.work is not None
+        task.evaluated_before = task.evaluated_before or self.model.evaluated
         try:
             while True:
                 # Cleared first, looked at second: what the reader thread sets in between is seen either way.
@@ -255,6 +305,8 @@ class Worker:
         return True
 
     def _answer(self, task: Task, value: Done | Scores | None) -> None:
+        if not task.claim():
+            return
         if isinstance(value, Scores):
             self.writer.send(t="scores", id=task.number, scores=to_wire(value))
         else:

@@ -179,7 +179,7 @@ def closers_for(openers: str) -> str:
 def repetition(text: str) -> int | None:
     """Where a suggestion begins to repeat itself: a character run or word group said three times, or a line twice in a
     row (then at the second).  None if it does not.  Indentation and rules (`----`) are not repetition."""
-    found = re.search(r"(\S.{2,30}?)\1{2,}", text)
+    found = re.search(r"(\S.{2,80}?)\1{2,}", text)
     if found is not None and not re.fullmatch(r"([-=#*_~. ])\1*", found.group(1)):
         return found.start() + len(found.group(1))
     lines = text.split("\n")
