@@ -70,25 +70,37 @@ def summary(recorded: Any, args: argparse.Namespace, packages: list[Path]) -> di
     """The figures of one recorded session."""
     import math
 
-    from graft_server.benches.replay_person import chooser, play
+    from graft_server.benches.replay_person import Judgement, chooser, play
     from graft_server.benches.replay_record import Offer
-    from graft_server.completion.confidence import SMALL_THRESHOLD, fitted
+    from graft_server.completion.confidence import SMALL_THRESHOLD, fitted, of_guess
+    from graft_server.completion.graphonly import Guess
     from graft_server.completion.screen import GATES
 
     made = fitted()
-    made = made if made is not None and made.model == recorded.model else None
 
-    def filtered(offer: Offer) -> bool:
-        if made is None:
+    def guess(guess: Guess) -> tuple[bool, float]:
+        sure = of_guess(guess)
+        return sure.verdict.passed, sure.likely
+
+    def by_threshold(offer: Offer) -> tuple[bool, float]:
+        return math.exp(offer.score) >= SMALL_THRESHOLD, 0.0
+
+    def by_filter(offer: Offer) -> tuple[bool, float]:
+        if made is None or made.model != recorded.model:
             return by_threshold(offer)
-        return made.probability(offer.features) >= made.threshold
+        likely = made.for_model.probability(offer.features)
+        return likely >= made.for_model.threshold, likely
 
-    def by_threshold(offer: Offer) -> bool:
-        return math.exp(offer.score) >= SMALL_THRESHOLD
+    def everything(offer: Offer) -> tuple[bool, float]:
+        return True, by_filter(offer)[1]
 
+    def every_guess(guess: Guess) -> tuple[bool, float]:
+        return True, of_guess(guess).likely
+
+    product = Judgement(by_filter, guess)
     said = recorded.said
     out: dict[str, Any] = {}
-    full = play(said, chooser(filtered))
+    full = play(said, chooser(product))
     out |= session_figures("", full)
     out["typed_characters"] = full.typed
     for source in ("model", "graph"):
@@ -96,17 +108,17 @@ def summary(recorded: Any, args: argparse.Namespace, packages: list[Path]) -> di
         out[f"shown_{source}"] = len(mine)
         out[f"right_{source}_percent"] = percent(sum(s.right for s in mine), len(mine))
     for name in GATES:
-        out |= session_figures(f"off_{name}_", play(said, chooser(filtered, name)))
-    out |= session_figures("off_graph_suggestions_", play(said, chooser(filtered, fallback=False)))
-    out |= session_figures("off_filter_", play(said, chooser(lambda offer: True)))
-    out |= session_figures("threshold_only_", play(said, chooser(by_threshold)))
-    loose = play(said, chooser(filtered, free=True, fallback=False))
+        out |= session_figures(f"off_{name}_", play(said, chooser(product, name)))
+    out |= session_figures("off_graph_suggestions_", play(said, chooser(product, fallback=False)))
+    out |= session_figures("off_filter_", play(said, chooser(Judgement(everything, every_guess))))
+    out |= session_figures("threshold_only_", play(said, chooser(Judgement(by_threshold, lambda g: (g.sure, 0.0)))))
+    loose = play(said, chooser(product, free=True, fallback=False))
     out |= session_figures("off_constraint_and_graph_gates_", loose)
     out |= names_and_similarity(said)
     if args.judge:
         from graft_server.benches.replay_jedi import judged
 
-        out |= judged(recorded, packages, filtered, args.judge, random.Random(args.seed))
+        out |= judged(recorded, packages, product, args.judge, random.Random(args.seed))
     for showing in full.showings[: args.show] if args.show else ():
         key = showing.said.key
         line = key.before.rpartition("\n")[2]
@@ -184,7 +196,10 @@ def dump(path: Path, recorded: Any) -> None:
                 "right": right_so_far(offer.text, key.truth),
                 "score": offer.score,
                 "features": list(offer.features),
-                "graph": said.graph,
+                "guess": said.guess.text if said.guess is not None else "",
+                "guess_right": said.guess is not None and right_so_far(said.guess.text, key.truth),
+                "guess_features": list(said.guess.features) if said.guess is not None else [],
+                "guess_sure": said.guess is not None and said.guess.sure,
                 "model": recorded.model,
             }
             out.write(json.dumps(row) + "\n")

@@ -12,13 +12,13 @@ import builtins
 import random
 import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from graft_server.benches.code_items import workspace
-from graft_server.benches.replay_person import chooser, play
-from graft_server.benches.replay_record import Offer, Recorded, Said
+from graft_server.benches.replay_person import Judgement, chooser, play
+from graft_server.benches.replay_record import Recorded, Said
 from graft_server.errors import UserError
 
 _BUILTIN = frozenset(dir(builtins)) | {"__file__", "__name__", "__doc__", "__class__", "__path__", "__spec__"}
@@ -96,21 +96,22 @@ def _names(script: Any, text: str, start: int, end: int) -> list[Any]:
 
 
 def judged(
-    recorded: Recorded, packages: Sequence[Path], shown: Callable[[Offer], bool], count: int, chance: random.Random
+    recorded: Recorded, packages: Sequence[Path], judgement: Judgement, count: int, chance: random.Random
 ) -> dict[str, Any]:
     """Shares of texts with an unresolved name: shown to a person typing, and offered when asked for at every key."""
     out: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="graft-jedi-") as scratch:
         judge = Judge(packages, Path(scratch))
         arms = {
-            "shown": [(s.said, s.text) for s in play(recorded.said, chooser(shown)).showings],
+            "shown": [(s.said, s.text) for s in play(recorded.said, chooser(judgement)).showings],
             "shown_without": [
-                (s.said, s.text) for s in play(recorded.said, chooser(shown, free=True, fallback=False)).showings
+                (s.said, s.text) for s in play(recorded.said, chooser(judgement, free=True, fallback=False)).showings
             ],
             "asked": [(s, s.offers[""].text) for s in recorded.said if s.offers[""].text],
             "asked_without": [(s, s.free.text) for s in recorded.said if s.free.text],
         }
-        arms["truth"] = [(s, s.key.truth.partition("\n")[0]) for s, _ in arms["asked"]]
+        # Of the true text to the end of what is hidden, so that the file is the real one again.
+        arms["truth"] = [(s, s.key.truth) for s, _ in arms["asked"]]
         memory: dict[tuple[int, str], list[str]] = {}
         for name, texts in arms.items():
             sample = chance.sample(texts, min(count, len(texts)))
@@ -134,7 +135,7 @@ def _judge(
 
     key, spot = said.key, recorded.spots[said.key.spot]
     place = Place(key.before, key.after)
-    rest = key.after[covering(text, place) :]
+    rest = spot.after if text == key.truth else key.after[covering(text, place) :]
     whole = key.before + text
     # The same text completed from another key of the line is the same file.
     line_start = key.before.rfind("\n") + 1

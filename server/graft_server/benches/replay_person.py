@@ -8,6 +8,7 @@ from itertools import groupby
 
 from graft_server.benches.code_items import right_so_far
 from graft_server.benches.replay_record import Offer, Said
+from graft_server.completion.graphonly import Guess
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +83,25 @@ def play(said: Sequence[Said], choice: Choice) -> Session:
     return out
 
 
-def chooser(shown: Callable[[Offer], bool], off: str = "", *, fallback: bool = True, free: bool = False) -> Choice:
-    """The product's choice with the gate `off` switched off: the model's text if `shown` likes it, else the graph's."""
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Whether an offer, or a guess of the graph, is shown, and how likely each is right (0: not known)."""
+
+    offer: Callable[[Offer], tuple[bool, float]]
+    guess: Callable[[Guess], tuple[bool, float]]
+
+
+def chooser(judge: Judgement, off: str = "", *, fallback: bool = True, free: bool = False) -> Choice:
+    """The product's choice with the gate `off` switched off: of the model's text and the graph's guess, the one that
+    saves more on average; `free` takes what was said without constraint and graph gates."""
 
     def choose(said: Said) -> tuple[str, str]:
         offer = said.free if free else said.offers.get(off, said.offers[""])
-        if offer.text and shown(offer):
-            return offer.text, "model"
-        if fallback and said.graph:
-            return said.graph, "graph"
-        return "", ""
+        shown, likely = judge.offer(offer) if offer.text else (False, 0.0)
+        if fallback and said.guess is not None and (not shown or likely):
+            fits, chance = judge.guess(said.guess)
+            if fits and (not shown or chance * len(said.guess.text) > likely * len(offer.text)):
+                return said.guess.text, "graph"
+        return (offer.text, "model") if shown else ("", "")
 
     return choose

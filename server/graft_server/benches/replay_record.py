@@ -23,6 +23,7 @@ from graft_server.completion.confidence import features
 from graft_server.completion.decoding import Decoder, Wish
 from graft_server.completion.flight import Raw
 from graft_server.completion.gates import Trees
+from graft_server.completion.graphonly import Guess
 from graft_server.completion.model import Snapshot, Switches
 from graft_server.completion.screen import GATES, Screened, screen
 from graft_server.errors import UserError
@@ -48,7 +49,7 @@ class Said:
     key: Key
     offers: dict[str, Offer]
     free: Offer
-    graph: str
+    guess: Guess | None
     constrained: bool
     asked: bool
     """Whether the gate let the request through."""
@@ -118,7 +119,7 @@ async def _record(bench: Any, root: Path, chosen: list[Spot], made: Recorded) ->
             wish = Wish(snapshot, place, decision.mode, settings)
             nothing = Offer("", "", 0.0, ())
             if not decision.ask:
-                made.said.append(Said(key, {"": nothing}, nothing, "", False, False))
+                made.said.append(Said(key, {"": nothing}, nothing, None, False, False))
                 continue
             flight = await bound.begin(bench.engine, wish)
             (raw,) = await flight.result()
@@ -134,7 +135,7 @@ async def _record(bench: Any, root: Path, chosen: list[Spot], made: Recorded) ->
                 other = await free.begin(bench.engine, wish)
                 (loose,) = await other.result()
             without, _ = await offer(loose, wish, GRAPH_GATES)
-            by_graph = await asyncio.wrap_future(graph.submit(partial(graphonly.suggest, path=spot.path, place=place)))
-            made.said.append(Said(key, offers, without, by_graph, flight.constrained > 0, True))
+            guess = await asyncio.wrap_future(graph.submit(partial(graphonly.suggest, path=spot.path, place=place)))
+            made.said.append(Said(key, offers, without, guess, flight.constrained > 0, True))
         graph.sync(spot.path, None)
         bound.forget(spot.path)

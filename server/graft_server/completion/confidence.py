@@ -1,9 +1,10 @@
 """Whether a suggestion is likely enough to be shown.
 
 For the model that it was fitted to, a logistic model over what is known of a suggestion: the model's probabilities, its
-length, where the cursor stands, what the graph said.  Its coefficients are data with their provenance
-(`show_filter.json`, made by `bench/fit_show_filter.py` from replayed typing).  Other models are calibrated differently:
-for them the mean probability per token is held against a threshold.
+length, where the cursor stands, what the graph said.  Another one does the same for what the graph guesses without a
+model.  The coefficients are data with their provenance (`show_filter.json`, made by `bench/fit_show_filter.py` from
+replayed typing).  Other models are calibrated differently: for them the mean probability per token is held against a
+threshold.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from graft_models.engine import Engine
 from graft_server.completion.anchor import Place
 from graft_server.completion.flight import Raw
+from graft_server.completion.graphonly import FEATURES as GUESS_FEATURES
+from graft_server.completion.graphonly import Guess
 from graft_server.completion.model import Verdict
 from graft_server.completion.screen import Screened
 
@@ -73,10 +77,8 @@ def features(raw: Raw, skip: int, screened: Screened, place: Place) -> tuple[flo
 
 @dataclass(frozen=True, slots=True)
 class ShowFilter:
-    """Shown is what has at least `threshold` as its probability to be right."""
+    """A logistic model; shown is what has at least `threshold` as its probability to be right."""
 
-    model: str
-    """Name of the model it was fitted to."""
     mean: tuple[float, ...]
     scale: tuple[float, ...]
     weights: tuple[float, ...]
@@ -91,30 +93,39 @@ class ShowFilter:
         return 1 / (1 + math.exp(-max(-60.0, min(60.0, total))))
 
 
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """One for the text of the model named `model`, one for the graph's guesses, which needs no model."""
+
+    model: str
+    for_model: ShowFilter
+    for_graph: ShowFilter
+
+
 @lru_cache(maxsize=1)
-def fitted() -> ShowFilter | None:
-    """The filter that comes with Graft, None if its data is missing or made for other features."""
+def fitted() -> Filters | None:
+    """The filters that come with Graft, None if their data is missing or made for other features."""
     file = Path(__file__).with_name("show_filter.json")
-    if not file.is_file():
-        return None
-    data = json.loads(file.read_text("utf-8"))
-    if tuple(data["features"]) != FEATURES:
-        return None
-    return ShowFilter(
-        data["model"],
-        tuple(data["mean"]),
-        tuple(data["scale"]),
-        tuple(data["weights"]),
-        data["bias"],
-        data["threshold"],
-    )
+    return read(json.loads(file.read_text("utf-8"))) if file.is_file() else None
+
+
+def read(data: Mapping[str, Any]) -> Filters | None:
+    """Filters from the contents of `show_filter.json`; None if they were made for other features than there are now."""
+    made = []
+    for part, names in (("model_text", FEATURES), ("graph_guess", GUESS_FEATURES)):
+        values = data[part]
+        if tuple(values["features"]) != names:
+            return None
+        mean, scale, weights = (tuple(map(float, values[key])) for key in ("mean", "scale", "weights"))
+        made.append(ShowFilter(mean, scale, weights, float(values["bias"]), float(values["threshold"])))
+    return Filters(data["model"], made[0], made[1])
 
 
 def filter_for(engine: Engine | None) -> ShowFilter | None:
-    """The filter, if it was fitted to the engine's model."""
+    """The filter for a model's text, if it was fitted to the engine's model."""
     made = fitted()
     model = engine.status.model if engine is not None else None
-    return made if made is not None and model is not None and model.name == made.model else None
+    return made.for_model if made is not None and model is not None and model.name == made.model else None
 
 
 def default_threshold(engine: Engine | None) -> float:
@@ -123,16 +134,37 @@ def default_threshold(engine: Engine | None) -> float:
     return SMALL_THRESHOLD if model is not None and 0 < model.parameters < SMALL_MODEL else THRESHOLD
 
 
-def confident(
+@dataclass(frozen=True, slots=True)
+class Confidence:
+    """The verdict on a suggestion, and the probability that it is right (0: not known, no filter fits the model)."""
+
+    verdict: Verdict
+    likely: float = 0.0
+
+
+def of_model(
     engine: Engine | None, setting: float, raw: Raw, skip: int, screened: Screened, place: Place, score: float
-) -> Verdict:
-    """The verdict on a suggestion; `setting` is the user's own threshold (0: none), `score` the mean log-probability
-    (natural logarithm)."""
-    made = filter_for(engine) if not setting else None
-    if made is not None:
-        likely = made.probability(features(raw, skip, screened, place))
+) -> Confidence:
+    """Of a model's text; `setting` is the user's own threshold (0: none), `score` the mean log-probability (natural
+    logarithm)."""
+    made = filter_for(engine)
+    likely = made.probability(features(raw, skip, screened, place)) if made is not None else 0.0
+    if made is not None and not setting:
         good = likely >= made.threshold
-        return Verdict("confidence", good, "" if good else f"{likely:.2f} likely, {made.threshold:.2f} wanted")
+        said = "" if good else f"{likely:.2f} likely, {made.threshold:.2f} wanted"
+        return Confidence(Verdict("confidence", good, said), likely)
     least = setting or default_threshold(engine)
     sure = math.exp(score)
-    return Verdict("confidence", sure >= least, "" if sure >= least else f"{sure:.2f} per token, {least:.2f} wanted")
+    said = "" if sure >= least else f"{sure:.2f} per token, {least:.2f} wanted"
+    return Confidence(Verdict("confidence", sure >= least, said), likely)
+
+
+def of_guess(guess: Guess) -> Confidence:
+    """Of what the graph says without a model."""
+    made = fitted()
+    if made is None:
+        return Confidence(Verdict("confidence", guess.sure, "" if guess.sure else "more than one name fits"))
+    likely = made.for_graph.probability(guess.features)
+    good = likely >= made.for_graph.threshold
+    said = "" if good else f"{likely:.2f} likely, {made.for_graph.threshold:.2f} wanted"
+    return Confidence(Verdict("confidence", good, said), likely)

@@ -1,142 +1,161 @@
-"""Suggestions without a model: members, imports, keyword arguments and call skeletons, straight from the graph.
+"""Suggestions without a model: the rest of a name, call skeletons, straight from the graph.
 
-Said only where the graph leaves little choice, because a wrong guess costs more than silence: one name fits what is
-typed, or a call's arguments have names that stand in the scope.
+Of the names that may stand at the cursor the one is offered that was used most and nearest, with what is known of the
+choice as features; `confidence` decides whether that is likely enough to be shown.
 """
 
 from __future__ import annotations
 
+import keyword
+import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graft_indexer.facts import DefinitionKind, ParameterKind
-from graft_indexer.graph import Symbol, SymbolGraph
+from graft_indexer.graph import Origin, SymbolGraph
 from graft_server.completion.anchor import Place
-from graft_server.completion.probe import NAME, probing
+from graft_server.completion.lexical import COMMENT, STRING, scope_of
+from graft_server.completion.options import Option, options_at
+from graft_server.completion.probe import probing
 from graft_server.completion.shape import MINIMUM
 
-_MEMBER = re.compile(r"\.(\w*)$")
-_FROM = re.compile(r"^\s*from\s+(\.*)([\w.]*)\s+import\s+(?:\(\s*)?((?:\w+\s*,\s*)*)(\w*)$")
-_IMPORT = re.compile(r"^\s*(?:import|from)\s+(\.*)((?:\w+\.)*)(\w*)$")
 _CALL = re.compile(r"([A-Za-z_][\w.]*)\($")
-_NAME = re.compile(r"(?<![\w.])([A-Za-z_]\w{2,})$")
-
-
-_BINDS = re.compile(
-    r"\b(?:def|class|as|global|nonlocal|lambda)\s+\w*$"  # a new name, or one of several
-    r"|\bfor\s+[\w, (]*$"
-    r"|^\s*(?:async\s+)?def\s+\w+\s*\((?:[^()]*,)?\s*\**\w*$"  # a parameter
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_BEFORE, _AFTER = 12_000, 4_000
+"""Characters around the cursor in which uses are counted."""
+_HALF = 40.0
+"""Lines after which a use counts about a third."""
+_STATEMENT = frozenset(
+    re.findall(
+        r"\w+",
+        "assert async await break class continue def del elif else except finally for from global if import match pass "
+        "nonlocal raise return try while with yield lambda not None True False",
+    )
 )
-"""Where a name is made, not used: nothing that exists is wanted there."""
+_EXPRESSION = frozenset(re.findall(r"\w+", "and as await else for from if in is lambda not or None True False"))
+_STRING_NAME = re.compile(r"""["']([A-Za-z_]\w{3,})$""")
+
+FEATURES = (
+    *("typed", "rest", "candidates", "share", "lead", "uses", "distance"),
+    *("member", "import", "keyword", "local", "workspace", "line_start", "in_string", "closed", "skeleton"),
+)
+"""In the order of `Guess.features`; lengths, counts and distances as logarithms, shares, and 0 or 1."""
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
-    """A name that may be written at the cursor, in place of the `typed` characters before it."""
+class Guess:
+    """What goes in after the cursor, and what is known of the choice."""
 
-    name: str
-    kind: DefinitionKind
-    detail: str
-    symbol: Symbol | None = None
-    rank: int = 0
-    """Smaller comes first."""
+    text: str
+    features: tuple[float, ...]
 
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """All names for a cursor: `typed` is the beginning that stands there, `closed` whether they are all there are."""
-
-    typed: str
-    options: tuple[Option, ...]
-    closed: bool
-    where: str
-    """member, import, argument or name."""
+    @property
+    def sure(self) -> bool:
+        """Whether the rule of thumb would show it: one name fits, and enough of it is typed."""
+        known = dict(zip(FEATURES, self.features, strict=True))
+        if known["skeleton"]:
+            return True
+        one = known["candidates"] <= math.log1p(1) + 1e-9
+        return one and (known["typed"] >= math.log1p(3) or bool(known["member"] or known["import"]))
 
 
-def options_at(graph: SymbolGraph, path: str, place: Place, limit: int = 200) -> Options:
-    """What may be written at the cursor, best first, filtered by what is typed (case-insensitive beginning)."""
-    line = place.line
-    if found := _FROM.match(line):
-        answer = graph.module_members(found.group(2), path, len(found.group(1)))
-        have = set(re.findall(r"\w+", found.group(3)))
-        symbols = [s for s in answer.value if s.name not in have]
-        return _options(found.group(4), symbols, answer.closed, "import", limit)
-    if found := _IMPORT.match(line):
-        modules = graph.modules(found.group(2).rstrip("."), path, len(found.group(1)))
-        fitting = [m for m in modules.value if m.startswith(found.group(3))]
-        made = tuple(Option(m, DefinitionKind.MODULE, "module") for m in fitting[:limit])
-        return Options(found.group(3), made, modules.closed, "import")
-    if found := _MEMBER.search(line):
-        typed = found.group(1)
-        with probing(graph, path, place) as end:
-            answer = graph.members_at(path, end - len(typed.encode()) - 1)
-        return _options(typed, list(answer.value), answer.closed, "member", limit)
-    word = re.search(r"\w*$", line)
-    typed = word.group() if word is not None else ""
-    if typed[:1].isdigit() or _BINDS.search(line):
-        return Options(typed, (), False, "name")
-    with probing(graph, path, place) as end:
-        names = graph.visible_names(path, end)
-        arguments = _keyword_options(graph, path, end, typed)
-    symbols = [s for s in names.value if s.name != NAME]
-    found_names = _options(typed, symbols, names.closed, "name", limit)
-    return Options(typed, (*arguments, *found_names.options)[:limit], names.closed, "name")
-
-
-def _options(typed: str, symbols: Sequence[Symbol], closed: bool, where: str, limit: int) -> Options:
-    lower = typed.lower()
-    made: dict[str, Option] = {}
-    for symbol in symbols:
-        if symbol.name.lower().startswith(lower) and symbol.name not in made:
-            made[symbol.name] = Option(symbol.name, symbol.kind, detail_of(symbol), symbol, _rank(symbol, typed))
-    ordered = sorted(made.values(), key=lambda o: (o.rank, o.name.lower()))
-    return Options(typed, tuple(ordered[:limit]), closed, where)
-
-
-def _rank(symbol: Symbol, typed: str) -> int:
-    if symbol.name.startswith("__") and not typed.startswith("__"):
-        return 3
-    if symbol.name.startswith("_") and not typed.startswith("_"):
-        return 2
-    local = symbol.kind in (DefinitionKind.LOCAL, DefinitionKind.PARAMETER)
-    return 0 if local or (symbol.name.startswith(typed) and symbol.origin == "workspace") else 1
-
-
-def detail_of(symbol: Symbol) -> str:
-    """A short line about a symbol: its signature, or its annotation, or its kind."""
-    from graft_server.completion.names import header
-
-    head = header(symbol)
-    return head.rstrip(":") if head != symbol.name else symbol.kind.value
-
-
-def _keyword_options(graph: SymbolGraph, path: str, offset: int, typed: str) -> tuple[Option, ...]:
-    from graft_server.completion.constraint import keyword_names
-
-    return tuple(
-        Option(f"{name}=", DefinitionKind.PARAMETER, "argument", None, -1)
-        for name in keyword_names(graph, path, offset)
-        if name.startswith(typed)
+def suggest(graph: SymbolGraph, path: str, place: Place) -> Guess | None:
+    """The likeliest text, None where the graph has nothing to say."""
+    scope = scope_of(place.before, place.language)
+    if scope == COMMENT:
+        return None
+    quoted = scope == STRING and not _in_field(place.line)
+    if quoted and not _STRING_NAME.search(place.line):
+        return None
+    if not quoted and _CALL.search(place.line):
+        text = skeleton(graph, path, place)
+        return Guess(text, _skeleton_features(text)) if text else None
+    found = options_at(graph, path, place, limit=400)
+    if keyword.iskeyword(found.typed) or (not found.typed and found.where == "name"):
+        return None
+    names = {o.name: o for o in found.options if o.name.startswith(found.typed) and o.rank >= 0}
+    if found.where == "name" and not quoted:
+        start = not place.line[: len(place.line) - len(found.typed)].strip()
+        for word in _STATEMENT if start else _EXPRESSION:
+            if found.typed and word.startswith(found.typed):
+                names[word] = Option(word, DefinitionKind.VARIABLE, "keyword")
+    if not names:
+        return None
+    weights = {name: _weight(option) for name, option in names.items()}
+    uses = _uses(place, weights.keys(), member=found.where == "member")
+    scores = {name: weights[name] + sum(math.exp(-d / _HALF) for d in uses.get(name, ())) for name in names}
+    ordered = sorted(scores, key=lambda n: (-scores[n], n))
+    best = ordered[0]
+    rest = best[len(found.typed) :]
+    if len(rest) < MINIMUM:
+        return None
+    option, total = names[best], sum(scores.values())
+    symbol = option.symbol
+    second = scores[ordered[1]] if len(ordered) > 1 else 0.0
+    near = uses.get(best, ())
+    return Guess(
+        rest,
+        (
+            math.log1p(len(found.typed)),
+            math.log1p(len(rest)),
+            math.log1p(len(names)),
+            scores[best] / total,
+            (scores[best] - second) / total,
+            math.log1p(len(near)),
+            math.log1p(min(near, default=1000.0)),
+            float(found.where == "member"),
+            float(found.where == "import"),
+            float(option.detail == "keyword" and symbol is None),
+            float(option.kind in (DefinitionKind.LOCAL, DefinitionKind.PARAMETER)),
+            float(symbol is not None and symbol.origin is Origin.WORKSPACE),
+            float(place.line.strip() == found.typed),
+            float(quoted),
+            float(found.closed),
+            0.0,
+        ),
     )
 
 
-def suggest(graph: SymbolGraph, path: str, place: Place) -> str:
-    """Ghost text without a model: what goes in after the cursor, empty if nothing is certain enough."""
-    line = place.line
-    if _CALL.search(line):
-        return skeleton(graph, path, place)
-    if not (_MEMBER.search(line) or _FROM.match(line) or _IMPORT.match(line) or _NAME.search(line)):
-        return ""
-    found = options_at(graph, path, place, limit=40)
-    if not found.typed and found.where != "import":
-        # After a dot with nothing typed the graph knows what is possible, not what is wanted.
-        return ""
-    fitting = [o for o in found.options if o.name.startswith(found.typed) and o.rank >= 0]
-    if len(fitting) != 1 and not (fitting and all(o.name.startswith(fitting[0].name) for o in fitting[1:])):
-        return ""
-    text = fitting[0].name[len(found.typed) :]
-    return text if len(text) >= MINIMUM else ""
+def _skeleton_features(text: str) -> tuple[float, ...]:
+    values = dict.fromkeys(FEATURES, 0.0)
+    values |= {"rest": math.log1p(len(text)), "share": 1.0, "lead": 1.0, "closed": 1.0, "skeleton": 1.0}
+    return tuple(values[name] for name in FEATURES)
+
+
+def _weight(option: Option) -> float:
+    """What a name counts before any use of it is seen."""
+    if option.symbol is None:
+        return 0.3 if option.detail == "keyword" else 0.1
+    if option.symbol.origin is Origin.BUILTIN:
+        return 0.05
+    return 0.02 if option.name.startswith("__") else 0.1
+
+
+def _uses(place: Place, names: object, *, member: bool) -> dict[str, list[float]]:
+    """Distances in lines of the uses of each name around the cursor; of members only those after a dot."""
+    assert hasattr(names, "__contains__")
+    out: dict[str, list[float]] = {}
+    before, after = place.before[-_BEFORE:], place.after[:_AFTER]
+    typed = re.search(r"\w*$", before)
+    before = before[: typed.start()] if typed is not None else before
+    lines = before.split("\n")
+    for text, first, step in ((lines, len(lines) - 1, -1), (after.split("\n"), 0, 1)):
+        for number, line in enumerate(text):
+            away = float((number - first) * step)
+            for found in _WORD.finditer(line):
+                name = found.group()
+                if name in names and (not member or line[found.start() - 1 : found.start()] == "."):
+                    out.setdefault(name, []).append(away)
+    return out
+
+
+def _in_field(line: str) -> bool:
+    """Whether the string at the end of `line` is an f-string and the cursor stands in a replacement field."""
+    opened = re.search(r"""\b[rR]?[fF][rR]?(?:'''|\"\"\"|["'])(?:(?!["']).)*$""", line)
+    if opened is None:
+        return False
+    inside = opened.group().replace("{{", "").replace("}}", "")
+    return inside.count("{") > inside.count("}")
 
 
 def skeleton(graph: SymbolGraph, path: str, place: Place) -> str:

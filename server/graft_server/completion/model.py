@@ -57,6 +57,13 @@ class Completion:
     source: Literal["model", "graph", "counts", "cache"] = "model"
     parts: tuple[ContextPart, ...] = ()
     """What the model was shown of other files."""
+    likely: float = 0.0
+    """Probability that it is right, 0 where that is not known."""
+
+    @property
+    def gain(self) -> float:
+        """Characters that it saves, on average."""
+        return self.likely * len(self.text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from graft_models.prompt import ContextPart
 from graft_server.completion import gate, graphonly, shape
 from graft_server.completion.anchor import Place, place_of
 from graft_server.completion.cache import SuggestionCache
-from graft_server.completion.confidence import confident
+from graft_server.completion.confidence import of_guess, of_model
 from graft_server.completion.decoding import Decoder, Wish
 from graft_server.completion.flight import Flight, Raw
 from graft_server.completion.gates import Trees
@@ -106,12 +106,13 @@ class Pipeline:
             self._ahead = None
         wish = Wish(snapshot, place, decision.mode, settings, count)
         completions = await self._from_model(wish, cursor, started)
-        if not any(c.shown for c in completions) and self.switches.fallback:
-            graph_said = await self._from_graph(snapshot, cursor, place, started)
-            if graph_said is not None:
-                usage = completions[0].usage if completions else Usage()
-                completions = [replace(graph_said, usage=usage), *completions]
         best = next((c for c in completions if c.shown), None)
+        if self.switches.fallback and (best is None or best.likely):
+            graph_said = await self._from_graph(snapshot, cursor, place, started)
+            if graph_said is not None and (best is None or graph_said.gain > best.gain):
+                usage = completions[0].usage if completions else Usage()
+                best = replace(graph_said, usage=usage)
+                completions = [best, *completions]
         if force and not decision.ask:
             no = Verdict("gate", False, decision.reason)
             completions = [replace(c, shown=False, gates=(no, *c.gates)) for c in completions]
@@ -200,30 +201,32 @@ class Pipeline:
             screened = screen(None, Trees(), snapshot, place, wish.mode, said, off)
         verdicts = list(screened.verdicts)
         score = raw.score(skip + len(screened.text) if screened.text else None)
-        passed = bool(screened.text)
+        passed, likely = bool(screened.text), 0.0
         if passed and not snapshot.manual and self.memory.was_rejected(place.line, screened.text):
             verdicts.append(Verdict("rejected", False, "rejected a moment ago"))
             passed = False
         if passed and "confidence" not in off and not snapshot.manual:
             setting = wish.settings.completion_threshold
-            verdict = confident(self._engine(), setting, raw, skip, screened, place, score)
-            if not verdict.passed:
-                verdicts.append(verdict)
-                passed = False
+            sure = of_model(self._engine(), setting, raw, skip, screened, place, score)
+            verdicts += () if sure.verdict.passed else (sure.verdict,)
+            passed, likely = sure.verdict.passed, sure.likely
         made = self._item(snapshot, cursor, place, screened.best, None)
-        return replace(made, score=score, shown=passed, gates=tuple(verdicts))
+        return replace(made, score=score, shown=passed, gates=tuple(verdicts), likely=likely)
 
     async def _from_graph(self, snapshot: Snapshot, cursor: int, place: Place, started: float) -> Completion | None:
         """What the graph alone is certain of."""
         if self.graph is None or snapshot.language != "python" or place.rest.strip(gate.CLOSERS):
             return None
-        text = await self.graph.ask(
-            lambda graph: graphonly.suggest(graph, snapshot.path, place), "", wait_ms=self._wait(JUDGE_WAIT_MS)
+        guess = await self.graph.ask(
+            lambda graph: graphonly.suggest(graph, snapshot.path, place), None, wait_ms=self._wait(JUDGE_WAIT_MS)
         )
-        if not text or (self.memory.was_rejected(place.line, text) and not snapshot.manual):
+        if guess is None or (self.memory.was_rejected(place.line, guess.text) and not snapshot.manual):
             return None
-        made = self._item(snapshot, cursor, place, text, None)
-        return replace(made, shown=True, source="graph", milliseconds=_ms(started))
+        sure = of_guess(guess)
+        if not sure.verdict.passed:
+            return None
+        made = self._item(snapshot, cursor, place, guess.text, None)
+        return replace(made, shown=True, source="graph", milliseconds=_ms(started), likely=sure.likely)
 
     def _item(self, snapshot: Snapshot, cursor: int, place: Place, text: str, like: Completion | None) -> Completion:
         """The edit that inserts `text` at the place: from the line's start to the cursor, over covered closers."""

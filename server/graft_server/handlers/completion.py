@@ -13,7 +13,7 @@ from pygls.exceptions import JsonRpcContentModified
 from graft_indexer.facts import DefinitionKind
 from graft_indexer.syntax import language_of_id
 from graft_server import convert
-from graft_server.completion import graphonly
+from graft_server.completion import options
 from graft_server.completion.anchor import place_of
 from graft_server.completion.model import Completion
 from graft_server.shown import Shown
@@ -143,7 +143,7 @@ async def completion_list(ls: GraftServer, params: types.CompletionParams) -> ty
     if pipeline.graph is None:
         return types.CompletionList(False, [])
     place = place_of(snapshot)
-    found = await pipeline.graph.ask(lambda graph: graphonly.options_at(graph, snapshot.path, place), None, wait_ms=500)
+    found = await pipeline.graph.ask(lambda graph: options.options_at(graph, snapshot.path, place), None, wait_ms=500)
     await asyncio.sleep(0)
     if found is None:
         return types.CompletionList(True, [])

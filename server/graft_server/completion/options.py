@@ -1,0 +1,112 @@
+"""What may be written at the cursor, by the graph: members, names of modules, keyword arguments, visible names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graft_indexer.facts import DefinitionKind
+from graft_indexer.graph import Symbol, SymbolGraph
+from graft_server.completion.anchor import Place
+from graft_server.completion.probe import NAME, probing
+
+_MEMBER = re.compile(r"\.(\w*)$")
+_FROM = re.compile(r"^\s*from\s+(\.*)([\w.]*)\s+import\s+(?:\(\s*)?((?:\w+\s*,\s*)*)(\w*)$")
+_IMPORT = re.compile(r"^\s*(?:import|from)\s+(\.*)((?:\w+\.)*)(\w*)$")
+_BINDS = re.compile(
+    r"\b(?:def|class|as|global|nonlocal|lambda)\s+\w*$"  # a new name, or one of several
+    r"|\bfor\s+[\w, (]*$"
+    r"|^\s*(?:async\s+)?def\s+\w+\s*\((?:[^()]*,)?\s*\**\w*$"  # a parameter
+)
+"""Where a name is made, not used: nothing that exists is wanted there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A name that may be written at the cursor, in place of the `typed` characters before it."""
+
+    name: str
+    kind: DefinitionKind
+    detail: str
+    symbol: Symbol | None = None
+    rank: int = 0
+    """Smaller comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """All names for a cursor: `typed` is the beginning that stands there, `closed` whether they are all there are."""
+
+    typed: str
+    options: tuple[Option, ...]
+    closed: bool
+    where: str
+    """member, import, argument or name."""
+
+
+def options_at(graph: SymbolGraph, path: str, place: Place, limit: int = 200) -> Options:
+    """What may be written at the cursor, best first, filtered by what is typed (case-insensitive beginning)."""
+    line = place.line
+    if found := _FROM.match(line):
+        answer = graph.module_members(found.group(2), path, len(found.group(1)))
+        have = set(re.findall(r"\w+", found.group(3)))
+        symbols = [s for s in answer.value if s.name not in have]
+        return _options(found.group(4), symbols, answer.closed, "import", limit)
+    if found := _IMPORT.match(line):
+        modules = graph.modules(found.group(2).rstrip("."), path, len(found.group(1)))
+        fitting = [m for m in modules.value if m.startswith(found.group(3))]
+        made = tuple(Option(m, DefinitionKind.MODULE, "module") for m in fitting[:limit])
+        return Options(found.group(3), made, modules.closed, "import")
+    if found := _MEMBER.search(line):
+        typed = found.group(1)
+        with probing(graph, path, place) as end:
+            answer = graph.members_at(path, end - len(typed.encode()) - 1)
+        return _options(typed, list(answer.value), answer.closed, "member", limit)
+    word = re.search(r"\w*$", line)
+    typed = word.group() if word is not None else ""
+    if typed[:1].isdigit() or _BINDS.search(line):
+        return Options(typed, (), False, "name")
+    with probing(graph, path, place) as end:
+        names = graph.visible_names(path, end)
+        arguments = _keyword_options(graph, path, end, typed)
+    symbols = [s for s in names.value if s.name != NAME]
+    found_names = _options(typed, symbols, names.closed, "name", limit)
+    return Options(typed, (*arguments, *found_names.options)[:limit], names.closed, "name")
+
+
+def _options(typed: str, symbols: Sequence[Symbol], closed: bool, where: str, limit: int) -> Options:
+    lower = typed.lower()
+    made: dict[str, Option] = {}
+    for symbol in symbols:
+        if symbol.name.lower().startswith(lower) and symbol.name not in made:
+            made[symbol.name] = Option(symbol.name, symbol.kind, detail_of(symbol), symbol, _rank(symbol, typed))
+    ordered = sorted(made.values(), key=lambda o: (o.rank, o.name.lower()))
+    return Options(typed, tuple(ordered[:limit]), closed, where)
+
+
+def _rank(symbol: Symbol, typed: str) -> int:
+    if symbol.name.startswith("__") and not typed.startswith("__"):
+        return 3
+    if symbol.name.startswith("_") and not typed.startswith("_"):
+        return 2
+    local = symbol.kind in (DefinitionKind.LOCAL, DefinitionKind.PARAMETER)
+    return 0 if local or (symbol.name.startswith(typed) and symbol.origin == "workspace") else 1
+
+
+def detail_of(symbol: Symbol) -> str:
+    """A short line about a symbol: its signature, or its annotation, or its kind."""
+    from graft_server.completion.names import header
+
+    head = header(symbol)
+    return head.rstrip(":") if head != symbol.name else symbol.kind.value
+
+
+def _keyword_options(graph: SymbolGraph, path: str, offset: int, typed: str) -> tuple[Option, ...]:
+    from graft_server.completion.constraint import keyword_names
+
+    return tuple(
+        Option(f"{name}=", DefinitionKind.PARAMETER, "argument", None, -1)
+        for name in keyword_names(graph, path, offset)
+        if name.startswith(typed)
+    )
