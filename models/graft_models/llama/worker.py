@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from graft_models.llama.model import Model
 
 
-SNAPSHOT_IDLE_SECONDS = 15.0
 PATIENT_SECONDS = 0.1
 """For the answer to a `Need` of a request without a deadline."""
+SNAPSHOT_IDLE_SECONDS = 15.0
 """Without work for this long, prompts that were read are written to disk."""
 FOLLOW_SECONDS = 0.03
 """After a cancel in mid-prompt the next request of the document is awaited so long: it wants the same tokens, so the
