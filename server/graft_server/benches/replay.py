@@ -191,7 +191,7 @@ def dump(path: Path, recorded: Any) -> None:
                 "spot": key.spot,
                 "line": key.line,
                 "column": key.column,
-                "truth": key.truth.partition("\n")[0] + "\n",
+                "truth": key.truth,
                 "text": offer.text,
                 "right": right_so_far(offer.text, key.truth),
                 "score": offer.score,
