@@ -192,14 +192,21 @@ class LlamaEngine:
         finally:
             job.cancel()
 
-    async def warm(self, hole: Hole, document: str = "") -> None:
-        """Read a prompt into the cache in the background; returns when it is read, superseded or given up."""
-        job = self._submit({"t": "warm", "hole": to_wire(hole), "document": document}, True)
+    async def warm(self, hole: Hole, document: str = "", *, prompt_budget: int = 0, max_tokens: int = 64) -> bool:
+        """Read a prompt into the cache in the background; whether it was read.
+
+        Returns when it is read or given up; cancelling the caller ends it.
+        """
+        sizes = {"budget": prompt_budget, "max_tokens": max_tokens}
+        job = self._submit({"t": "warm", "hole": to_wire(hole), "document": document, **sizes}, True)
+        reason = DoneReason.FAILED
         try:
-            async for _ in job:
-                pass
+            async for event in job:
+                if isinstance(event, Done):
+                    reason = event.reason
         finally:
             job.cancel()
+        return reason is DoneReason.END
 
     async def stats(self) -> dict[str, Any]:
         """Counters of the process: `evaluated` (prompt tokens since it was loaded, background work included)."""

@@ -234,8 +234,11 @@ class Engine(Protocol):
     async def score(self, request: ScoreRequest) -> Scores:
         """Log-probabilities of texts in a hole."""
 
-    async def warm(self, hole: Hole, document: str = "") -> None:
-        """Read a prompt into the cache in the background."""
+    async def warm(self, hole: Hole, document: str = "", *, prompt_budget: int = 0, max_tokens: int = 64) -> bool:
+        """Read a prompt into the cache in the background, beside the live one of its document; whether it was read.
+
+        `prompt_budget` and `max_tokens` are those of the requests that will follow: they decide where it is cut.
+        """
 
     async def unload(self) -> None:
         """Free the model's memory; the next request loads it again."""

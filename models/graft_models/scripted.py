@@ -42,6 +42,7 @@ class ScriptedEngine:
         self.requests: list[Request] = []
         self.scored: list[ScoreRequest] = []
         self.cancelled: list[int] = []
+        self.warmed: list[tuple[str, Hole]] = []
         self._script = script
         self._capabilities = capabilities or Capabilities(infill=True, score=True, constraint=True, candidates=8)
 
@@ -73,8 +74,10 @@ class ScriptedEngine:
         self.scored.append(request)
         return Scores(tuple(-float(len(t)) for t in request.texts), tuple(max(1, len(t) // 4) for t in request.texts))
 
-    async def warm(self, hole: Hole, document: str = "") -> None:
-        """Nothing to warm."""
+    async def warm(self, hole: Hole, document: str = "", *, prompt_budget: int = 0, max_tokens: int = 64) -> bool:
+        """Nothing to warm; kept in `warmed`."""
+        self.warmed.append((document, hole))
+        return True
 
     async def unload(self) -> None:
         """Nothing to free."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from graft_models.engine import Done, DoneReason, Request, ScoreRequest, Scores, Usage
 from graft_models.llama import fit as fitting
@@ -31,29 +32,50 @@ class Windows:
 
     def __init__(self) -> None:
         self._by_document: dict[str, fitting.Window] = {}
+        self._ahead: dict[str, tuple[int, fitting.Window]] = {}
 
-    def get(self, document: str) -> fitting.Window | None:
-        """The window of the last prompt."""
+    def get(self, document: str, prefix: str) -> fitting.Window | None:
+        """The window of the last prompt, or of the one read ahead if this prefix is its."""
+        length, window = self._ahead.get(document, (-1, None))
+        if length == len(prefix) and window is not None:
+            return window
         return self._by_document.get(document)
 
     def set(self, document: str, window: fitting.Window) -> None:
         """Keep it; a hundred documents at most."""
-        self._by_document.pop(document, None)
-        self._by_document[document] = window
-        if len(self._by_document) > 100:
-            del self._by_document[next(iter(self._by_document))]
+        _keep(self._by_document, document, window)
+
+    def set_ahead(self, document: str, prefix: str, window: fitting.Window) -> None:
+        """Keep the window of a prompt that is read ahead, without moving that of the live one."""
+        _keep(self._ahead, document, (len(prefix), window))
 
 
-def prepare(model: Model, windows: Windows, hole: Hole, document: str, reserve: int, budget: int) -> Prepared:
-    """The tokens of a hole: prompt, then the forced part of what was typed; the rest is left to healing."""
+def _keep(places: dict[str, Any], document: str, value: object) -> None:
+    places.pop(document, None)
+    places[document] = value
+    if len(places) > 100:
+        del places[next(iter(places))]
+
+
+def prepare(
+    model: Model, windows: Windows, hole: Hole, document: str, reserve: int, budget: int, *, ahead: bool = False
+) -> Prepared:
+    """The tokens of a hole: prompt, then the forced part of what was typed; the rest is left to healing.
+
+    `ahead`: the prompt is read beside the document's live one, whose window stays where it is.
+    """
     hole = model.open_hole(hole)
     forced, rest = healing.split(hole.typed, model.form.hole_opens is HoleOpens.BEFORE_BREAK)
     forced_tokens = model.tokenize(forced)
     room = model.context - reserve - len(forced_tokens) - len(rest) - 2
     if budget:
         room = min(room, budget)
-    fitted = fitting.fit(model.form, hole, room, model.tokenize, model.choice.ids, model.begin, windows.get(document))
-    windows.set(document, fitted.window)
+    window = windows.get(document, hole.prefix)
+    fitted = fitting.fit(model.form, hole, room, model.tokenize, model.choice.ids, model.begin, window)
+    if ahead:
+        windows.set_ahead(document, hole.prefix, fitted.window)
+    else:
+        windows.set(document, fitted.window)
     tokens = [*fitted.tokens, *forced_tokens]
     if not tokens:
         # Nothing before the hole and no token that begins a text: some token has to be read.
@@ -61,7 +83,9 @@ def prepare(model: Model, windows: Windows, hole: Hole, document: str, reserve: 
     return Prepared(tokens, hole.typed, rest.encode("utf-8", "replace"), fitted.parts)
 
 
-def read(model: Model, control: Control, slot: Slot, tokens: list[int]) -> Generator[None, None, int]:
+def read(
+    model: Model, control: Control, slot: Slot, tokens: list[int], *, background: bool = False
+) -> Generator[None, None, int]:
     """Evaluate a prompt into a slot; returns how many tokens that took.
 
     Raises `Ended` when interrupted, with the number of tokens; what was read stays.
@@ -70,7 +94,7 @@ def read(model: Model, control: Control, slot: Slot, tokens: list[int]) -> Gener
     reason = control.interrupted()
     if reason is not None:
         raise Ended(reason)
-    for count in model.feed(slot, tokens):
+    for count in model.feed(slot, tokens, background=background):
         evaluated += count
         reason = control.interrupted()
         if reason is not None and len(tokens) not in slot.ends:
@@ -96,7 +120,7 @@ def complete(model: Model, windows: Windows, request: Request, control: Control)
     slot.busy += 1
     try:
         try:
-            evaluated = yield from read(model, control, slot, prepared.tokens)
+            evaluated = yield from read(model, control, slot, prepared.tokens, background=request.background)
         except Ended as ended:
             usage = replace(usage, evaluated=ended.evaluated, prompt_ms=clock_ms(began))
             return Done(ended.reason, ("",) * max(1, request.candidates), usage=usage)
@@ -119,13 +143,22 @@ def complete(model: Model, windows: Windows, request: Request, control: Control)
         slot.busy -= 1
 
 
-def warm(model: Model, windows: Windows, hole: Hole, document: str, control: Control) -> Generator[None, None, None]:
-    """Read a prompt beside the live one of its document."""
-    prepared = prepare(model, windows, hole, document, min(64, model.context // 2), 0)
+def warm(
+    model: Model,
+    windows: Windows,
+    hole: Hole,
+    document: str,
+    control: Control,
+    *,
+    budget: int = 0,
+    max_tokens: int = 64,
+) -> Generator[None, None, None]:
+    """Read a prompt beside the live one of its document; `budget` and `max_tokens` as in the requests to come."""
+    prepared = prepare(model, windows, hole, document, min(max_tokens, model.context // 2), budget, ahead=True)
     slot = model.cache.acquire(document, prepared.tokens, keep_live=True)
     slot.busy += 1
     try:
-        yield from read(model, control, slot, prepared.tokens)
+        yield from read(model, control, slot, prepared.tokens, background=True)
     finally:
         slot.busy -= 1
 
@@ -141,7 +174,7 @@ def score(model: Model, windows: Windows, request: ScoreRequest, control: Contro
     slot = model.cache.acquire(request.document, prepared.tokens)
     slot.busy += 1
     try:
-        yield from read(model, control, slot, prepared.tokens)
+        yield from read(model, control, slot, prepared.tokens, background=request.background)
         first = slot.ends[len(prepared.tokens)]
         rest = prepared.rest.decode("utf-8", "replace")
         texts = [list(model.tokenize(rest + text))[:reserve] for text in request.texts]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +29,8 @@ STREAMS = 12
 """Sequences for candidates and for texts that are scored."""
 CPU_BATCH = 64
 """Tokens per decode on the CPU; larger ones read 10 % faster, but a cancel loses what it cuts short."""
+STEP_MS = 60.0
+"""What a batch may take in the background."""
 GPU_BATCH = 512
 DEFAULT_CONTEXT = 4096
 MOST_KV_BYTES = 1_500_000_000
@@ -56,6 +59,9 @@ class Model:
         trained = self.file.context_length or DEFAULT_CONTEXT
         self.evaluated = 0
         """Prompt tokens that were evaluated since the model was loaded, background work included."""
+        self.reading = False
+        """Whether a batch of a prompt is being evaluated now."""
+        self._row_ms = 0.0
         self.context = min(context or DEFAULT_CONTEXT, trained)
         self.notes: list[str] = []
         if context > trained:
@@ -226,24 +232,31 @@ class Model:
                 if slot.document and slot.tokens and not slot.busy:
                     self.snapshots.save(self.native, slot.document, slot.sequence, slot.tokens)
 
-    def feed(self, slot: Slot, tokens: Sequence[int]) -> Iterator[int]:
+    def feed(self, slot: Slot, tokens: Sequence[int], *, background: bool = False) -> Iterator[int]:
         """Evaluate what of `tokens` the slot does not hold yet; the logits after the last are in `slot.ends`.
 
-        Yields the number of tokens evaluated after each batch, 0 after one that was cut short.  Raises
-        `NativeError` if the memory is full although nothing else is in it.
+        In the background batches are so small that one takes about `STEP_MS`: a key press cuts the present one short,
+        and what it had done is lost.  Yields the number of tokens evaluated after each batch, 0 after one that was cut
+        short.  Raises `NativeError` if the memory is full although nothing else is in it.
         """
         if len(tokens) in slot.ends and len(slot.tokens) >= len(tokens):
             return
         if len(slot.tokens) >= len(tokens):
             self.cache.truncate(slot, len(tokens) - 1)
         while (start := len(slot.tokens)) < len(tokens):
-            batch = tokens[start : start + self.batch]
+            batch = tokens[start : start + (self.step() if background else self.batch)]
             end = start + len(batch)
             last = [False] * len(batch)
             last[-1] = end == len(tokens)
-            code = self.native.decode(batch, range(start, end), [slot.sequence] * len(batch), last)
+            began = time.perf_counter()
+            self.reading = True
+            try:
+                code = self.native.decode(batch, range(start, end), [slot.sequence] * len(batch), last)
+            finally:
+                self.reading = False
             done = 0
             if code == 0:
+                self._timed(len(batch), (time.perf_counter() - began) * 1000)
                 done = len(batch)
                 slot.tokens += batch
                 self.evaluated += len(batch)
@@ -255,6 +268,18 @@ class Model:
             else:
                 self.native.remove(slot.sequence, start)
             yield done
+
+    def _timed(self, rows: int, milliseconds: float) -> None:
+        """Learn how long a row of a batch takes; of small ones mostly the weights are read, which says nothing."""
+        if rows >= 8:
+            now = milliseconds / rows
+            self._row_ms = 0.7 * self._row_ms + 0.3 * now if self._row_ms else now
+
+    def step(self) -> int:
+        """Tokens per batch in the background, by the speed measured so far."""
+        if not self._row_ms:
+            return min(16, self.batch)
+        return max(8, min(self.batch, int(STEP_MS / self._row_ms)))
 
     def keep_logits(self, slot: Slot, logits: Floats) -> None:
         """Remember the logits at the slot's end, so that the same prompt need not read its last token again."""
