@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import math
 import sys
@@ -163,6 +164,8 @@ async def open_workbench(root: Path, *, model: Path | None = None, no_model: boo
 
 async def _single(args: argparse.Namespace, root: Path, path: str, text: str, offset: int) -> int:
     from graft_indexer.text import Lines
+    from graft_server.completion import provenance
+    from graft_server.completion.explain import explain
     from graft_server.completion.model import Snapshot
 
     bench = await open_workbench(root, model=args.model, no_model=args.no_model)
@@ -170,19 +173,26 @@ async def _single(args: argparse.Namespace, root: Path, path: str, text: str, of
         bench.graph.sync(path, text)
         snapshot = Snapshot(path, text, offset, language=language_of(path), manual=True)
         found = await bench.pipeline.complete(snapshot, args.n)
+        before = text.encode("utf-8", "surrogateescape")[:offset].decode("utf-8", "surrogateescape")
+        wanted = found if args.explain or args.json else []
+        repeated = [await provenance.notes(bench.graph, path, before, c.text) for c in wanted]
     finally:
         await bench.close()
     if bench.message:
         print(f"graft complete: {bench.message}", file=sys.stderr)
     if args.json:
         lines = Lines.of(text)
-        print(json.dumps({"completions": [as_json(c, lines) for c in found]}, ensure_ascii=False))
+        told = [
+            as_json(c, lines) | {"repeats": [dataclasses.asdict(n) for n in notes]}
+            for c, notes in zip(found, repeated, strict=True)
+        ]
+        print(json.dumps({"completions": told}, ensure_ascii=False))
     else:
-        for completion in found:
+        for number, completion in enumerate(found):
             if completion.shown or args.explain:
                 print(completion.text)
             if args.explain:
-                print(explained(completion))
+                print(explain(completion, repeated[number]))
     if not args.json and not args.explain and not any(c.shown for c in found):
         print("graft complete: nothing to suggest here (--explain says why)", file=sys.stderr)
     return 0
@@ -310,13 +320,6 @@ def as_json(completion: Completion, lines: Any) -> dict[str, Any]:
         },
         "ms": round(completion.milliseconds, 2),
     }
-
-
-def explained(completion: Completion) -> str:
-    """What the model saw, what it cost and what was checked, for a person."""
-    from graft_server.completion.explain import explain
-
-    return explain(completion)
 
 
 def _finite(value: float) -> float:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from graft_server.completion.context import tokens_of
 from graft_server.completion.model import Completion
+from graft_server.completion.provenance import Note
 
 
-def explain(completion: Completion) -> str:
+def explain(completion: Completion, notes: Sequence[Note] = ()) -> str:
     """Markdown, for `graft complete --explain` and the editor's "what the model saw"."""
     state = "shown" if completion.shown else "not shown"
     lines = [f"{state}, from the {completion.source}, {completion.milliseconds:.0f} ms"]
@@ -30,11 +32,13 @@ def explain(completion: Completion) -> str:
     for verdict in completion.gates:
         mark = "checked" if verdict.passed else "stopped"
         lines.append(f"- {mark}: {verdict.gate}{': ' + verdict.detail if verdict.detail else ''}")
+    lines += [f"- note: {note}" for note in notes]
     return "\n".join(lines)
 
 
-def explain_all(completions: list[Completion]) -> str:
-    """Several candidates, with their text."""
+def explain_all(completions: list[Completion], notes: Sequence[Sequence[Note]] = ()) -> str:
+    """Several candidates, with their text; `notes` has what each repeats, in the same order."""
     if not completions:
         return "There was nothing to suggest."
-    return "\n\n".join(f"```\n{c.text}\n```\n{explain(c)}" for c in completions)
+    said = [notes[i] if i < len(notes) else () for i in range(len(completions))]
+    return "\n\n".join(f"```\n{c.text}\n```\n{explain(c, n)}" for c, n in zip(completions, said, strict=True))

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from graft_server import statistics
+from graft_server.completion import provenance
 from graft_server.completion.explain import explain_all
 from graft_server.handlers.completion import ACCEPTED
 
@@ -48,9 +49,21 @@ def register(server: GraftServer) -> None:
             ls.session.refresh(folder, None)
 
     @server.command("graft.explain")
-    def explain(ls: GraftServer, *arguments: Any) -> str:
-        uri = arguments[0] if arguments and isinstance(arguments[0], str) else ls.last_document
-        return explain_all(ls.last_completions.get(uri, []))
+    async def explain(ls: GraftServer, *arguments: Any) -> str:
+        return await explained(ls, arguments[0] if arguments and isinstance(arguments[0], str) else ls.last_document)
+
+
+async def explained(ls: GraftServer, uri: str) -> str:
+    """The document's last suggestions: what the model saw, what was checked, whose code they repeat."""
+    found, document = ls.last_completions.get(uri, []), ls.session.documents.get(uri)
+    repeated = []
+    if document is not None:
+        folder, path = ls.session.place_of(document)
+        graph = folder.graph if folder is not None else None
+        for completion in found:
+            before = document.data[: completion.end].decode("utf-8", "replace")
+            repeated.append(await provenance.notes(graph, path, before, completion.text))
+    return explain_all(found, repeated)
 
 
 async def details(ls: GraftServer) -> dict[str, Any]:
