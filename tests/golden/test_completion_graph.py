@@ -64,6 +64,13 @@ async def shown(root: Path, source: str, said: str, *, switches: Switches | None
         ),
         ("def f(shape: Shape):\n    shape.$0\n", "extra = 1\n", "    shape.extra = 1|"),
         ("with open('x') as $0\n", "handle:\n", "with open('x') as handle:|"),
+        # A name is not read where it is bound first.
+        ("def f():\n    total = $0\n", "total + 1\n", "(names: total is not defined yet)"),
+        ("def f(total):\n    total = $0\n", "total + 1\n", "    total = total + 1|"),
+        ("total = $0\n", "total + 1\n", "(names: total is not defined yet)"),
+        ("int = $0\n", "int + 1\n", "int = int + 1|"),
+        ("def f(xs):\n    names = $0\n", "[names for names in xs]\n", "    names = [names for names in xs]|"),
+        ("def f(a):\n    key = lambda $0\n", "key: key.x\n", "    key = lambda key: key.x|"),
         # Open receivers are let alone.
         ("def f(thing):\n    return thing.$0\n", "whatever()\n", "    return thing.whatever()|"),
     ],

@@ -88,7 +88,7 @@ def _names(script: Any, text: str, start: int, end: int) -> list[Any]:
             break
         if leaf.type == "name" and at + len(leaf.value) > start:
             parent = leaf.parent
-            keyword = parent.type == "argument" and parent.children[0] is leaf and parent.children[1].value == "="
+            keyword = parent.type == "argument" and leaf.get_next_sibling() == "="
             if not keyword and parent.type not in ("param", "global_stmt", "nonlocal_stmt"):
                 out.append(leaf)
         leaf = leaf.get_next_leaf()

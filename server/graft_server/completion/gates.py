@@ -6,6 +6,7 @@ decided passes.  A suggestion that fails is cut back to its last good token, and
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from graft_server.completion.shape import cut_to_balance
 from graft_server.completion.stops import brackets_of, closers_for
 
 MAX_CUTS = 3
+_BUILTIN = frozenset(dir(builtins))
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +256,8 @@ def _wrong(
         return _wrong_keyword(graph, path, node, name)
     if _binds(node) or parent.type == "dotted_name":
         return _wrong_import(graph, path, node, name)
+    if _reads_itself(node, name):
+        return f"{name} is not defined yet"
     scope = _scope_start(node)
     if scope not in visible:
         answer = graph.visible_names(path, node.start_byte)
@@ -416,6 +420,42 @@ _SCOPES = frozenset(
         "generator_expression",
     }
 )
+
+
+_OWN_SCOPES = _SCOPES - {"module", "class_definition", "function_definition"}
+
+
+def _reads_itself(node: Node, name: str) -> bool:
+    """Whether a name is read in the very statement that binds it first: `size = size + 1` with no `size` above.
+
+    In a function the name is local then, whatever stands outside; elsewhere it must not occur in the file before.
+    """
+    statement = node
+    while statement.parent is not None and statement.type != "assignment":
+        if statement.type in _OWN_SCOPES or statement.type in ("block", "module"):
+            return False  # A comprehension or a lambda may bind the name itself.
+        statement = statement.parent
+    left = statement.child_by_field_name("left")
+    if statement.type != "assignment" or left is None or left.type != "identifier" or left == node:
+        return False
+    annotation = statement.child_by_field_name("type")
+    if left.text != name.encode() or (annotation is not None and annotation.start_byte <= node.start_byte):
+        return False
+    scope: Node | None = statement
+    while scope is not None and scope.type not in ("function_definition", "class_definition", "module"):
+        scope = scope.parent
+    if scope is None:
+        return False
+    whole = scope if scope.type == "function_definition" else _root(scope)
+    above = (whole.text or b"")[: statement.start_byte - whole.start_byte]
+    pattern = rb"\b" + re.escape(name.encode()) + rb"\b"
+    return re.search(pattern, above) is None and (scope.type == "function_definition" or name not in _BUILTIN)
+
+
+def _root(node: Node) -> Node:
+    while node.parent is not None:
+        node = node.parent
+    return node
 
 
 def _scope_start(node: Node) -> int:
