@@ -252,8 +252,8 @@ def _attempt(
             raise PullError(f"{host}: {reason.reason or reason}") from None
         if isinstance(reason, socket.gaierror):
             raise PullError(
-                f"{host} is not found; without a network, fetch the file elsewhere and say --from FILE; behind a proxy, "
-                "set https_proxy"
+                f"{host} is not found; without a network, fetch the file elsewhere and say --from FILE; "
+                "behind a proxy, set https_proxy"
             ) from None
         if isinstance(reason, OSError) and reason.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
             raise reason from None

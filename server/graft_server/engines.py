@@ -21,11 +21,9 @@ def choose(settings: Settings) -> tuple[Engine | None, Status]:
     if not settings.model_enable:
         return None, Status("absent", "the model is switched off: answers come from the graph alone")
     if settings.model_remote:
-        try:
-            remote = importlib.import_module("graft_models.remote")
-        except ModuleNotFoundError:
-            return None, Status("absent", "model.remote is set, but this version has no remote engine")
-        engine: Engine = remote.RemoteEngine(settings.model_remote)
+        from graft_models.remote import RemoteEngine
+
+        engine: Engine = RemoteEngine(settings.model_remote, key_file=paths.config_file().with_name("remote.key"))
         return engine, engine.status
     path = Path(settings.model_path).expanduser() if settings.model_path else embedded_model()
     if path is None:

@@ -12,7 +12,8 @@ import pytest
 
 from graft_models.engine import Done, DoneReason, Request, ScoreRequest, Stop, Token
 from graft_models.prompt import ContextPart, Hole
-from graft_models.remote import Address, RemoteEngine, RemoteError, parse_address
+from graft_models.remote import RemoteEngine
+from graft_models.remote_http import Address, RemoteError, parse_address
 
 HOLE = Hole("a.py", "x = 1\n", "y = 2\n", "z = <|fim_middle|>", "repo", (ContextPart("b.py", "def f(): ..."),))
 Handler = Callable[[str, dict[str, Any]], bytes | None]
@@ -71,9 +72,11 @@ async def serving(played: Played) -> AsyncIterator[str]:
 
 
 async def test_tokens_stream_and_the_prompt_is_the_anchored_one() -> None:
-    pieces = [{"content": "a"}, {"content": " + b", "stop": False}]
+    # What was typed and not sent comes back first; it is not part of the answer.
+    pieces = [{"content": "|"}, {"content": ">a"}, {"content": " + b", "stop": False}]
     timings = {"prompt_n": 2, "cache_n": 30, "prompt_ms": 1}
-    last = {"content": "", "stop": True, "stop_type": "limit", "timings": timings}
+    last = {"content": "", "stop": True, "stop_type": "limit"}
+    pieces = [{**piece, "timings": timings} for piece in pieces]
     played = Played(events(*pieces, last))
     async with serving(played) as address:
         engine = RemoteEngine(address)
@@ -81,14 +84,16 @@ async def test_tokens_stream_and_the_prompt_is_the_anchored_one() -> None:
         assert status.state == "ready" and status.model is not None and status.model.format == "graft"
         got = [e async for e in engine.complete(Request(1, HOLE, max_tokens=2))]
         await engine.close()
-    assert [e.text for e in got if isinstance(e, Token)] == ["a", " + b"]
+    assert [e.text for e in got if isinstance(e, Token) and not e.forced] == ["a", " + b"]
+    assert "".join(e.text for e in got if isinstance(e, Token) and e.forced) == "|>"
     done = got[-1]
     assert isinstance(done, Done) and done.texts == ("a + b",) and done.reason is DoneReason.LENGTH
     assert (done.usage.prompt, done.usage.evaluated) == (32, 2)
     assert played.asked[0]["prompt"] == (
         "<|repo_name|>repo\n<|file_sep|>b.py\ndef f(): ...\n<|file_sep|>a.py\n"
-        "<|fim_prefix|>x = 1\n<|fim_suffix|>y = 2\n<|fim_middle|>z = < |fim_middle|>"
+        "<|fim_prefix|>x = 1\n<|fim_suffix|>y = 2\n<|fim_middle|>z = <|fim_middle"
     )
+    assert played.asked[0]["grammar"] == 'root ::= "|>" .*'
 
 
 async def test_cancel_closes_the_connection_and_answers() -> None:
