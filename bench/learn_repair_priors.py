@@ -81,6 +81,8 @@ CATEGORIES: dict[str, tuple[int, tuple[str, ...]]] = {
 
 PAIRS = Path(__file__).with_name("repair_pairs.json")
 MOST_LINES = 2
+MOST_ALIKE = 2
+"""Fixes by one operator in one release that count."""
 PSEUDO = 0.5
 """Added to every count of our own (Jeffreys)."""
 
@@ -196,7 +198,11 @@ def fixes(old: str, new: str, where: str) -> Iterator[Fix]:
             messages = any(len(line.strip()) > 60 for line in set(texts[0]) ^ set(texts[1]))
             if messages:
                 continue
-        codes = [c for c in difflib.SequenceMatcher(None, *texts, autojunk=False).get_opcodes() if c[0] != "equal"]
+        codes = [
+            c
+            for c in difflib.SequenceMatcher(None, texts[0], texts[1], autojunk=False).get_opcodes()
+            if c[0] != "equal"
+        ]
         if len(codes) != 1:
             yield Fix(f"{where}:{name}", "", 0, 0, "", (), (), ())
             continue
@@ -218,15 +224,15 @@ def canonical(text: str) -> str:
     return "".join(text.split()).replace("(", "").replace(")", "").replace('"', "'")
 
 
-def judge(fix: Fix) -> tuple[Fix, dict[str, float]]:
-    """Which operators give the fixed text, each with its share of the instances at that line."""
+def judge(fix: Fix) -> tuple[Fix, list[str]]:
+    """Which operators give the fixed text."""
     module = module_of(fix.old)
     goal_text, goal = canonical(fix.new), ast.dump(ast.parse(fix.new))
     data = module.data
     rows = data.split(b"\n")
     begin = sum(len(row) + 1 for row in rows[: fix.top])
     end = begin + sum(len(row) + 1 for row in rows[fix.top : fix.top + fix.size])
-    found: dict[str, float] = {}
+    found: dict[str, None] = {}
     for line in fix.lines:
         for m in of_line(module, line):
             if m.operator in found or canonical(m.text) not in goal_text:
@@ -236,10 +242,10 @@ def judge(fix: Fix) -> tuple[Fix, dict[str, float]]:
                 continue
             try:
                 if ast.dump(ast.parse(textwrap.dedent(text))) == goal:
-                    found[m.operator] = 1.0
+                    found[m.operator] = None
             except SyntaxError:
                 continue
-    return fix, found
+    return fix, list(found)
 
 
 def read(folder: Path, pairs: dict[str, list[list[str]]]) -> tuple[list[Fix], int, int]:
@@ -296,6 +302,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else "")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--fetch", action="store_true")
+    parser.add_argument(
+        "--details", type=Path, metavar="FILE", help="append every fix with its operators, as JSON lines"
+    )
     parser.add_argument("--counted", action="store_true", help="keep the counts that were written, mix them anew")
     parser.add_argument("--show", type=int, default=0, metavar="N", help="print N changes that no operator makes")
     args = parser.parse_args()
@@ -308,13 +317,22 @@ def main() -> None:
         fetch(args.folder, pairs)
     found, several, used = read(args.folder, pairs)
     counts: Counter[str] = Counter()
+    alike: Counter[tuple[str, str]] = Counter()
     covered = 0
     missed = []
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         for fix, operators in pool.imap_unordered(judge, found, chunksize=4):
+            # One cleaning of a whole code base is not many fixes.
+            release = " ".join(fix.where.split()[:2])
+            operators = [operator for operator in operators if alike[release, operator] < MOST_ALIKE]
+            alike.update((release, operator) for operator in operators)
             covered += bool(operators)
             for operator in operators:
                 counts[operator] += 1 / len(operators)  # type: ignore[assignment]
+            if args.details is not None:
+                rows = {"where": fix.where, "operators": operators, "removed": fix.removed, "added": fix.added}
+                with args.details.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(rows) + "\n")
             if not operators:
                 missed.append(fix)
     for fix in sorted(missed, key=lambda f: f.where)[: args.show]:

@@ -191,7 +191,21 @@ class GraftProtocol(LanguageServerProtocol):
         handler = self.fm.commands.get(params.command)
         if handler is None:
             raise JsonRpcInvalidParams(f"unknown command {params.command!r}")
-        return (yield handler, tuple(params.arguments or ()), {})
+        request = self._request_futures.get(self.msg_id) if self.msg_id is not None else None
+        return (yield _cancelled_with(request, handler), tuple(params.arguments or ()), {})
+
+
+def _cancelled_with(request: Any, handler: Callable[..., Any]) -> Callable[..., Any]:
+    """A command that ends when its request is cancelled: pygls runs it as a task of its own, which it forgets."""
+    if request is None or not asyncio.iscoroutinefunction(handler):
+        return handler
+
+    async def run(*arguments: Any) -> Any:
+        task = asyncio.ensure_future(handler(*arguments))
+        request.add_done_callback(lambda future: future.cancelled() and task.cancel())
+        return await task
+
+    return run
 
 
 class _PlainNote:

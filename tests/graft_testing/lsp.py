@@ -53,6 +53,8 @@ class Client:
         self.answered: dict[Any, int] = {}
         self.garbage = b""
         self.configuration: Message = {}
+        self.replies: Message = {}
+        """What other requests of the server are answered with, by method (null without)."""
         self._next = 1
         self._waiting: dict[Any, asyncio.Future[Message]] = {}
         self._arrived = asyncio.Condition()
@@ -168,7 +170,7 @@ class Client:
     def _reply(self, message: Message) -> Any:
         if message["method"] == "workspace/configuration":
             return [self.configuration for _ in message["params"]["items"]]
-        return None
+        return self.replies.get(message["method"])
 
     async def _end(self) -> None:
         for number, future in self._waiting.items():

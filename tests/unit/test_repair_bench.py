@@ -30,11 +30,17 @@ def test_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data, out = tmp_path / "data.jsonl", tmp_path / "out.json"
     data.write_text(json.dumps(DOUBLE) + "\n")
     arguments = ["bench", "repair", "--data", str(data), "--budget", "30", "--inputs", "50", "--json", str(out)]
+    arguments += ["--rows", str(tmp_path / "rows.jsonl"), "--withhold"]
     assert main(arguments) == 0
     figures = json.loads(out.read_text())
-    assert (figures["programs"], figures["prior_plausible"], figures["prior_correct"]) == (1, 1, 1)
-    assert figures["prior_runs_to_first_median"] > 0
-    assert "prior_plausible" in capsys.readouterr().out
+    assert (figures["programs"], figures["operators_plausible"], figures["operators_correct"]) == (1, 1, 1)
+    assert figures["operators_runs_to_first_median"] > 0
+    assert figures["operators_half_run"] == 1
+    assert "operators_plausible" in capsys.readouterr().out
+    # What is written down is not run again.
+    assert main([*arguments, "--slice", "0.001"]) == 0
+    assert json.loads(out.read_text()) == figures
+    assert capsys.readouterr().err.count('"name"') == 0
 
 
 def test_a_patch_that_only_fits_the_tests_is_not_correct() -> None:

@@ -330,7 +330,7 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     report = json.loads(capsys.readouterr().out)
     assert report["status"] == "fixed"
     assert set(report) >= {"status", "reason", "patches", "tests_run", "seconds"}
-    assert set(report["patches"][0]) == {"diff", "verified", "rank"}
+    assert set(report["patches"][0]) == {"diff", "verified", "rank", "edits", "digests"}
     assert (root / "calc.py").read_text() != before
     assert main(arguments) == 0
     assert json.loads(capsys.readouterr().out)["status"] == "tests-pass"

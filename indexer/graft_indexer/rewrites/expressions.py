@@ -56,6 +56,8 @@ def _names(module: Module, node: Node, scope: Scope) -> Iterator[Change]:
     if is_load(node):
         yield from (replace(node, other, "variable") for other in scope.names if other != text)
         yield from (replace(node, f"{text}.{name}", "attribute") for name in scope.attributes)
+        if text in scope.attributes and "self" in scope.names and text != "self":
+            yield replace(node, f"self.{text}", "attribute")
     elif is_binding(node):
         yield from (replace(node, other, "variable") for other in scope.names if other != text)
 
@@ -63,8 +65,11 @@ def _names(module: Module, node: Node, scope: Scope) -> Iterator[Change]:
 def _attributes(module: Module, node: Node, scope: Scope) -> Iterator[Change]:
     if node.type == "attribute":
         owner = _field(node, "object")
-        if owner is not None:
+        name_node = _field(node, "attribute")
+        if owner is not None and name_node is not None:
             yield replace(node, text_of(owner), "unwrap")
+            if text_of(name_node) in scope.names:
+                yield replace(node, text_of(name_node), "variable")
     if node.type in ("attribute", "subscript", "call") and is_load(node):
         yield from (replace(node, f"{text_of(node)}.{name}", "attribute") for name in scope.attributes)
         yield from (replace(node, name, "expression") for name in scope.names)

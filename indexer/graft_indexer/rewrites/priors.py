@@ -27,7 +27,7 @@ OPERATORS = (
 
 def _load() -> dict[str, float]:
     value: dict[str, Any] = json.loads(FILE.read_text("utf-8"))
-    priors: dict[str, float] = {name: float(value.get("priors", {}).get(name, 1.0)) for name in OPERATORS}
+    priors: dict[str, float] = {name: float(value["priors"][name]) for name in OPERATORS}
     total = sum(priors.values())
     return {name: p / total for name, p in priors.items()}
 

@@ -6,6 +6,13 @@ Each program is written to a workspace of its own, its tests split into one test
 A program is *plausible* if `graft repair` ends with a patch that makes all tests pass, *correct* if the first patch
 also answers as the reference solution on generated inputs (`repair/compare.py`).  With `--withhold` every second test
 is kept back; a first proposal that fails one of those is a wrong one that looked right.
+
+Arms: `operators` (by suspicion and fixed priors), `order` (a model's surprise and likelihood joined), `candidates` (and
+changes that the model writes).  With `--rows FILE` every finished program is written down and skipped the next time, so
+that a long run can be made in parts; `--slice SECONDS` ends a part.
+
+Figures, per arm, with `ARM_half_` for withheld tests: plausible, correct, any_correct (programs), runs_to_first_median
+and runs_median (test runs), seconds_median, not_repaired, wrong_first (names); ARM_half_wrong_percent.
 """
 
 from __future__ import annotations
@@ -18,6 +25,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +36,8 @@ if TYPE_CHECKING:
     from graft_models.engine import Engine
     from graft_server.repair.outcome import Report
 
+ARMS = {"operators": "off", "order": "order", "candidates": "candidates"}
+"""Arm -> what the model is used for."""
 PYTEST = "-m pytest -x -q -p no:cacheprovider"
 
 
@@ -51,8 +61,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--names", default="", metavar="A,B", help="only these programs")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="sandboxes side by side")
     parser.add_argument("--inputs", type=int, default=1000, metavar="N", help="generated inputs per program")
-    parser.add_argument("--arms", default="prior", metavar="LIST", help="of prior, model (order by likelihood)")
+    parser.add_argument("--arms", default="operators", metavar="LIST", help="of operators, order, candidates")
     parser.add_argument("--withhold", action="store_true", help="keep every second test back as well (a second pass)")
+    parser.add_argument("--only-withhold", action="store_true", help="only that second pass")
+    parser.add_argument("--rows", type=Path, metavar="FILE", help="keep finished programs, and skip them next time")
+    parser.add_argument("--slice", type=float, default=0.0, metavar="SECONDS", help="begin nothing more after that")
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
@@ -64,6 +77,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         programs = programs[: args.limit]
     if not programs:
         raise UserError(f"{args.data} holds no program that was asked for")
+    unknown = [arm for arm in args.arms.split(",") if arm not in ARMS]
+    if unknown:
+        raise UserError(f"--arms {unknown[0]}: there are {', '.join(ARMS)}")
     return asyncio.run(measure(programs, args))
 
 
@@ -115,29 +131,61 @@ def write(program: Program, folder: Path, tests: tuple[str, ...]) -> Path:
 
 async def measure(programs: list[Program], args: argparse.Namespace) -> dict[str, Any]:
     """All arms one after the other, so that they do not disturb each other."""
-    figures: dict[str, Any] = {"programs": len(programs), "budget_seconds": args.budget}
+    rows = known_rows(args.rows)
+    began = time.monotonic()
     for arm in args.arms.split(","):
-        engine = await load_engine() if arm == "model" else None
-        rows = []
-        for program in programs:
-            row = await one(program, args, engine, program.tests)
-            rows.append(row)
-            print(f"{arm:6} {json.dumps(row)}", file=sys.stderr, flush=True)
-        figures |= {f"{arm}_{name}": value for name, value in summary(rows).items()}
-        if args.withhold:
-            held = []
-            for program in programs:
-                row = await one(program, args, engine, program.tests[::2])
-                held.append(row)
-                print(f"{arm:6} half {json.dumps(row)}", file=sys.stderr, flush=True)
-            proposed = [row for row in held if row["status"] == "fixed"]
-            wrong = sum(not row["all_tests"] for row in proposed)
-            figures[f"{arm}_half_proposals"] = len(proposed)
-            figures[f"{arm}_half_wrong"] = wrong
-            figures[f"{arm}_half_wrong_percent"] = 100 * wrong / max(1, len(proposed))
-        if engine is not None:
-            await engine.close()
-    return figures
+        halves = [True] if args.only_withhold else [False, *([True] if args.withhold else [])]
+        todo = [(p, half) for half in halves for p in programs if (arm, half, p.name) not in rows]
+        engine = await load_engine() if todo and arm != "operators" else None
+        try:
+            for program, half in todo:
+                if args.slice and time.monotonic() - began > args.slice:
+                    break
+                row = await one(program, args, arm, engine, program.tests[::2] if half else program.tests)
+                row |= {"arm": arm, "half": half, "budget_seconds": args.budget}
+                rows[arm, half, program.name] = row
+                print(json.dumps(row), file=sys.stderr, flush=True)
+                if args.rows is not None:
+                    with args.rows.open("a", encoding="utf-8") as file:
+                        file.write(json.dumps(row) + "\n")
+        finally:
+            if engine is not None:
+                await engine.close()
+    return figures(programs, rows, args)
+
+
+def known_rows(path: Path | None) -> dict[tuple[str, bool, str], dict[str, Any]]:
+    """Rows of earlier parts by arm, withheld and name; UserError if the file is something else."""
+    if path is None or not path.exists():
+        return {}
+    try:
+        rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        return {(row["arm"], row["half"], row["name"]): row for row in rows}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} holds no rows of this bench: {error}") from error
+
+
+def figures(
+    programs: list[Program], rows: dict[tuple[str, bool, str], dict[str, Any]], args: argparse.Namespace
+) -> dict[str, Any]:
+    """Flat figures of the programs that have run."""
+    out: dict[str, Any] = {"programs": len(programs), "budget_seconds": args.budget}
+    for arm in args.arms.split(","):
+        for half in (False, True):
+            found = [rows[arm, half, p.name] for p in programs if (arm, half, p.name) in rows]
+            if not found:
+                continue
+            name = f"{arm}_half" if half else arm
+            out[f"{name}_run"] = len(found)
+            if not half:
+                out |= {f"{name}_{key}": value for key, value in summary(found).items()}
+                continue
+            proposed = [row for row in found if row["status"] == "fixed"]
+            wrong = [row["name"] for row in proposed if not row["all_tests"]]
+            out |= {f"{name}_proposals": len(proposed), f"{name}_wrong": len(wrong)}
+            out[f"{name}_wrong_percent"] = 100 * len(wrong) / max(1, len(proposed))
+            out[f"{name}_wrong_first"] = ",".join(wrong) or "-"
+    return out
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -162,12 +210,12 @@ async def load_engine() -> Engine:
 
     engine = await started_engine()
     if engine is None:
-        raise UserError("the arm `model` needs a model that can score; see `graft doctor`")
+        raise UserError("the arms `order` and `candidates` need a model that can score; see `graft doctor`")
     return engine
 
 
 async def one(
-    program: Program, args: argparse.Namespace, engine: Engine | None, tests: tuple[str, ...]
+    program: Program, args: argparse.Namespace, arm: str, engine: Engine | None, tests: tuple[str, ...]
 ) -> dict[str, Any]:
     """Repair one program with the given tests; then check the first patch against all tests and the reference."""
     from graft_server.repair.outcome import Task
@@ -181,6 +229,7 @@ async def one(
             budget=args.budget,
             jobs=args.jobs,
             engine=engine,
+            model=ARMS[arm],  # type: ignore[arg-type]
         )
         report: Report = await repair(task)
     row: dict[str, Any] = {
@@ -203,6 +252,7 @@ async def one(
         text = apply_edits(program.buggy + "\n", patch.edits)
         checked = await asyncio.to_thread(check, program, text, args.inputs)
         if patch.rank == 1:
+            row["diff"] = patch.diff
             row |= {"all_tests": checked["all_tests"], "correct": checked["correct"], "inputs": checked["inputs"]}
             row["operators"] = list(patch.operators)
         row["any_correct"] |= checked["correct"]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from graft_server.errors import UserError
 
 if TYPE_CHECKING:
-    from graft_server.repair.outcome import Progress, Report, Task
+    from graft_server.repair.outcome import OnProgress, Progress, Report, Task
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,10 +37,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs", type=int, default=0, metavar="N", help="sandboxes side by side (default: cores, to 4)"
     )
     parser.add_argument("--sandbox", choices=("auto", "overlay", "copy"), default="auto", help="how tests are kept in")
-    parser.add_argument("--model", action="store_true", help="let the model order the changes (a slower start)")
+    parser.add_argument(
+        "--model",
+        nargs="?",
+        const="order",
+        default="off",
+        choices=("off", "order", "candidates"),
+        help="let the model find odd lines and order the changes, or also write some (default: off; alone: order)",
+    )
     parser.add_argument("--apply", action="store_true", help="write the first patch into the tree")
     parser.add_argument("--yes", action="store_true", help="do not ask where the system offers no sandbox")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument(
+        "--progress", choices=("auto", "json"), default="auto", help="on standard error: for a terminal, or JSON lines"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -63,11 +73,12 @@ def run(args: argparse.Namespace) -> int:
         run_seconds=args.run_seconds,
         jobs=args.jobs if args.jobs > 0 else default_jobs(),
         sandbox=args.sandbox,
+        model=args.model,
     )
     print(f"in the sandbox, in {root}: {args.test}", file=sys.stderr)
     began = time.monotonic()
     try:
-        report = asyncio.run(cancellable(task, model=args.model))
+        report = asyncio.run(cancellable(task, tell_progress if args.progress == "json" else show_progress))
     except (KeyboardInterrupt, asyncio.CancelledError):
         report = Report("cancelled", "cancelled; the tree is as it was", seconds=time.monotonic() - began)
     finally:
@@ -101,7 +112,7 @@ def default_jobs() -> int:
     return max(1, min(4, cores))
 
 
-async def cancellable(task: Task, *, model: bool) -> Report:
+async def cancellable(task: Task, progress: OnProgress) -> Report:
     """Run the repair so that SIGTERM cleans up as Ctrl-C does; with the model if it is asked for and there is one."""
     from graft_server.repair.order import started_engine
     from graft_server.repair.search import repair
@@ -110,23 +121,33 @@ async def cancellable(task: Task, *, model: bool) -> Report:
     me = asyncio.current_task()
     if me is not None and sys.platform != "win32":
         loop.add_signal_handler(signal.SIGTERM, me.cancel)
-    engine = await started_engine(task.root) if model else None
-    if model and engine is None:
+    engine = await started_engine(task.root) if task.model != "off" else None
+    if task.model != "off" and engine is None:
         raise UserError("--model needs a model that can score; `graft doctor` says what is missing")
     try:
-        return await repair(replace(task, engine=engine), show_progress)
+        return await repair(replace(task, engine=engine), progress)
     finally:
         if engine is not None:
             await engine.close()
 
 
+def in_words(progress: Progress) -> str:
+    """What goes on, in a few words."""
+    count = f" {progress.done}" if progress.done else ""
+    total = f" of {progress.total}" if progress.total else ""
+    passing = f", {progress.passing} pass" if progress.passing else ""
+    return f"{progress.message}{count}{total}{passing}"
+
+
 def show_progress(progress: Progress) -> None:
     """One line that replaces itself, only where somebody looks."""
-    if not sys.stderr.isatty():
-        return
-    count = f" {progress.done}/{progress.total}" if progress.total else ""
-    passing = f", {progress.passing} pass" if progress.passing else ""
-    print(f"\r\x1b[K{progress.message}{count}{passing}", end="", file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{in_words(progress)}", end="", file=sys.stderr, flush=True)
+
+
+def tell_progress(progress: Progress) -> None:
+    """A JSON line for a program."""
+    print(json.dumps({"progress": in_words(progress)}), file=sys.stderr, flush=True)
 
 
 def clear_line() -> None:
@@ -150,7 +171,16 @@ def as_json(report: Report) -> dict[str, object]:
     return {
         "status": report.status,
         "reason": report.reason,
-        "patches": [{"diff": p.diff, "verified": list(p.verified), "rank": p.rank} for p in report.patches],
+        "patches": [
+            {
+                "diff": p.diff,
+                "verified": list(p.verified),
+                "rank": p.rank,
+                "edits": [{"path": e.path, "start": e.start, "end": e.end, "text": e.text} for e in p.edits],
+                "digests": dict(p.digests),
+            }
+            for p in report.patches
+        ],
         "tests_run": report.tests_run,
         "seconds": round(report.seconds, 3),
         "notes": list(report.notes),

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def register(server: GraftServer) -> None:
     """Register every handler with the server."""
-    from graft_server.handlers import actions, commands, completion, diagnostics, lifecycle
+    from graft_server.handlers import actions, commands, completion, diagnostics, lifecycle, repair
 
-    for module in (lifecycle, completion, diagnostics, actions, commands):
+    for module in (lifecycle, completion, diagnostics, actions, commands, repair):
         module.register(server)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
+from graft_indexer.facts import Span
 from graft_indexer.graph import SymbolGraph
 from graft_server import convert
 from graft_server.diagnosis.model import Diagnostic, Fix
+from graft_server.diagnosis.suppress import FOREIGN
+from graft_server.edits import Edit
 from graft_server.handlers import diagnostics
 from graft_server.settings import Settings
 from graft_server.workspace import NORMAL, Document, Folder
 
 if TYPE_CHECKING:
     from graft_server.app import GraftServer
+    from graft_server.diagnosis.consequences import Consequences
 
 log = logging.getLogger("graft.actions")
 
@@ -59,21 +63,62 @@ async def code_actions(ls: GraftServer, params: types.CodeActionParams) -> list[
     if folder is None:
         return []
     version = document.version
-    found = await _current(ls, document)
+    from_others = [d for d in params.context.diagnostics if d.source != convert.SOURCE]
+    diagnostics.learn(ls, document, from_others, complete=False)
     out: list[types.CodeAction] = []
+    found: list[Diagnostic] = await _current(ls, document)
     if _wants(only, "quickfix"):
-        for item in found:
-            if item.path != path or item.span.end < span.start or item.span.start > span.end:
-                continue
+        ours = [d for d in found if d.path == path and d.span.end >= span.start and d.span.start <= span.end]
+        theirs = [convert.finding_of(d, path, document.lines, ls.session.unit) for d in from_others]
+        # A finding that both have is mended once, as ours: its fix can be checked by running the check again.
+        theirs = [t for t in theirs if not any(same_place(t, o) for o in ours)]
+        for item in (*ours, *theirs):
             for rank, fix in enumerate(await _fixes(folder, item)):
                 out.append(_action(ls, document, folder, item, fix, version, preferred=rank == 0 and fix.safe))
+        out += await _mends(ls, document, folder, path, span, version)
+        out.sort(key=lambda action: not action.is_preferred)
     if _wants(only, FIX_ALL) and only is not None and found:
         settings = ls.session.settings
         everything = await folder.graph.ask(lambda graph: fix_all(graph, path, settings), None, wait_ms=5000)
         if everything is not None and document.version == version:
-            edit = _edit(ls, folder, everything)
+            edit = workspace_edit(ls, folder, everything.edits)
             out.append(types.CodeAction(everything.title, types.CodeActionKind.SourceFixAll, edit=edit))
+    return out if document.version == version else []
+
+
+def same_place(theirs: Diagnostic, ours: Diagnostic) -> bool:
+    """Whether two findings overlap and mean the same."""
+    overlap = theirs.span.start <= ours.span.end and ours.span.start <= theirs.span.end
+    return overlap and theirs.code in FOREIGN.get(ours.code, frozenset())
+
+
+async def _mends(
+    ls: GraftServer, document: Document, folder: Folder, path: str, span: Span, version: int
+) -> list[types.CodeAction]:
+    """One action for all that a saved change breaks: offered at the change, and at every place that it breaks."""
+    out: list[types.CodeAction] = []
+    for broken in ls.session.pending(folder).about(path, span.start, span.end):
+        if broken.path == path and not (broken.place.start <= span.end and span.start <= broken.place.end):
+            continue
+        fix = await _mend(ls, folder, broken)
+        if fix is None:
+            continue
+        action = types.CodeAction(fix.title, types.CodeActionKind.QuickFix, is_preferred=fix.safe or None)
+        if ls.features.resolve_edit:
+            action.data = {"uri": document.uri, "version": version, "title": fix.title, "broken": broken.path}
+        else:
+            action.edit = workspace_edit(ls, folder, fix.edits)
+        out.append(action)
     return out
+
+
+async def _mend(ls: GraftServer, folder: Folder, broken: Consequences) -> Fix | None:
+    settings = ls.session.settings
+    module = importlib.import_module("graft_server.repair.consequences")
+    fix: Fix | None = await folder.graph.ask(
+        lambda graph: module.mend(graph, broken, settings), None, priority=NORMAL, wait_ms=5000
+    )
+    return fix
 
 
 async def _current(ls: GraftServer, document: Document) -> list[Diagnostic]:
@@ -81,7 +126,7 @@ async def _current(ls: GraftServer, document: Document) -> list[Diagnostic]:
     have = ls.session.found.get(document.uri)
     if have is not None and have[0] == document.version:
         return have[1]
-    return await diagnostics.check(ls, document)
+    return await diagnostics.check(ls, document, priority=NORMAL)
 
 
 async def _fixes(folder: Folder, item: Diagnostic) -> list[Fix]:
@@ -114,6 +159,7 @@ def _action(
     preferred: bool,
 ) -> types.CodeAction:
     shown = convert.diagnostic(item, document.lines, ls.session.unit, lambda path: None, lambda path: path)
+    shown.source = item.source or convert.SOURCE
     action = types.CodeAction(
         title=fix.title,
         kind=types.CodeActionKind.QuickFix,
@@ -128,13 +174,15 @@ def _action(
             "code": item.code,
             "start": item.span.start,
             "end": item.span.end,
+            "foreign": bool(item.source),
         }
     else:
-        action.edit = _edit(ls, folder, fix)
+        action.edit = workspace_edit(ls, folder, fix.edits)
     return action
 
 
-def _edit(ls: GraftServer, folder: Folder, fix: Fix) -> types.WorkspaceEdit | None:
+def workspace_edit(ls: GraftServer, folder: Folder, edits: Iterable[Edit]) -> types.WorkspaceEdit | None:
+    """Edits of a folder's files in the form this client takes; None if a file is gone."""
     session = ls.session
 
     def uri_for(path: str) -> str:
@@ -146,7 +194,7 @@ def _edit(ls: GraftServer, folder: Folder, fix: Fix) -> types.WorkspaceEdit | No
         return next((d.version for d in session.documents.values() if d.path == absolute), None)
 
     return convert.workspace_edit(
-        fix.edits,
+        edits,
         lambda path: session.lines_of(folder, path),
         uri_for,
         version_of,
@@ -163,9 +211,20 @@ async def resolved(ls: GraftServer, action: types.CodeAction) -> types.CodeActio
     document = ls.session.documents.get(str(data.get("uri", "")))
     if document is None or action.edit is not None:
         return action
-    folder, _ = ls.session.place_of(document)
+    folder, path = ls.session.place_of(document)
     if folder is None:
         return action
+    if isinstance(data.get("broken"), str):
+        broken = ls.session.pending(folder).found.get(data["broken"])
+        mended = await _mend(ls, folder, broken) if broken is not None else None
+        action.edit = (
+            workspace_edit(ls, folder, mended.edits)
+            if mended is not None and mended.title == data.get("title")
+            else None
+        )
+        return action
+    if data.get("foreign"):
+        return await _resolved_foreign(ls, document, folder, path, action, data)
     for item in await _current(ls, document):
         same = item.code == data.get("code") and (
             document.version != data.get("version")
@@ -175,6 +234,19 @@ async def resolved(ls: GraftServer, action: types.CodeAction) -> types.CodeActio
             continue
         for fix in await _fixes(folder, item):
             if fix.title == data.get("title"):
-                action.edit = _edit(ls, folder, fix)
+                action.edit = workspace_edit(ls, folder, fix.edits)
                 return action
+    return action
+
+
+async def _resolved_foreign(
+    ls: GraftServer, document: Document, folder: Folder, path: str, action: types.CodeAction, data: dict[str, Any]
+) -> types.CodeAction:
+    """The edit of a fix for another server's finding, which only holds for the text that it was found in."""
+    if document.version != data.get("version") or not action.diagnostics:
+        return action
+    item = convert.finding_of(action.diagnostics[0], path, document.lines, ls.session.unit)
+    for fix in await _fixes(folder, item):
+        if fix.title == data.get("title"):
+            action.edit = workspace_edit(ls, folder, fix.edits)
     return action

@@ -40,7 +40,7 @@ class Task:
     run_seconds: float = 0.0
     jobs: int = 2
     engine: Engine | None = None
-    model: Literal["off", "order", "candidates"] = "order"
+    model: Literal["off", "order", "candidates"] = "off"
     """What the engine is used for, if there is one: nothing, place and order, or changes of its own too."""
     sandbox: Literal["auto", "overlay", "copy"] = "auto"
     patches: int = 5
@@ -87,7 +87,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """For a progress bar.  `done` and `total` count candidates; `total` grows while two-edit repairs are made up."""
+    """For a person who waits.  `done` counts what was tried; `total` is 0 where nobody knows it."""
 
     message: str
     done: int = 0

@@ -173,7 +173,7 @@ async def line_up(state: Search, texts: dict[str, str], places: list[Place], pro
     """Fill the frontier; a model joins its surprise to the places, orders by likelihood, and adds texts of its own."""
     task, engine = state.task, state.task.engine
     share = MODEL_SHARE * task.budget
-    if engine is not None and task.model in ("order", "candidates"):
+    if engine is not None and task.model != "off":
         places = await with_surprise(engine, texts, places, progress, budget=share)
     donors = list(donor_statements(list(texts.values())))
     found = proposals(texts, places, donors)
