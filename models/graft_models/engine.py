@@ -71,13 +71,20 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class ScoreRequest:
-    """Log-probabilities of several texts in the same hole (their own tokens only, natural logarithm)."""
+    """Log-probabilities of several texts in the same hole (their own tokens only, natural logarithm).
+
+    `prompt_budget` and `max_tokens` are those of the completions of the document, whose prompt is reused then; 0: what
+    the model's context holds.  `first_only`: of each text's first token only, which costs nothing beyond the prompt.
+    """
 
     id: int
     hole: Hole
     texts: tuple[str, ...]
     document: str = ""
     background: bool = True
+    prompt_budget: int = 0
+    max_tokens: int = 0
+    first_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
