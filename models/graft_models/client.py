@@ -209,7 +209,8 @@ class LlamaEngine:
         return reason is DoneReason.END
 
     async def stats(self) -> dict[str, Any]:
-        """Counters of the process: `evaluated` (prompt tokens since it was loaded, background work included)."""
+        """Counters of the process: `evaluated` (prompt tokens since it was loaded, background work included) and
+        `background` (those of background work)."""
         if self._status.state != "ready":
             return {}
         number = next(self._numbers)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from graft_models.prompt import ContextPart
 from graft_server import statistics
 from graft_server.completion import secrets
-from graft_server.completion.anchor import Holes, Place, cut_head, cut_tail, nearby
+from graft_server.completion.anchor import Holes, Place, cut_head, cut_tail, in_place, nearby
+from graft_server.completion.budget import settled
 from graft_server.completion.cache import SuggestionCache
 from graft_server.completion.context import choose, near_names, tokens_of
 from graft_server.completion.edits import RecentEdits
@@ -38,6 +39,54 @@ def test_a_hole_ends_after_a_few_lines() -> None:
     first, _ = holes.at("a.py", Place("a\n", "\nz"))
     again, typed = holes.at("a.py", Place("a\n" + "b\n" * 4, "\nz"))
     assert again is not first and typed == ""
+
+
+def test_the_next_hole_is_swapped_in_once_it_is_read() -> None:
+    holes = Holes()
+    first, _ = holes.at("a.py", Place("a\n", "\nz"))
+    assert holes.ahead("a.py", Place("a\nb\nc\n", "\nz")) is None
+    far = Place("a\nb\nc\nd\nx = ", "\nz")
+    coming = holes.ahead("a.py", far)
+    assert coming is not None and coming.prefix == "a\nb\nc\nd\n" and holes.ahead("a.py", far) is None
+    # Not read yet: the live one serves on, beyond its usual size.
+    farther = Place("a\n" + "b\n" * 2 + "c\n" + "d\n" + "e\n" + "f\n", "\nz")
+    assert holes.at("a.py", far)[0] is first
+    coming.read = True
+    assert holes.at("a.py", far) == (coming, "x = ")
+    # Above its start there is no way into it: the one before it is still known.
+    assert holes.at("a.py", Place("a\nb", "\nz")) == (first, "b")
+    assert holes.at("a.py", farther)[0] is not first
+
+
+def test_while_the_next_hole_is_read_the_live_one_has_patience() -> None:
+    holes = Holes()
+    first, _ = holes.at("a.py", Place("a\n", "\nz"))
+    text = "a\n" + "b\n" * 3
+    assert holes.ahead("a.py", Place(text, "\nz")) is not None
+    assert holes.at("a.py", Place(text + "b\n" * 3, "\nz"))[0] is first
+    moved, _ = holes.at("a.py", Place(text + "b\n" * 5, "\nz"))
+    assert moved is not first
+
+
+def test_the_hole_that_was_left_is_found_again() -> None:
+    holes = Holes()
+    first, _ = holes.at("a.py", Place("a\nx = f(b)", "\nz"))
+    inside, _ = holes.at("a.py", Place("a\nx = ", "f(b)\nz"))
+    assert inside is not first
+    assert holes.at("a.py", Place("a\nx = f(b)", "\nz"))[0] is first
+    holes.forget("a.py")
+    assert holes.at("a.py", Place("a\nx = f(b)", "\nz"))[0] is not first
+
+
+def test_context_keeps_its_order_and_new_parts_come_last() -> None:
+    a, b, c = (ContextPart(f"{n}.py", n) for n in "abc")
+    assert in_place((a, b), (c, b, a)) == (a, b, c)
+    assert in_place((a, b), (c, b)) == (b, c)
+    assert in_place((), (b, a)) == (b, a)
+
+
+def test_a_budget_that_is_about_right_stays() -> None:
+    assert [settled(0, 640), settled(640, 700), settled(640, 1000), settled(1000, 640)] == [640, 640, 1000, 640]
 
 
 @given(st.lists(st.text(alphabet="abc ", max_size=60), max_size=300), st.integers(50, 3000))

@@ -103,3 +103,23 @@ def test_eviction_takes_the_oldest_that_is_not_busy() -> None:
 def test_common_is_the_longest_shared_beginning(a: list[int], b: list[int]) -> None:
     n = common(a, b)
     assert a[:n] == b[:n] and (n == min(len(a), len(b)) or a[n] != b[n])
+
+
+def test_coming_back_to_a_hole_reads_nothing_again() -> None:
+    memory = FakeMemory()
+    cache = Cache(memory, 4)
+    suffix, other = list(range(100, 200)), list(range(200, 300))
+    assert feed(cache, memory, "a", [1, 2, *suffix]) == 102
+    assert feed(cache, memory, "a", [1, 2, *other]) == 100
+    assert feed(cache, memory, "a", [1, 2, *suffix, 3]) == 1
+    assert feed(cache, memory, "a", [1, 2, *other, 4]) == 1
+
+
+def test_a_document_keeps_three_sequences_and_no_more() -> None:
+    memory = FakeMemory()
+    cache = Cache(memory, 6)
+    feed(cache, memory, "b", [9, 9, 9])
+    for start in range(0, 1000, 100):
+        feed(cache, memory, "a", [1, 2, *range(start + 100, start + 200)])
+    assert sorted(s.document for s in cache.slots if s.tokens) == ["a", "a", "a", "b"]
+    assert feed(cache, memory, "b", [9, 9, 9, 9]) == 1

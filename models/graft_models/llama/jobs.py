@@ -168,9 +168,10 @@ def score(model: Model, windows: Windows, request: ScoreRequest, control: Contro
 
     With typed text before them, the tokens from the last pre-token boundary on are counted: the same for all texts.
     """
-    reserve = min(256, model.context // 4)
+    most = min(256, model.context // 4)
+    reserve = min(request.max_tokens, model.context // 2) if request.max_tokens else most
     hole = model.open_hole(request.hole)
-    prepared = prepare(model, windows, hole, request.document, reserve, 0)
+    prepared = prepare(model, windows, hole, request.document, reserve, request.prompt_budget)
     slot = model.cache.acquire(request.document, prepared.tokens)
     slot.busy += 1
     try:

@@ -17,6 +17,12 @@ import numpy.typing as npt
 Tokens = npt.NDArray[np.int32]
 
 
+PER_DOCUMENT = 3
+"""Sequences that one document may hold: the live hole, one that is read ahead, one that was left a moment ago."""
+WORTH_KEEPING = 64
+"""Tokens; a hole that differs by more gets a sequence of its own, since the cursor often comes back."""
+
+
 class Memory(Protocol):
     """The part of `Native` that moves sequences."""
 
@@ -67,14 +73,16 @@ class Cache:
     def acquire(self, document: str, tokens: Sequence[int], keep_live: bool = False) -> Slot:
         """A slot whose memory holds the longest beginning of `tokens` that any slot has, and nothing else.
 
-        The document's own slot is continued in place, unless `keep_live` asks to leave it; what another slot has in
-        common is shared without copying.
+        The document's own slot is continued in place, unless `keep_live` asks to leave it or `WORTH_KEEPING` tokens
+        would be lost; what another slot has in common is shared without copying.
         """
         self._clock += 1
         shared = [common(s.tokens, tokens) for s in self.slots]
         best = max(self.slots, key=lambda s: (shared[s.sequence], s.document == document, s.used))
         count = shared[best.sequence] if self.reuse else 0
-        loses_nothing = count == len(best.tokens) or (best.document == document and not keep_live)
+        lost = len(best.tokens) - count
+        keeps = keep_live or (self.partial and lost >= WORTH_KEEPING)
+        loses_nothing = lost == 0 or (best.document == document and not keeps)
         if best.tokens and loses_nothing and not best.busy:
             slot = best
         else:
@@ -82,7 +90,9 @@ class Cache:
             free = [s for s in self.slots if not s.busy and (s is not best or not count)]
             if not free:
                 raise RuntimeError("every sequence is busy")
-            own = [s for s in free if s.document == document and s.tokens and not keep_live]
+            own = [s for s in free if s.document == document and s.tokens]
+            if self.reuse and self.partial and sum(s.document == document for s in self.slots) < PER_DOCUMENT:
+                own = []
             slot = min(own or free, key=lambda s: (bool(s.tokens), s.used))
             self.truncate(slot, 0)
             if count and (self.partial or count == len(best.tokens)):

@@ -23,7 +23,7 @@ from graft_models.machine import default_threads
 from graft_models.machine import memory as machine_memory
 from graft_models.prompt import Hole, HoleOpens, Order
 
-DOCUMENTS = 6
+DOCUMENTS = 8
 """Sequences for documents and for the holes that are read ahead."""
 STREAMS = 12
 """Sequences for candidates and for texts that are scored."""
@@ -59,6 +59,8 @@ class Model:
         trained = self.file.context_length or DEFAULT_CONTEXT
         self.evaluated = 0
         """Prompt tokens that were evaluated since the model was loaded, background work included."""
+        self.evaluated_background = 0
+        """Of them, those that were read ahead."""
         self.reading = False
         """Whether a batch of a prompt is being evaluated now."""
         self._row_ms = 0.0
@@ -260,6 +262,7 @@ class Model:
                 done = len(batch)
                 slot.tokens += batch
                 self.evaluated += len(batch)
+                self.evaluated_background += len(batch) * background
                 if last[-1]:
                     self.keep_logits(slot, self.native.logits(len(batch) - 1))
             elif code == 1:

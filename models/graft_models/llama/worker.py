@@ -198,7 +198,11 @@ class Worker:
         elif kind == "ping":
             self.writer.send(t="pong", progress=self.progress, busy=self.current is not None)
         elif kind == "stats":
-            self.writer.send(t="stats", id=number, evaluated=self.model.evaluated, progress=self.progress)
+            model = self.model
+            background = model.evaluated_background
+            self.writer.send(
+                t="stats", id=number, evaluated=model.evaluated, background=background, progress=self.progress
+            )
 
     def _leave_prompt(self, task: Task) -> None:
         """Answer a job that is cancelled in mid-prompt at once; its batch is finished only if somebody wants it.

@@ -7,6 +7,7 @@ import asyncio
 import itertools
 import statistics
 import textwrap
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--other", type=Path, help="the file that is visited (default: the library's statistics)")
     parser.add_argument("--llama-server", type=Path, metavar="PROGRAM", help="also run the arms against this program")
     parser.add_argument("--keys", type=int, default=0, help="stop after this many keystrokes (0: all)")
+    parser.add_argument("--lines", type=int, default=40, help="type a function of about so many lines")
+    parser.add_argument("--interval-ms", type=int, default=120, help="time between keys, for reading ahead")
+    parser.add_argument("--no-read-ahead", action="store_true", help="do not read the next hole between keys")
     parser.add_argument("--tokens", type=int, default=8, help="tokens to generate per keystroke")
     parser.add_argument("--budget", type=int, default=0, help="prompt tokens (0: what the model's context holds)")
     parser.add_argument("--threads", type=int, default=0, help="threads, the same for all arms")
-    parser.add_argument("--only-graft", action="store_true", help="leave out llama.vim's layout")
+    parser.add_argument("--only-graft", action="store_true", help="leave out llama.vim's layout in Graft's engine")
     parser.add_argument("--cancels", type=int, default=0, metavar="N", help="also cancel N requests and time it")
 
 
@@ -47,21 +51,28 @@ async def _run(args: argparse.Namespace) -> dict[str, Any]:
     other = args.other or Path(statistics.__file__)
     try:
         text, other_text = file.read_text("utf-8"), other.read_text("utf-8")
-        moments = list(session(file.name, text, other.name, other_text))
+        moments = list(session(file.name, text, other.name, other_text, args.lines))
     except (OSError, UnicodeDecodeError, SyntaxError, ValueError) as error:
         raise UserError(f"cannot replay {file}: {error}") from None
     if args.keys:
         moments = moments[: args.keys]
-    figures: dict[str, Any] = {"keystrokes": len(moments), "file": file.name}
+    figures: dict[str, Any] = {"keystrokes": len(moments), "keys": dict(Counter(m.key for m in moments))}
+    figures |= {"file": file.name, "file_lines": text.count("\n"), "interval_ms": args.interval_ms}
     engine = LlamaEngine(model, threads=args.threads)
     try:
         status = await engine.start()
         if status.model is None or status.state != "ready":
             raise UserError(status.message)
         figures |= {"model": status.model.name, "parameters": status.model.parameters}
-        ours = arms.Graft(engine, args.tokens, args.budget)
-        figures["graft"] = await replay(ours, moments)
-        if not args.only_graft:
+        ours = arms.Graft(engine, args.tokens, args.budget, ahead=not args.no_read_ahead)
+        try:
+            figures["graft"] = await replay(ours, moments, args.interval_ms / 1000)
+        finally:
+            await ours.close()
+        read_ahead = int((await engine.stats())["background"])
+        figures["graft"]["read_ahead_total"] = read_ahead
+        figures["graft"]["evaluated_total"] += read_ahead
+        if not args.only_graft and not args.llama_server:
             figures["vim_layout"] = await replay(arms.VimLayout(engine, args.tokens, args.budget), moments)
         if args.cancels:
             figures |= await cancels(engine, text, args.cancels)
@@ -85,9 +96,15 @@ async def _run(args: argparse.Namespace) -> dict[str, Any]:
     return figures
 
 
-async def replay(arm: Any, moments: list[Moment]) -> dict[str, Any]:
-    """Ask after every keystroke.  The first request of the session reads the whole prompt and is counted too."""
-    readings = [await arm.ask(moment) for moment in moments]
+async def replay(arm: Any, moments: list[Moment], interval: float = 0.0) -> dict[str, Any]:
+    """Ask after every keystroke, `interval` seconds apart where an arm has something to do meanwhile.
+
+    The first request of the session reads the whole prompt and is counted too.
+    """
+    readings = []
+    for moment in moments:
+        readings.append(await arm.ask(moment))
+        await arm.pause(interval)
     evaluated = sorted(r.evaluated for r in readings)
     prompt_ms = sorted(r.prompt_ms for r in readings)
     total_ms = sorted(r.total_ms for r in readings)
@@ -101,6 +118,9 @@ async def replay(arm: Any, moments: list[Moment]) -> dict[str, Any]:
         "prompt_ms_p50": _at(prompt_ms, 0.5),
         "prompt_ms_p95": _at(prompt_ms, 0.95),
         "generate_ms_p50": _at(sorted(r.generate_ms for r in readings), 0.5),
+        "prompt_ms_total": sum(prompt_ms),
+        "generate_ms_total": sum(r.generate_ms for r in readings),
+        "total_ms_total": sum(total_ms),
         "total_ms_p50": _at(total_ms, 0.5),
         "total_ms_p95": _at(total_ms, 0.95),
         "generated": sum(r.generated for r in readings),

@@ -7,6 +7,7 @@ llama.vim's way with `--cache-reuse 256`, the second with Graft's own layout.
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import socket
@@ -24,7 +25,7 @@ from graft_models.engine import Done, Request
 from graft_models.formats import FAMILIES
 from graft_models.prompt import GRAFT, Format, Hole, segments
 from graft_server.benches.typing_session import Moment
-from graft_server.completion.anchor import Holes, Place, cut_head, cut_tail, hole_of
+from graft_server.completion.anchor import Holes, LiveHole, Place, cut_head, cut_tail, hole_of
 from graft_server.errors import UserError
 
 LINES_BEFORE, LINES_AFTER = 256, 64
@@ -48,15 +49,20 @@ class Arm(Protocol):
     async def ask(self, moment: Moment) -> Reading:
         """Complete at the cursor."""
 
+    async def pause(self, seconds: float) -> None:
+        """The time until the next key, if anything can be done in it."""
+
 
 class Graft:
-    """The server's own holes and the engine."""
+    """The server's own holes and the engine; `ahead`: the next hole is read between the keys, as the server does."""
 
-    def __init__(self, engine: LlamaEngine, tokens: int, budget: int) -> None:
+    def __init__(self, engine: LlamaEngine, tokens: int, budget: int, *, ahead: bool = True) -> None:
         self._engine = engine
         self._tokens = tokens
         self._budget = budget
+        self._ahead = ahead
         self._holes = Holes()
+        self._reading: asyncio.Task[None] | None = None
 
     def hole(self, moment: Moment) -> Hole:
         """What the server would ask for."""
@@ -65,7 +71,28 @@ class Graft:
 
     async def ask(self, moment: Moment) -> Reading:
         """Complete at the cursor."""
-        return await _ask(self._engine, self.hole(moment), moment.path, self._tokens, self._budget)
+        reading = await _ask(self._engine, self.hole(moment), moment.path, self._tokens, self._budget)
+        coming = self._holes.ahead(moment.path, Place(moment.before, moment.after)) if self._ahead else None
+        if coming is not None:
+            if self._reading is not None:
+                self._reading.cancel()
+            self._reading = asyncio.create_task(self._read_ahead(coming, moment.path))
+        return reading
+
+    async def _read_ahead(self, coming: LiveHole, path: str) -> None:
+        hole = hole_of(coming, "", path, "repo")
+        coming.read = await self._engine.warm(hole, path, prompt_budget=self._budget, max_tokens=self._tokens)
+
+    async def pause(self, seconds: float) -> None:
+        """Let the next hole be read, if it is being read."""
+        if self._reading is not None and not self._reading.done():
+            await asyncio.wait([self._reading], timeout=seconds)
+
+    async def close(self) -> None:
+        """End what is being read."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
 
 
 class VimLayout:
@@ -81,6 +108,9 @@ class VimLayout:
         before, current, after = around(moment)
         hole = Hole(moment.path, before + current, after, "", "repo")
         return await _ask(self._engine, hole, "vim:" + moment.path, self._tokens, self._budget)
+
+    async def pause(self, seconds: float) -> None:
+        """Nothing to do between keys."""
 
 
 def around(moment: Moment) -> tuple[str, str, str]:
@@ -138,6 +168,9 @@ class LlamaServer:
         return Reading(
             prompt, int(t["prompt_n"]), int(t["predicted_n"]), float(t["prompt_ms"]), float(t["predicted_ms"]), total
         )
+
+    async def pause(self, seconds: float) -> None:
+        """Nothing to do between keys."""
 
 
 def post(port: int, path: str, body: dict[str, Any]) -> Any:

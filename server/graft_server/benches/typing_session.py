@@ -2,7 +2,8 @@
 
 A function of the file is taken out and typed again, character by character: brackets and quotes close by themselves and
 are typed over, Enter indents, a wrong letter is typed and deleted now and then, the cursor moves back inside a line and
-forth again, a suggestion is accepted here and there, and in the middle comes a visit to another file.
+forth again, a suggestion is accepted here and there or dismissed and asked for once more, and in the middle comes a
+visit to another file.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from dataclasses import dataclass
 PAIRS = {"(": ")", "[": "]", "{": "}", '"': '"', "'": "'"}
 MISTAKE_EVERY = 61
 ACCEPT_EVERY = 6
+REJECT_EVERY = 5
 MOVE_EVERY = 9
-"""Characters, lines and lines."""
+"""Characters, and lines; shorter functions have everything at least once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,16 @@ def session(path: str, text: str, other_path: str, other: str, lines: int = 40) 
         if number == len(body) // 2:
             yield from _visit(other_path, other)
             yield typist.moment("back")
-        accept = number % ACCEPT_EVERY == ACCEPT_EVERY - 1
-        yield from typist.line(line, accept)
-        if number % MOVE_EVERY == MOVE_EVERY - 1:
+        yield from typist.line(line, accept=_due(number, ACCEPT_EVERY, len(body)))
+        if _due(number, REJECT_EVERY, len(body)):
+            yield typist.moment("reject")
+        if _due(number, MOVE_EVERY, len(body)):
             yield from typist.move(5)
+
+
+def _due(number: int, every: int, lines: int) -> bool:
+    every = max(1, min(every, lines // 2))
+    return number % every == every - 1
 
 
 def _visit(path: str, text: str) -> Iterator[Moment]:
@@ -67,7 +75,7 @@ def _visit(path: str, text: str) -> Iterator[Moment]:
     middle = text.find("\n", len(text) // 2) + 1
     typist = _Typist(path, text[:middle], "\n" + text[middle:])
     yield typist.moment("jump")
-    yield from typist.line("result = [item for item in values]", False)
+    yield from typist.line("result = [item for item in values]", accept=False)
 
 
 class _Typist:
@@ -101,7 +109,7 @@ class _Typist:
             self.before += " " * (wanted - indent)
             yield self.moment("indent")
 
-    def line(self, line: str, accept: bool) -> Iterator[Moment]:
+    def line(self, line: str, *, accept: bool) -> Iterator[Moment]:
         """The characters of a line; with `accept`, the second half comes in one piece."""
         here = self.before[self.before.rfind("\n") + 1 :]
         text = line[len(here) :] if line.startswith(here) else line.lstrip()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graft_models.prompt import ContextPart, Hole, anchor
@@ -17,6 +18,12 @@ from graft_server.completion.model import Snapshot
 MAX_TYPED_LINES = 4
 MAX_TYPED = 600
 """Characters; beyond either the hole is opened anew, nearer to the cursor."""
+READ_AHEAD_LINES = 3
+"""So many line breaks below the hole's start, the next hole begins to be read beside it."""
+LEFT = 2
+"""Holes per document that are kept after the cursor left them."""
+PATIENCE = 2
+"""While the next hole is being read, the live one may grow to so many times its size."""
 PREFIX_CHARACTERS = 24_000
 SUFFIX_CHARACTERS = 8_000
 """What is handed to the engine at most; it cuts to its budget of tokens."""
@@ -82,28 +89,70 @@ class LiveHole:
     """Whether the context was gathered; until then it may still be set once."""
     budget: int = 0
     """Prompt tokens, fixed while the hole lives, so that the window does not move; 0 until it is chosen."""
+    earlier: tuple[ContextPart, ...] = ()
+    """Context of the hole before it: what is still wanted of that keeps its place, so it is not read again."""
+    earlier_budget: int = 0
+    """Its budget, likewise."""
+    read: bool = False
+    """The engine holds its prompt; set on holes that are read ahead."""
 
 
 class Holes:
-    """One live hole per document, the documents used last only."""
+    """One live hole per document, the documents used last only; beside it the next one while it is read ahead, and
+    those that the cursor left last: it often comes back, and the engine may still hold them."""
 
     def __init__(self, size: int = 16) -> None:
         self._live: OrderedDict[str, LiveHole] = OrderedDict()
+        self._next: dict[str, LiveHole] = {}
+        self._left: dict[str, list[LiveHole]] = {}
         self._size = size
 
     def at(self, path: str, place: Place) -> tuple[LiveHole, str]:
         """The hole for a cursor and what stands typed in it: the live one if the cursor is still in it."""
         prefix, typed, suffix = anchor(place.before, place.after)
         live = self._live.get(path)
-        if live is not None and _within(live, place, suffix):
+        coming = self._next.get(path)
+        if coming is not None and not _within(coming, place, suffix):
+            if live is None or not _within(live, place, suffix):
+                del self._next[path]
+            coming = None
+        elif coming is not None and coming.read:
+            live = self._live[path] = coming
+            del self._next[path]
+        if live is not None and _within(live, place, suffix, PATIENCE if coming is not None else 1):
             self._live.move_to_end(path)
             return live, place.before[len(live.prefix) :]
-        live = LiveHole(prefix, suffix)
+        self._next.pop(path, None)
+        back = next((h for h in self._left.get(path, ()) if _within(h, place, suffix)), None)
+        left = [h for h in (live, *self._left.get(path, ())) if h is not None and h is not back]
+        self._left[path] = left[:LEFT]
+        if back is not None:
+            live, typed = back, place.before[len(back.prefix) :]
+        elif live is None:
+            live = LiveHole(prefix, suffix)
+        else:
+            live = LiveHole(prefix, suffix, earlier=live.context, earlier_budget=live.budget)
         self._live[path] = live
         self._live.move_to_end(path)
         while len(self._live) > self._size:
-            self._live.popitem(last=False)
+            self._drop(self._live.popitem(last=False)[0])
         return live, typed
+
+    def ahead(self, path: str, place: Place) -> LiveHole | None:
+        """The hole that should be read now, beside the live one: opened at the cursor's line, once that lies far below
+        the live one's start.  None if there is no need, or one is being read already."""
+        live = self._live.get(path)
+        prefix, _, suffix = anchor(place.before, place.after)
+        if live is None or not _within(live, place, suffix, PATIENCE):
+            return None
+        if place.before.count("\n", len(live.prefix)) < READ_AHEAD_LINES:
+            return None
+        known = self._next.get(path)
+        if known is not None and _within(known, place, suffix):
+            return None
+        coming = LiveHole(prefix, suffix, earlier=live.context, budget=live.budget)
+        self._next[path] = coming
+        return coming
 
     def holds(self, path: str, place: Place) -> bool:
         """Whether the live hole of a document would still be used at `place`."""
@@ -113,13 +162,27 @@ class Holes:
     def forget(self, path: str) -> None:
         """The document was closed, or its context is out of date."""
         self._live.pop(path, None)
+        self._drop(path)
+
+    def _drop(self, path: str) -> None:
+        self._next.pop(path, None)
+        self._left.pop(path, None)
 
 
-def _within(live: LiveHole, place: Place, suffix: str) -> bool:
+def _within(live: LiveHole, place: Place, suffix: str, times: int = 1) -> bool:
     if live.suffix != suffix or not place.before.startswith(live.prefix):
         return False
     middle = place.before[len(live.prefix) :]
-    return middle.count("\n") < MAX_TYPED_LINES and len(middle) <= MAX_TYPED
+    return middle.count("\n") < MAX_TYPED_LINES * times and len(middle) <= MAX_TYPED * times
+
+
+def in_place(earlier: Sequence[ContextPart], found: Sequence[ContextPart]) -> tuple[ContextPart, ...]:
+    """`found` in an order that repeats `earlier` as far as it goes; what is new stands last.
+
+    The context stands first in a prompt: a part that moves makes everything after it be read again.
+    """
+    kept = [part for part in earlier if part in found]
+    return (*kept, *(part for part in found if part not in kept))
 
 
 def hole_of(live: LiveHole, typed: str, path: str, repository: str) -> Hole:

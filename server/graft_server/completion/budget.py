@@ -16,6 +16,8 @@ TRAINED = 1024
 """The rows on which models of Graft's own layout (version 1) were trained; beyond, positions are new to them."""
 CONTEXT_SHARE = 0.4
 """Of the budget, at most, for parts of other files; 256 of 640 as in training."""
+SETTLED = 0.25
+"""A wish that differs by no more than this share changes nothing."""
 SAMPLE = 48
 """Fewer evaluated tokens than this say nothing about speed."""
 
@@ -42,6 +44,11 @@ def prompt_tokens(speed: float, model: ModelInfo | None, answer: int) -> int:
     if model is not None and model.context_length:
         wanted = min(wanted, max(64, model.context_length - answer - 16))
     return wanted
+
+
+def settled(before: int, wanted: int) -> int:
+    """The budget of the hole before it if that is about right: another one moves the window, and all is read again."""
+    return before if before and abs(wanted - before) <= before * SETTLED else wanted
 
 
 def context_tokens(prompt: int) -> int:

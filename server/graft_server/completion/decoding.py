@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,12 +15,14 @@ from dataclasses import dataclass, replace
 from graft_models.engine import Allow, Engine, Need, Request
 from graft_models.prompt import ContextPart
 from graft_server.completion import budget, constraint, context
-from graft_server.completion.anchor import Holes, LiveHole, Place, hole_of
+from graft_server.completion.anchor import Holes, LiveHole, Place, hole_of, in_place
 from graft_server.completion.flight import Flight
 from graft_server.completion.model import Mode, Snapshot, Switches
 from graft_server.completion.stops import rule_for
 from graft_server.settings import Settings
 from graft_server.workspace import BACKGROUND, INTERACTIVE, GraphThread
+
+log = logging.getLogger("graft.completion")
 
 DEADLINE_MS = 4000
 CONTEXT_WAIT_MS = 40.0
@@ -38,6 +41,12 @@ class Wish:
     mode: Mode
     settings: Settings
     count: int = 1
+
+
+def token_limit(wish: Wish) -> int:
+    """Tokens that may be generated."""
+    limit = wish.snapshot.max_tokens or wish.settings.completion_max_tokens
+    return limit if wish.mode == "block" or wish.snapshot.max_tokens else min(limit, LINE_TOKENS)
 
 
 class Decoder:
@@ -65,10 +74,14 @@ class Decoder:
         self._slow = context.SlowParts()
         self._flights: OrderedDict[str, Flight] = OrderedDict()
         self._numbers = itertools.count(1)
+        self._reading_ahead: dict[str, asyncio.Task[None]] = {}
 
     def forget(self, path: str) -> None:
         """The document was closed."""
         self.holes.forget(path)
+        reading = self._reading_ahead.pop(path, None)
+        if reading is not None:
+            reading.cancel()
         flight = self._flights.pop(path, None)
         if flight is not None:
             flight.cancel()
@@ -93,7 +106,7 @@ class Decoder:
         if live.budget == 0:
             answer = wish.snapshot.max_tokens or wish.settings.completion_max_tokens
             known = budget.prompt_tokens(self.reading.tokens_per_second, engine.status.model, answer)
-            live.budget = wish.settings.model_context or known
+            live.budget = wish.settings.model_context or budget.settled(live.earlier_budget, known)
         await self._fill(live, wish)
         flight = self._start(engine, live, typed, wish)
         self._flights[path] = flight
@@ -106,6 +119,41 @@ class Decoder:
         """A decode in the hole as it is, which any request of the person's interrupts."""
         live, typed = self.holes.at(wish.snapshot.path, wish.place)
         return self._start(engine, live, typed, wish, background=True)
+
+    def read_ahead(self, engine: Engine, wish: Wish) -> None:
+        """When the live hole has grown long, have the next one read beside it while the person pauses.
+
+        `Holes.at` swaps it in once it is read: the line on which the hole is opened anew costs no more than any other.
+        """
+        path = wish.snapshot.path
+        coming = self.holes.ahead(path, wish.place)
+        if coming is None or self._patient:
+            return
+        before = self._reading_ahead.pop(path, None)
+        if before is not None:
+            before.cancel()
+        task = asyncio.create_task(self._read_ahead(engine, coming, wish), name="read ahead")
+        self._reading_ahead[path] = task
+        task.add_done_callback(lambda ended: self._ended(path, ended))
+
+    async def _read_ahead(self, engine: Engine, coming: LiveHole, wish: Wish) -> None:
+        await self._fill(coming, wish)
+        snapshot = wish.snapshot
+        coming.read = await engine.warm(
+            hole_of(coming, "", snapshot.path, self._repository),
+            self._document(snapshot.path),
+            prompt_budget=coming.budget,
+            max_tokens=wish.settings.completion_max_tokens,
+        )
+
+    def _ended(self, path: str, task: asyncio.Task[None]) -> None:
+        if self._reading_ahead.get(path) is task:
+            del self._reading_ahead[path]
+        if not task.cancelled() and task.exception() is not None:
+            log.warning("reading ahead failed", exc_info=task.exception())
+
+    def _document(self, path: str) -> str:
+        return f"{self._root}:{path}"
 
     async def _fill(self, live: LiveHole, wish: Wish) -> None:
         """Gather the hole's context, once while it lives."""
@@ -133,7 +181,8 @@ class Decoder:
         )
         if found is None:
             return
-        live.context, missing = found
+        gathered, missing = found
+        live.context = in_place(live.earlier, gathered)
         live.context_known = True
         if missing:
             # Gathered while the engine reads; the next hole in this function will have them.
@@ -144,17 +193,16 @@ class Decoder:
 
     def _start(self, engine: Engine, live: LiveHole, typed: str, wish: Wish, *, background: bool = False) -> Flight:
         snapshot, place = wish.snapshot, wish.place
-        limit = snapshot.max_tokens or wish.settings.completion_max_tokens
         constrained = self._constrains(engine, snapshot)
         request = Request(
             id=next(self._numbers),
             hole=hole_of(live, typed, snapshot.path, self._repository),
-            max_tokens=limit if wish.mode == "block" or snapshot.max_tokens else min(limit, LINE_TOKENS),
+            max_tokens=token_limit(wish),
             candidates=wish.count,
             temperature=0.0 if wish.count == 1 else 0.6,
             triggers=constraint.TRIGGERS if constrained else (),
             deadline_ms=None if self._patient else DEADLINE_MS,
-            document=f"{self._root}:{snapshot.path}",
+            document=self._document(snapshot.path),
             prompt_budget=live.budget,
             background=background,
         )
