@@ -117,3 +117,27 @@ async def test_a_broken_model_is_one_line_of_status(start: Start, tmp_path: Path
     where = {"textDocument": {"uri": uri}, "position": {"line": 4, "character": 8}}
     assert (await client.request("textDocument/completion", where))["items"]
     assert await client.stop() == 0
+
+
+async def test_models_are_switched_without_a_restart(start: Start, tmp_path: Path) -> None:
+    first = tiny_gguf.write(tmp_path / "first.gguf", metadata={"general.basename": "a"})
+    client, uri = await served(start, tmp_path, first)
+    ready = await client.wait_for(
+        lambda m: m.get("method") == "graft/status" and m["params"]["model"] != "" and not m["params"]["busy"],
+        seconds=60,
+    )
+    assert ready["params"]["kind"] == "normal"
+    # What `graft models use` writes: first nonsense, then a model again.
+    before = {p for p, line in children(client.process.pid).items() if "graft_models" in line}
+    (tmp_path / "config.toml").write_text(f'[model]\npath = "{tmp_path}/absent.gguf"\n')
+    await state(client, "model file not found")
+    assert isinstance(await client.inline(uri, 4, 8, manual=True), list)
+    (tmp_path / "config.toml").write_text(f'[model]\npath = "{first}"\nthreads = 1\n')
+    for _ in range(300):
+        now = {p for p, line in children(client.process.pid).items() if "graft_models" in line} - before
+        if now:
+            break
+        await asyncio.sleep(0.1)
+    assert now, "the model was not loaded again"
+    assert isinstance(await client.inline(uri, 4, 8, manual=True), list)
+    assert await client.stop() == 0
