@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from lsprotocol import types
 from pygls.uris import from_fs_path, to_fs_path
@@ -10,7 +11,9 @@ from pygls.uris import from_fs_path, to_fs_path
 from graft_indexer.facts import Span
 from graft_indexer.text import Lines, Unit
 from graft_server.completion.model import Completion
+from graft_server.diagnosis import overlap
 from graft_server.diagnosis.model import Diagnostic, Severity
+from graft_server.diagnosis.overlap import Foreign
 from graft_server.edits import Edit
 
 SOURCE = "graft"
@@ -90,6 +93,37 @@ def diagnostic(
         source=SOURCE,
         related_information=related or None,
     )
+
+
+def foreign(found: types.Diagnostic, lines: Lines, unit: Unit) -> Foreign:
+    """Another server's finding."""
+    code = found.code if isinstance(found.code, (str, int)) else ""
+    return overlap.foreign(found.source or "", str(code), found.message, span_of(lines, found.range, unit), lines)
+
+
+def finding_of(found: types.Diagnostic, path: str, lines: Lines, unit: Unit) -> Diagnostic:
+    """Another server's finding in our form, to look for fixes."""
+    code = str(found.code) if isinstance(found.code, (str, int)) else ""
+    severity = next((s for s, t in _SEVERITY.items() if t == found.severity), Severity.ERROR)
+    return Diagnostic(
+        path, span_of(lines, found.range, unit), code, severity, found.message, source=found.source or "?"
+    )
+
+
+def diagnostic_from(value: Any) -> types.Diagnostic | None:
+    """A diagnostic of a message of our own, which arrives as plain JSON; None if it is none."""
+    try:
+        place = value["range"]
+        start, end = (types.Position(int(place[n]["line"]), int(place[n]["character"])) for n in ("start", "end"))
+        code = value.get("code")
+        return types.Diagnostic(
+            types.Range(start, end),
+            str(value.get("message", "")),
+            code=code if isinstance(code, (str, int)) else None,
+            source=str(value.get("source") or ""),
+        )
+    except (TypeError, KeyError, ValueError, AttributeError):
+        return None
 
 
 def workspace_edit(

@@ -25,6 +25,9 @@ from graft_server.completion.gate import Memory
 from graft_server.completion.model import Snapshot
 from graft_server.completion.pipeline import Pipeline
 from graft_server.diagnosis.model import Diagnostic
+from graft_server.diagnosis.overlap import Foreign
+from graft_server.diagnosis.pending import Pending
+from graft_server.notebooks import Notebooks
 from graft_server.settings import Settings
 from graft_server.statistics import Statistics
 from graft_server.status import ServerStatus, StatusBoard
@@ -95,17 +98,23 @@ class Session:
     unit: Unit = "utf-16"
     settings: Settings = field(default_factory=Settings)
     documents: dict[str, Document] = field(default_factory=dict)
+    notebooks: Notebooks = field(default_factory=Notebooks)
     folders: list[Folder] = field(default_factory=list)
     memory: Memory = field(default_factory=Memory)
     statistics: Statistics = field(default_factory=Statistics)
     engine: Engine | None = None
     found: dict[str, tuple[int, list[Diagnostic]]] = field(default_factory=dict)
     """Diagnostics by document address, with the version they were made for."""
+    foreign: dict[str, tuple[Foreign, ...]] = field(default_factory=dict)
+    """What other servers show in a document, by its address."""
+    named_tasks: dict[str, asyncio.Task[Any]] = field(default_factory=dict)
+    """Background work of which only the latest of a name counts."""
     watches_files: bool = False
     """The client tells of changed files; otherwise the session compares the disk itself."""
     _client: dict[str, Any] = field(default_factory=dict)
     _engine_status: EngineStatus = field(default_factory=lambda: EngineStatus("absent"))
     _pipelines: dict[str, Pipeline] = field(default_factory=dict)
+    _pending: dict[str, Pending] = field(default_factory=dict)
     _edits: RecentEdits = field(default_factory=RecentEdits)
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     _starting: asyncio.Task[Any] | None = None
@@ -208,6 +217,7 @@ class Session:
         for folder in [f for f in self.folders if f.root == root]:
             self.folders.remove(folder)
             self._pipelines.pop(root, None)
+            self._pending.pop(root, None)
             self._indexing.pop(root, None)
             self.spawn(asyncio.to_thread(folder.graph.close, 1.0))
         self.changed()
@@ -337,10 +347,19 @@ class Session:
         selected: tuple[int, int, str] | None = None,
     ) -> tuple[Pipeline, Snapshot, int]:
         """(pipeline, the document's state now, where its text begins in the document); called before a handler's first
-        await.  Of a document too large to parse, the snapshot holds the cursor's surroundings."""
+        await.  Of a document too large to parse, the snapshot holds the cursor's surroundings; of a notebook's cell,
+        the whole notebook."""
         folder, path = self.place_of(document)
         text, selection, at = document.text, selected, offset
-        if document.oversized:
+        whole = self.notebooks.whole(document.uri, self.documents)
+        if whole is not None:
+            folder = self.folder_of(whole.path)
+            path = folder.relative(whole.path) or whole.path if folder is not None else whole.path
+            text, at = whole.text, whole.start + offset
+            selection = (selected[0] + whole.start, selected[1] + whole.start, selected[2]) if selected else None
+            if folder is not None:
+                folder.graph.sync(path, text)
+        elif document.oversized:
             text, at = window(document.data, offset)
             selection = None
         made = Snapshot(
@@ -369,6 +388,16 @@ class Session:
                 edits=lambda path: self._edits.parts(key, path),
             )
         return have
+
+    def pending(self, folder: Folder) -> Pending:
+        """What saved changes broke in a folder and is not mended yet."""
+        return self._pending.setdefault(folder.root, Pending())
+
+    def pending_of(self, document: Document) -> Pending | None:
+        """The same, if there is anything, for the folder of a document."""
+        folder, _ = self.place_of(document)
+        known = self._pending.get(folder.root) if folder is not None else None
+        return known if known is not None and known.found else None
 
     def pipelines(self) -> list[Pipeline]:
         """All pipelines made so far."""

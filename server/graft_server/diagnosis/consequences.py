@@ -1,61 +1,143 @@
-"""Consequences across files: what a saved change breaks elsewhere, and one action that mends it all.
+"""Consequences across files: what a saved change breaks elsewhere.
 
-On save the file's facts before and after are compared.  If a definition that other files can see was removed, renamed
-or got another signature, the files that use it are checked, open or not; only what is new there counts.
+On save the definitions of a file before and after are compared.  If one that other files can see was removed, renamed
+or got another signature, the files that use it are looked at, open or not: not whole, but every call, attribute and
+import of the names in question.  Only what is new there counts.  `repair.consequences` makes one action of it all.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from graft_indexer.facts import Facts, Signature
-from graft_indexer.graph import Exposure, Symbol, SymbolGraph
-from graft_server.diagnosis.calls import calls, positional_parameters, provable_target
-from graft_server.diagnosis.model import Diagnostic, Fix
-from graft_server.diagnosis.run import diagnose
+from graft_indexer.extract import extract_rows, facts_of
+from graft_indexer.facts import DefinitionKind, Facts, Signature, Span
+from graft_indexer.graph import CallTarget, Exposure, Symbol, SymbolGraph
+from graft_indexer.text import encode
+from graft_server.diagnosis.calls import positional_parameters, provable_target, remembered
+from graft_server.diagnosis.model import STALE_ARGUMENTS, Diagnostic, Severity
+from graft_server.diagnosis.registry import enabled
+from graft_server.diagnosis.run import excluded, run_checks
 from graft_server.diagnosis.source import Source, source_of
-from graft_server.edits import Edit
-from graft_server.repair.verify import edited_texts, fingerprints, overlaid
+from graft_server.diagnosis.subject import Subject
+from graft_server.diagnosis.suppress import unsuppressed
+from graft_server.repair.verify import fingerprints, overlaid
 from graft_server.settings import Settings
 
-MAX_FILES = 200
-"""Files that are checked after one save."""
+MAX_FILES = 400
+"""Files that are looked at after one save, those that import the file or name its classes first."""
+_CHAIN = 400
+"""Files followed from importer to importer."""
+_INSIDE = (DefinitionKind.METHOD, DefinitionKind.PROPERTY, DefinitionKind.ATTRIBUTE, DefinitionKind.VARIABLE)
 
 
 @dataclass(frozen=True, slots=True)
 class Consequences:
     """What one save breaks in other files."""
 
+    path: str
+    before_text: str
     exposure: Exposure
     findings: Mapping[str, tuple[Diagnostic, ...]]
-    """Path -> findings that the change brought."""
-    fix: Fix | None
-    """One action over all files; None if there is nothing to mend, or no mend passes."""
+    """Path -> findings that the change brought; empty if it breaks nothing."""
+    stale: tuple[Diagnostic, ...]
+    """Of `findings`, calls whose arguments go to other parameters than before.  Nothing in the text of a call shows
+    that, so these hold until the text changes."""
+    place: Span
+    """In `path`, where to say so."""
+    files: int
+    """How many files were looked at."""
+
+    @property
+    def number(self) -> int:
+        """How many findings there are."""
+        return sum(map(len, self.findings.values()))
+
+
+def facts_before(path: str, text: str) -> Facts:
+    """Facts of a text that is no longer there."""
+    return facts_of(path, extract_rows(encode(text), "python"))
 
 
 def consequences(
-    graph: SymbolGraph, path: str, before_text: str, before: Facts, settings: Settings | None = None
+    graph: SymbolGraph,
+    path: str,
+    before_text: str,
+    settings: Settings | None = None,
+    *,
+    saved_before: str | None = None,
+    stale: Sequence[Diagnostic] = (),
 ) -> Consequences | None:
-    """Compare `path` with its facts (and text) before the save; None if other files see no difference.
+    """What the change from `before_text` to the present text of `path` breaks; None if other files see no difference.
 
-    Findings that were there before the save are not repeated.
+    After several saves `saved_before` is the text at the last one, and `stale` what was found then and still holds:
+    an order of parameters is compared with the last save only.
     """
-    if source_of(graph, path) is None:
+    steps = stepwise(graph, path, before_text, settings, saved_before=saved_before, stale=stale)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: Consequences | None = end.value
+            return found
+
+
+def stepwise(
+    graph: SymbolGraph,
+    path: str,
+    before_text: str,
+    settings: Settings | None = None,
+    *,
+    saved_before: str | None = None,
+    stale: Sequence[Diagnostic] = (),
+) -> Generator[None, None, Consequences | None]:
+    """As `consequences`; yields after each file.  The graph must not change between two steps."""
+    settings = settings or Settings()
+    if not settings.diagnosis_enable or source_of(graph, path) is None:
         # A file that does not parse defines who knows what; its importers are as right as they were.
         return None
-    exposure = graph.exposure(path, before)
-    if not exposure.removed and not exposure.changed:
+    exposure = graph.exposure(path, facts_before(path, before_text))
+    if not exposure.removed and not exposure.changed and not _fields(exposure.added):
         return None
-    affected = [p for p in exposure.affected if p != path][:MAX_FILES]
-    now = {p: diagnose(graph, p, settings) for p in affected}
-    with overlaid(graph, {path: before_text}):
-        old = {p: fingerprints(diagnose(graph, p, settings)) for p, found in now.items() if found}
-    findings = {p: tuple(_new(found, old.get(p, Counter()))) for p, found in now.items()}
-    findings = {p: found for p, found in findings.items() if found}
-    return Consequences(exposure, findings, _mend(graph, path, before_text, exposure, findings, settings))
+    names = names_of(graph, exposure)
+    files = [p for p in _files(graph, path, exposure, names) if not excluded(p, settings.diagnosis_exclude)]
+    checks = enabled(settings.diagnosis_disabled, settings.diagnosis_enabled)
+    now: dict[str, list[Diagnostic]] = {}
+    for file in files:
+        found = run_checks(graph, file, checks, with_aliases(graph, file, names))
+        if found:
+            now[file] = found
+        yield
+    moved = list(stale)
+    if STALE_ARGUMENTS not in settings.diagnosis_disabled:
+        last = before_text if saved_before is None else saved_before
+        changed = exposure.changed
+        if last != before_text:
+            changed = graph.exposure(path, facts_before(path, last)).changed
+        reordered = frozenset(b.name for b, a in changed if _reordered(b.signature, a.signature))
+        if reordered:
+            moved += _moved(graph, path, last, reordered, files)
+            yield
+    if now:
+        with overlaid(graph, {path: before_text}):
+            old = {p: fingerprints(run_checks(graph, p, checks, with_aliases(graph, p, names))) for p in now}
+        now = {p: list(_new(found, old[p])) for p, found in now.items()}
+    # A call that does not fit any more says enough.
+    moved = [d for d in moved if not any(_near(graph, d, other) for other in now.get(d.path, ()))]
+    for diagnostic in moved:
+        now.setdefault(diagnostic.path, []).append(diagnostic)
+    findings = {p: tuple(sorted(some, key=lambda d: d.span)) for p, some in now.items() if some}
+    return Consequences(path, before_text, exposure, findings, tuple(moved), _place(graph, path, exposure), len(files))
+
+
+def _near(graph: SymbolGraph, one: Diagnostic, other: Diagnostic) -> bool:
+    """Whether two findings stand in one statement."""
+    text = encode(graph.text(one.path) or "")
+    low, high = sorted((one.span.start, other.span.start))
+    return other.code == "call-arguments" and b"\n" not in text[low:high]
 
 
 def _new(found: Sequence[Diagnostic], old: Counter[tuple[str, ...]]) -> Iterator[Diagnostic]:
@@ -68,144 +150,150 @@ def _new(found: Sequence[Diagnostic], old: Counter[tuple[str, ...]]) -> Iterator
             yield diagnostic
 
 
-def _mend(
-    graph: SymbolGraph,
-    path: str,
-    before_text: str,
-    exposure: Exposure,
-    findings: Mapping[str, tuple[Diagnostic, ...]],
-    settings: Settings | None,
-) -> Fix | None:
-    """Renames first; else arguments are put in order, dropped or given a placeholder."""
-    if not findings:
-        return None
-    edits: list[Edit] = []
-    titles: list[str] = []
-    safe = True
-    for gone, new in _renames(exposure):
-        some = list(_rename(graph, path, before_text, gone, new.name, tuple(findings)))
-        if some:
-            edits += some
-            titles.append(f"Rename `{gone.name}` to `{new.name}`")
-    for symbol_before, symbol_after in exposure.changed:
-        some, sure = _follow(graph, path, before_text, symbol_before, symbol_after, tuple(findings))
-        if some:
-            edits += some
-            safe = safe and sure
-            titles.append(f"Follow the new signature of `{symbol_after.name}`")
-    edits = list(dict.fromkeys(edits))
-    texts = edited_texts(graph, edits)
-    if texts is None:
-        return None
-    with overlaid(graph, texts):
-        after = {p: fingerprints(diagnose(graph, p, settings)) for p in {*texts, *findings}}
-        if any(graph.errors(p) for p in texts):
-            return None
-    before = {p: fingerprints(diagnose(graph, p, settings)) for p in {*texts, *findings}}
-    mended = sum((before[p] - after[p]).total() for p in before)
-    if not mended or any(after[p] - before[p] for p in after):
-        return None
-    verified = ("parses", f"{mended} of {sum(map(len, findings.values()))} findings gone", "nothing new")
-    mark = "" if safe else " (unsafe)"
-    where = f" in {len(texts)} {'file' if len(texts) == 1 else 'files'}"
-    return Fix(f"{', '.join(titles)}{where}{mark} - checked: {', '.join(verified)}", safe, verified, tuple(edits))
+# -- which names, which files -----------------------------------------------------------------------------------------
+def names_of(graph: SymbolGraph, exposure: Exposure) -> frozenset[str]:
+    """Names whose calls, attributes and imports may be broken; of a constructor or a field those of its classes."""
+    names: set[str] = set()
+    for symbol in (*exposure.removed, *(b for b, _ in exposure.changed), *_fields(exposure.added)):
+        names.add(symbol.name)
+        owner = owner_of(symbol)
+        if owner and (symbol.kind is DefinitionKind.VARIABLE or symbol.name in _MAKERS or _abstract(symbol)):
+            names.add(owner.rpartition(".")[2])
+            for cls in graph.find(owner):
+                if cls.kind is DefinitionKind.CLASS:
+                    names.update(s.name for s in graph.subclasses(cls).value)
+    return frozenset(names)
 
 
-def _renames(exposure: Exposure) -> Iterator[tuple[Symbol, Symbol]]:
-    """Pairs of a removed and an added definition of the same kind, parent and signature, if there is only one way."""
-    for gone in exposure.removed:
-        if not gone.qualified_name:
-            continue
-        fits = [new for new in exposure.added if _alike(gone, new)]
-        rivals = [other for other in exposure.removed if any(_alike(other, new) for new in fits)]
-        if len(fits) == 1 and len(rivals) == 1:
-            yield gone, fits[0]
+_MAKERS = ("__init__", "__new__", "__call__", "__post_init__")
 
 
-def _alike(gone: Symbol, new: Symbol) -> bool:
-    same_parent = gone.qualified_name.rpartition(".")[0] == new.qualified_name.rpartition(".")[0]
-    return gone.kind == new.kind and same_parent and gone.signature == new.signature
+def _abstract(symbol: Symbol) -> bool:
+    return any(d.rpartition(".")[2].startswith("abstract") for d in symbol.decorators)
 
 
-def _rename(
-    graph: SymbolGraph, path: str, before_text: str, gone: Symbol, name: str, files: tuple[str, ...]
-) -> Iterator[Edit]:
-    """References to the old definition, found while the old text stands."""
-    with overlaid(graph, {path: before_text}):
-        locations = graph.references(gone).value
-    for location in locations:
-        text = graph.text(location.path)
-        if location.path == path or location.path not in files or text is None:
-            continue
-        source = source_of(graph, location.path)
-        if source is not None and source.segment(location.span) == gone.name:
-            yield Edit(location.path, location.span.start, location.span.end, name)
+def _fields(added: Iterable[Symbol]) -> list[Symbol]:
+    """Of what was added that which can break code: fields (of a dataclass), constructors, abstract methods."""
+    return [
+        s
+        for s in added
+        if owner_of(s) and ((s.kind is DefinitionKind.VARIABLE and s.annotation) or s.name in _MAKERS or _abstract(s))
+    ]
 
 
-def _follow(
-    graph: SymbolGraph, path: str, before_text: str, old: Symbol, new: Symbol, files: tuple[str, ...]
-) -> tuple[list[Edit], bool]:
-    """Arguments of every call, moved from the old signature's places to the new one's; (edits, whether all is sure)."""
-    if old.signature is None or new.signature is None:
-        return [], True
-    edits: list[Edit] = []
-    sure = True
+def owner_of(symbol: Symbol) -> str:
+    """Qualified name of the class that a member belongs to, empty for a definition at module level."""
+    owner = symbol.qualified_name.rpartition(".")[0]
+    return owner if symbol.kind in _INSIDE and owner != symbol.module else ""
+
+
+def _files(graph: SymbolGraph, path: str, exposure: Exposure, names: frozenset[str]) -> list[str]:
+    """Files to look at, the likeliest first: they hold one of the names as a word, and say so outside of strings."""
+    importers = dict.fromkeys(graph.importers(path))
+    queue = list(importers)
+    while queue and len(importers) < _CHAIN:
+        # A package that passes the name on has importers of its own.
+        for other in graph.importers(queue.pop(0)):
+            if other not in importers:
+                importers[other] = None
+                queue.append(other)
+    affected = dict.fromkeys([*importers, *exposure.affected])
+    for symbol in (*exposure.removed, *(b for b, _ in exposure.changed), *exposure.added):
+        owner = owner_of(symbol)
+        for cls in graph.find(owner) if owner else ():
+            for one in (cls, *(graph.subclasses(cls).value if cls.kind is DefinitionKind.CLASS else ())):
+                affected.update(dict.fromkeys(location.path for location in graph.references(one).value))
+    affected.pop(path, None)
+    word = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(names)))})\b") if names else None
+    found = [p for p in affected if word is not None and word.search(graph.text(p) or "")]
+    return found[:MAX_FILES]
+
+
+def with_aliases(graph: SymbolGraph, file: str, names: frozenset[str]) -> frozenset[str]:
+    facts = graph.facts(file)
+    return names | {i.alias for i in facts.imports if i.alias and i.name in names} if facts is not None else names
+
+
+# -- arguments that went elsewhere ------------------------------------------------------------------------------------
+def _reordered(before: Signature | None, after: Signature | None) -> bool:
+    """Whether some value by position goes to another parameter than before, and that parameter is still there."""
+    if before is None or after is None:
+        return False
+    old, new = ([p.name for p in positional_parameters(s)] for s in (before, after))
+    return any(a != b and a in new for a, b in zip(old, new, strict=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A call of a changed definition, with its targets before and after."""
+
+    path: str
+    source: Source
+    call: ast.Call
+    before: CallTarget
+    after: CallTarget
+    arguments: Span
+    """With the parentheses."""
+
+
+def sites(
+    graph: SymbolGraph, path: str, before_text: str, names: frozenset[str], files: Iterable[str]
+) -> Iterator[Site]:
+    """Calls of `names` in the given files whose target is proved before and now, and has another signature now."""
+    asked: list[tuple[str, Source, ast.Call]] = []
     for file in files:
         source = source_of(graph, file)
-        if source is None:
+        if source is not None:
+            wanted = with_aliases(graph, file, names)
+            asked += [(file, source, c) for c in Subject(graph, file, source, names=wanted).calls()]
+    with overlaid(graph, {path: before_text}), remembered():
+        before = [provable_target(graph, file, source, call) for file, source, call in asked]
+    with remembered():
+        for (file, source, call), was in zip(asked, before, strict=True):
+            now = provable_target(graph, file, source, call) if was is not None else None
+            if was is None or now is None or was[1].symbol.qualified_name != now[1].symbol.qualified_name:
+                continue
+            if was[1].signature.parameters != now[1].signature.parameters:
+                yield Site(file, source, call, was[1], now[1], now[0].arguments)
+
+
+def _moved(
+    graph: SymbolGraph, path: str, before_text: str, names: frozenset[str], files: Sequence[str]
+) -> Iterator[Diagnostic]:
+    for site in sites(graph, path, before_text, names, files):
+        found = moved_argument(site)
+        if found is None:
             continue
-        with overlaid(graph, {path: before_text}):
-            found = [
-                (call, target.signature)
-                for call in calls(source)
-                if (hit := provable_target(graph, file, source, call)) is not None
-                and (target := hit[1]).symbol.qualified_name == old.qualified_name
-            ]
-        for call, was in found:
-            now = provable_target(graph, file, source, call)
-            if now is None:
-                continue
-            rewritten = _arguments(source, call, was, now[1].signature)
-            if rewritten is None:
-                continue
-            text, certain = rewritten
-            start, end = now[0].arguments.start + 1, now[0].arguments.end - 1
-            if source.data[start:end].decode("utf-8", "surrogateescape") != text:
-                edits.append(Edit(file, start, end, text))
-                sure = sure and certain
-    return edits, sure
+        argument, was, now = found
+        span = site.source.span(argument)
+        diagnostic = Diagnostic(
+            site.path,
+            span,
+            STALE_ARGUMENTS,
+            Severity.WARNING,
+            f"this was `{was}` of `{site.after.symbol.name}`, and is now `{now}`",
+            names=(site.after.symbol.name, was, now),
+            related=((site.after.symbol.path, site.after.symbol.name_span, "its parameters changed places"),),
+        )
+        yield from unsuppressed(site.source.text, [diagnostic])
 
 
-def _arguments(source: Source, call: ast.Call, was: Signature, now: Signature) -> tuple[str, bool] | None:
-    """The argument list for the new signature, and whether no value had to be made up or thrown away."""
-    if any(isinstance(a, ast.Starred) for a in call.args) or any(k.arg is None for k in call.keywords):
-        return None
-    old_names = [p.name for p in positional_parameters(was)]
-    if len(call.args) > len(old_names):
-        return None
-    given = {n: (source.segment(source.span(a)), True) for n, a in zip(old_names, call.args, strict=False)}
-    given |= {str(k.arg): (source.segment(source.span(k.value)), False) for k in call.keywords}
-    before, after = [p.name for p in was.parameters], [p.name for p in now.parameters]
-    gone, added = [n for n in before if n not in after], [n for n in after if n not in before]
-    certain = True
-    if len(gone) == 1 and len(added) == 1 and before.index(gone[0]) == after.index(added[0]):
-        # One parameter in the same place under another name was renamed.
-        given = {added[0] if name == gone[0] else name: value for name, value in given.items()}
-    else:
-        for name in gone:
-            certain = given.pop(name, None) is None and certain
-    places = {p.name for p in positional_parameters(now)}
-    parts: list[str] = []
-    in_order = True
-    for parameter in now.parameters:
-        text, by_position = given.pop(parameter.name, ("", True))
-        if not text and parameter.required:
-            text, certain = "...", False
-        if not text:
-            in_order = False
-        elif in_order and by_position and parameter.name in places:
-            parts.append(text)
-        else:
-            in_order = False
-            parts.append(f"{parameter.name}={text}")
-    return None if given else (", ".join(parts), certain)
+def moved_argument(site: Site) -> tuple[ast.expr, str, str] | None:
+    """(the first argument by position that goes to another parameter than before, its name then, its name now)."""
+    old = [p.name for p in positional_parameters(site.before.signature)]
+    new = [p.name for p in positional_parameters(site.after.signature)]
+    for argument, was, now in zip(site.call.args, old, new, strict=False):
+        if isinstance(argument, ast.Starred):
+            return None
+        if was != now and was in new:
+            return argument, was, now
+    return None
+
+
+def _place(graph: SymbolGraph, path: str, exposure: Exposure) -> Span:
+    """Where the changed file says what was broken: a definition that changed, or came instead; else its first line."""
+    for symbol in (*(a for _, a in exposure.changed), *exposure.added):
+        if symbol.path == path:
+            return symbol.name_span
+    first = encode(graph.text(path) or "").split(b"\n", 1)[0]
+    return Span(0, len(first.rstrip(b"\r")))

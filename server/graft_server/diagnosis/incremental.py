@@ -85,7 +85,7 @@ def stepwise(
         return found
     if not keep:
         for unit in units_of(source):
-            found += _check_unit(graph, path, source, unit, parts)[0]
+            found += check_unit(graph, path, source, unit, parts)[0]
             yield
         return found
     memory = _memory(graph)
@@ -95,7 +95,7 @@ def stepwise(
         if key in memory.clean:
             memory.clean.move_to_end(key)
             continue
-        some, whole_file = _check_unit(graph, path, source, unit, parts)
+        some, whole_file = check_unit(graph, path, source, unit, parts)
         memory.checked += 1
         found += some
         if not some and not whole_file:
@@ -106,9 +106,10 @@ def stepwise(
     return found
 
 
-def _check_unit(
+def check_unit(
     graph: SymbolGraph, path: str, source: Source, unit: Unit, checks: Sequence[CheckInfo]
 ) -> tuple[list[Diagnostic], bool]:
+    """(findings of some checks in one unit, whether they depend on the file in a way that its key does not tell)."""
     subject = Subject(graph, path, source, unit)
     with remembered():
         found = [d for info in checks for d in checked(info, subject)]

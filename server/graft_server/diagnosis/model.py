@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from graft_server.diagnosis.subject import Subject
 
 
+STALE_ARGUMENTS = "stale-arguments"
+"""Found by comparing a definition with what it was before a save (`consequences`), not by looking at a file."""
+BREAKS = "breaks-callers"
+"""At a changed definition: what its change breaks in other files."""
+
+
 class Severity(StrEnum):
     """As in the language server protocol."""
 
@@ -38,6 +44,8 @@ class Diagnostic:
     """Names that would have been right there, as far as the graph knows (closed answers only)."""
     related: tuple[tuple[str, Span, str], ...] = ()
     """(path, span, message) of the places that prove it, such as the function's definition."""
+    source: str = ""
+    """The other server whose finding it is (`Pyright`); empty for ours."""
 
 
 @dataclass(frozen=True, slots=True)

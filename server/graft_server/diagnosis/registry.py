@@ -17,7 +17,7 @@ from graft_server.diagnosis.checks import (
     unreachable_code,
     unresolved_import,
 )
-from graft_server.diagnosis.model import Check, Severity
+from graft_server.diagnosis.model import BREAKS, STALE_ARGUMENTS, Check, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ CHECKS: tuple[CheckInfo, ...] = (
     ),
 )
 
-CODES = tuple(c.code for c in CHECKS)
+CODES = (*(c.code for c in CHECKS), STALE_ARGUMENTS, BREAKS)
 
 
 def enabled(disabled: Collection[str] = (), also: Collection[str] = ()) -> tuple[CheckInfo, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 
+from graft_indexer.facts import Span
 from graft_indexer.graph import SymbolGraph
 from graft_server.diagnosis import incremental
 from graft_server.diagnosis.calls import remembered
@@ -13,6 +14,7 @@ from graft_server.diagnosis.registry import CheckInfo, enabled
 from graft_server.diagnosis.source import Source, source_of
 from graft_server.diagnosis.subject import Subject
 from graft_server.diagnosis.suppress import unsuppressed
+from graft_server.diagnosis.units import units_of
 from graft_server.settings import Settings
 
 PYTHON_SUFFIXES = (".py", ".pyi", ".pyw")
@@ -49,6 +51,20 @@ def run_checks(
             found = [d for c in checks for d in incremental.checked(c, subject)]
     else:
         found = incremental.findings(graph, path, source, checks, keep=remember and graph.is_open(path))
+    return _ordered(source, found)
+
+
+def check_spans(graph: SymbolGraph, path: str, checks: Iterable[CheckInfo], spans: Sequence[Span]) -> list[Diagnostic]:
+    """Findings of a file in the parts (functions, other statements) that hold one of `spans`; of checks that look at
+    whole files everywhere."""
+    source = _readable(graph, path)
+    if source is None:
+        return []
+    found = [d for c in checks if c.whole for d in incremental.checked(c, Subject(graph, path, source))]
+    parts = [c for c in checks if not c.whole]
+    for unit in units_of(source):
+        if any(unit.span.start <= s.end and s.start <= unit.span.end for s in spans):
+            found += incremental.check_unit(graph, path, source, unit, parts)[0]
     return _ordered(source, found)
 
 

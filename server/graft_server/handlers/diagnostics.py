@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from graft_indexer.graph import SymbolGraph
+from graft_indexer.text import Lines
 from graft_server import convert
 from graft_server.diagnosis.model import Diagnostic
-from graft_server.settings import Settings
-from graft_server.workspace import NORMAL, Document
+from graft_server.diagnosis.overlap import duplicate
+from graft_server.diagnosis.pending import broken_elsewhere
+from graft_server.slices import sliced
+from graft_server.workspace import BACKGROUND, NORMAL, Document, Folder
 
 if TYPE_CHECKING:
     from graft_server.app import GraftServer
 
 log = logging.getLogger("graft.diagnostics")
+
+OTHERS = "graft/otherDiagnostics"
+"""From clients that know what other servers show in a document."""
 
 
 def register(server: GraftServer) -> None:
@@ -29,14 +35,26 @@ def register(server: GraftServer) -> None:
         document = ls.session.documents.get(params.text_document.uri)
         if document is None:
             return
+        before = document.saved
         ls.session.saved(document)
-        check_soon(ls, document)
-        # What was saved may change what holds in other open files.
-        for other in list(ls.session.documents.values()):
-            if other is not document and ls.session.folder_of(other.path) is ls.session.folder_of(document.path):
-                check_soon(ls, other)
+        check_soon(ls, document, priority=NORMAL)
+        if document.saved != before or ls.session.pending_of(document) is not None:
+            _supersede(ls, f"consequences {document.uri}", _look_at_consequences(ls, document, before))
+        if document.saved != before:
+            # What was saved may change what holds in other open files.
+            for other in list(ls.session.documents.values()):
+                if other is not document and ls.session.folder_of(other.path) is ls.session.folder_of(document.path):
+                    check_soon(ls, other)
         if ls.features.refresh_diagnostics and ls.features.pulls:
             ls.workspace_diagnostic_refresh(None)
+
+    @server.feature(OTHERS)
+    def others(ls: GraftServer, params: Any) -> None:
+        """`graft/otherDiagnostics` {uri, diagnostics}: what other servers show in a document."""
+        uri, found = (params or {}).get("uri"), (params or {}).get("diagnostics")
+        document = ls.session.documents.get(uri) if isinstance(uri, str) else None
+        if document is not None and isinstance(found, list):
+            learn(ls, document, [d for d in map(convert.diagnostic_from, found) if d is not None], complete=True)
 
     @server.feature(
         types.TEXT_DOCUMENT_DIAGNOSTIC,
@@ -50,28 +68,69 @@ def register(server: GraftServer) -> None:
         identifier = f"{version}"
         if params.previous_result_id == identifier and document.uri in ls.session.found:
             return types.RelatedUnchangedDocumentDiagnosticReport(identifier)
-        found = await check(ls, document)
+        found = await check(ls, document, priority=NORMAL)
         return types.RelatedFullDocumentDiagnosticReport(_converted(ls, document, found), result_id=identifier)
 
 
-def check_soon(ls: GraftServer, document: Document) -> None:
+IDLE_SECONDS = 0.3
+"""After so long without a key press a changed document is checked, so that its findings are ready when it is saved."""
+
+
+def check_soon(ls: GraftServer, document: Document, *, priority: int = BACKGROUND) -> None:
     """Check a document in the background and publish what is found."""
     if not ls.features.pulls:
-        ls.session.spawn(_check_and_publish(ls, document))
+        _supersede(ls, f"check {document.uri}", _check_and_publish(ls, document, priority))
+
+
+def changed(ls: GraftServer, document: Document) -> None:
+    """A document changed: get its findings ready; nothing is shown before it is saved."""
+    _supersede(ls, f"ready {document.uri}", _get_ready(ls, document))
+
+
+async def _get_ready(ls: GraftServer, document: Document) -> None:
+    await asyncio.sleep(IDLE_SECONDS)
+    await check(ls, document)
+
+
+def _supersede(ls: GraftServer, name: str, work: Any) -> None:
+    """Run background work, ending what ran under the same name before."""
+    before = ls.session.named_tasks.get(name)
+    if before is not None:
+        before.cancel()
+    task = ls.session.spawn(work)
+    ls.session.named_tasks[name] = task
+    task.add_done_callback(lambda done: _forget(ls, name, done))
+
+
+def _forget(ls: GraftServer, name: str, task: Any) -> None:
+    if ls.session.named_tasks.get(name) is task:
+        del ls.session.named_tasks[name]
 
 
 def clear(ls: GraftServer, uri: str) -> None:
-    """Take a closed document's diagnostics off the screen."""
+    """Take a closed document's diagnostics off the screen, but for what other files' changes broke in it."""
     ls.published.pop(uri, None)
+    ls.session.foreign.pop(uri, None)
+    for name in (f"check {uri}", f"ready {uri}"):
+        task = ls.session.named_tasks.pop(name, None)
+        if task is not None:
+            task.cancel()
     if not ls.features.pulls:
         ls.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
 
 
-async def _check_and_publish(ls: GraftServer, document: Document) -> None:
+async def _check_and_publish(ls: GraftServer, document: Document, priority: int) -> None:
     version = document.version
-    found = await check(ls, document)
-    if document.version != version or ls.session.documents.get(document.uri) is not document:
-        # The text moved on while it was checked: what was found may stand elsewhere now.
+    await check(ls, document, priority=priority)
+    if document.version == version and ls.session.documents.get(document.uri) is document:
+        # Else the text moved on while it was checked: what was found may stand elsewhere now.
+        publish(ls, document)
+
+
+def publish(ls: GraftServer, document: Document) -> None:
+    """Show what was found in a document, if that was its present text."""
+    version, found = ls.session.found.get(document.uri, (None, []))
+    if version != document.version or ls.features.pulls:
         return
     now = (version, _converted(ls, document, found))
     if ls.published.get(document.uri) == now:
@@ -82,39 +141,100 @@ async def _check_and_publish(ls: GraftServer, document: Document) -> None:
     ls.text_document_publish_diagnostics(types.PublishDiagnosticsParams(document.uri, now[1], version))
 
 
-async def check(ls: GraftServer, document: Document) -> list[Diagnostic]:
-    """What the checks find in a document as it is now; kept for code actions."""
+async def check(ls: GraftServer, document: Document, *, priority: int = BACKGROUND) -> list[Diagnostic]:
+    """What the checks find in a document as it is now; kept for code actions.  Given up when the text changes."""
     session = ls.session
     folder, path = session.place_of(document)
     settings = session.settings
     if folder is None or document.language != "python" or document.oversized or not settings.diagnosis_enable:
         return []
     version = document.version
-    nothing: Sequence[Diagnostic] = ()
-    found = list(await folder.graph.ask(lambda graph: diagnose(graph, path, settings), nothing, priority=NORMAL))
-    if document.version == version:
+    known = session.found.get(document.uri)
+
+    def valid() -> bool:
+        return document.version == version and session.documents.get(document.uri) is document
+
+    found = await sliced(
+        folder.graph, lambda graph: run().stepwise(graph, path, settings), priority=priority, valid=valid
+    )
+    if found is None:
+        return known[1] if known is not None and known[0] == document.version else []
+    if valid():
         session.found[document.uri] = (version, found)
-    return found
+    return list(found)
 
 
-def diagnose(graph: SymbolGraph, path: str, settings: Settings) -> Sequence[Diagnostic]:
-    """All checks on one file; on the graph's thread."""
-    module = importlib.import_module("graft_server.diagnosis.run")
-    found: Sequence[Diagnostic] = module.diagnose(graph, path, settings)
-    return found
+def run() -> Any:
+    """The checks; imported when the first file is checked, not when the server starts."""
+    return importlib.import_module("graft_server.diagnosis.run")
+
+
+async def _look_at_consequences(ls: GraftServer, document: Document, before: bytes) -> None:
+    """After a save: what it breaks in other files, shown in those that are not open too."""
+    session = ls.session
+    folder, path = session.place_of(document)
+    if folder is None or document.language != "python" or document.oversized or not session.settings.diagnosis_enable:
+        return
+    pending = session.pending(folder)
+    shown = pending.files()
+    text = before.decode("utf-8", "surrogateescape")
+    settings = session.settings
+    await sliced(folder.graph, lambda graph: pending.saved(graph, path, text, settings), priority=NORMAL)
+    for other in sorted(shown | pending.files()):
+        absolute = session.absolute(folder, other)
+        opened = next((d for d in session.documents.values() if d.path == absolute), None)
+        if opened is not None:
+            publish(ls, opened)
+            continue
+        lines = session.lines_of(folder, other)
+        if lines is not None:
+            found = [_one(ls, folder, d, lines) for d in pending.findings(other)]
+            ls.text_document_publish_diagnostics(types.PublishDiagnosticsParams(convert.uri_of(absolute), found))
+    publish(ls, document)
+
+
+def learn(ls: GraftServer, document: Document, found: Iterable[types.Diagnostic], *, complete: bool) -> None:
+    """Other servers' findings in a document became known; ours that say the same are taken off the screen.
+
+    `complete`: these are all; otherwise they are added to those known.
+    """
+    some = [convert.foreign(d, document.lines, ls.session.unit) for d in found if d.source != convert.SOURCE]
+    known = ls.session.foreign.get(document.uri, ())
+    merged = tuple(dict.fromkeys([*(() if complete else known), *some]))[-MAX_FOREIGN:]
+    if merged != known:
+        ls.session.foreign[document.uri] = merged
+        publish(ls, document)
+
+
+MAX_FOREIGN = 500
+"""Findings of other servers that are remembered of a document."""
+
+
+def hidden(ls: GraftServer, document: Document, item: Diagnostic) -> bool:
+    """Whether another server shows the same."""
+    others = ls.session.foreign.get(document.uri, ())
+    return duplicate(item, document.lines, others, ls.session.settings.diagnosis_overlap)
 
 
 def _converted(ls: GraftServer, document: Document, found: Sequence[Diagnostic]) -> list[types.Diagnostic]:
+    folder, path = ls.session.place_of(document)
+    shown = [d for d in found if d.path == path]
+    pending = ls.session.pending_of(document)
+    if folder is not None and pending is not None:
+        # What a save elsewhere broke: the checks find it too, but for arguments that changed places.
+        texts = {(d.code, d.span) for d in shown}
+        size = len(document.data)
+        shown += [d for d in pending.findings(path) if (d.code, d.span) not in texts and d.span.end <= size]
+        shown += broken_elsewhere(pending, path)
+    return [_one(ls, folder, d, document.lines) for d in shown if not hidden(ls, document, d)]
+
+
+def _one(ls: GraftServer, folder: Folder | None, item: Diagnostic, lines: Lines) -> types.Diagnostic:
     session = ls.session
-    folder, path = session.place_of(document)
-    return [
-        convert.diagnostic(
-            item,
-            document.lines,
-            session.unit,
-            lambda other: session.lines_of(folder, other),
-            lambda other: session.absolute(folder, other),
-        )
-        for item in found
-        if item.path == path
-    ]
+    return convert.diagnostic(
+        item,
+        lines,
+        session.unit,
+        lambda other: session.lines_of(folder, other),
+        lambda other: session.absolute(folder, other),
+    )

@@ -31,6 +31,8 @@ def did_open(server: GraftServer, params: types.DidOpenTextDocumentParams) -> No
 
 def did_change(server: GraftServer, params: types.DidChangeTextDocumentParams) -> None:
     """Apply the changes.  A change that does not fit leaves the document as it was and is logged."""
+    from graft_server.handlers import diagnostics
+
     document = server.session.documents.get(params.text_document.uri)
     if document is None:
         log.warning("a change of %s, which is not open", params.text_document.uri)
@@ -49,6 +51,7 @@ def did_change(server: GraftServer, params: types.DidChangeTextDocumentParams) -
             document.replace(change.text)
     document.version = params.text_document.version
     server.session.changed_text(document, before)
+    diagnostics.changed(server, document)
     item = server.shown.inferred(document.uri, before, document.data)
     if item is not None:
         server.session.spawn(_follow(server, item))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from graft_indexer.facts import DefinitionKind
+from graft_indexer.facts import DefinitionKind, Span
 from graft_indexer.graph import Origin, Symbol, SymbolGraph
 from graft_server.diagnosis.distance import closest
 from graft_server.diagnosis.model import Diagnostic, Severity
@@ -49,15 +49,20 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
             continue
         if _makes_names(graph, path, end) or (name.startswith("_") and _described(answer.value)):
             continue
+        span = source.span(node)
+        start = span.end - len(name.encode())
+        # The list says what the classes have; this one name is looked for everywhere: set by others, by subclasses.
+        absent = graph.definition_at(path, start)
+        if absent.value or not absent.closed or _filled(graph, path, end):
+            continue
         near = closest(name, members)
         hint = f"; did you mean `{near[0]}`?" if near else ""
         receiver = " ".join(source.segment(source.span(node.value)).split())
         if len(receiver) > 40:
             receiver = receiver[:39] + "…"
-        span = source.span(node)
         yield Diagnostic(
             path,
-            type(span)(span.end - len(name.encode()), span.end),
+            Span(start, span.end),
             CODE,
             SEVERITY,
             f"`{receiver}` has no member `{name}`{hint}",
@@ -74,9 +79,9 @@ def receiver_end(source: Source, node: ast.Attribute) -> int | None:
 
 def _more_than_it_looks(members: Sequence[Symbol]) -> bool:
     """`collections.namedtuple(...)` is declared to make plain tuples, and has fields all the same; an object with
-    `__get__`, or what `auto()` makes, is seldom what reading an attribute gives."""
+    `__get__`, a property, or what `auto()` makes, is seldom what reading an attribute gives."""
     return any(
-        m.qualified_name in ("builtins.tuple.count", "enum.auto.value")
+        m.qualified_name in ("builtins.tuple.count", "enum.auto.value", "builtins.property.fget")
         or (m.name == "__get__" and m.origin in (Origin.WORKSPACE, Origin.INSTALLED))
         for m in members
     )
@@ -101,6 +106,26 @@ def _named_in_a_string(graph: SymbolGraph, path: str, name: str, members: Sequen
 def _described(members: Sequence[Symbol]) -> bool:
     """Whether a stub describes the receiver: stubs leave private names out."""
     return any(m.origin in (Origin.STUB, Origin.STDLIB) for m in members if not m.name.startswith("__"))
+
+
+def _filled(graph: SymbolGraph, path: str, end: int) -> bool:
+    """Whether the file that binds the receiver sets attributes on something by names that are computed."""
+    for symbol in graph.definition_at(path, end - 1).value:
+        source = source_of(graph, symbol.path) if symbol.path else None
+        if source is not None and _sets_computed(source):
+            return True
+    return False
+
+
+@lru_cache(maxsize=64)
+def _sets_computed(source: Source) -> bool:
+    return any(
+        isinstance(call.func, ast.Name)
+        and call.func.id == "setattr"
+        and len(call.args) == 3
+        and not isinstance(call.args[1], ast.Constant)
+        for call in source.all(ast.Call)
+    )
 
 
 def _makes_names(graph: SymbolGraph, path: str, end: int) -> bool:

@@ -73,8 +73,14 @@ def none_used(subject: Subject) -> Iterator[Diagnostic]:
         )
 
 
+_OF_COROUTINES = ("__await__", "send", "throw", "close")
+"""What a coroutine itself has."""
+
+
 def _operates(parent: ast.AST, call: ast.Call) -> bool:
     match parent:
+        case ast.Attribute(attr=attr) if attr in _OF_COROUTINES or attr.startswith("cr_"):
+            return False
         case ast.Attribute(value=value) | ast.Subscript(value=value):
             return value is call
         case ast.For(iter=value):

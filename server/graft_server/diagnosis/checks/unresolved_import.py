@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from graft_indexer.facts import Import, Span
@@ -28,8 +29,18 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
         if subject.names is not None and subject.names.isdisjoint((item.name, *item.module.split("."))):
             continue
         answer = graph.resolve_import(path, item)
-        if answer.closed and not answer.value:
+        if answer.closed and not answer.value and not _optional(subject, item):
             yield from _findings(graph, path, item)
+
+
+def _optional(subject: Subject, item: Import) -> bool:
+    """Whether a package that is not installed is imported where not every run comes by: in a function, below a test."""
+    top = item.module.split(".", 1)[0]
+    if item.level or any(m == top for m in subject.graph.modules("", subject.path).value):
+        return False
+    source = subject.source
+    statement = next((s for s in source.all(ast.Import, ast.ImportFrom) if source.span(s) == item.span), None)
+    return statement is not None and not isinstance(source.parents[statement], ast.Module)
 
 
 def dotted(item: Import) -> str:
