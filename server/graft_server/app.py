@@ -35,7 +35,7 @@ from pygls.protocol import LanguageServerProtocol, lsp_method
 from graft_server import __version__
 from graft_server.completion.model import Completion
 from graft_server.framing import FrameBuffer
-from graft_server.handlers import documents, lifecycle, register
+from graft_server.handlers import documents, lifecycle, notebooks, register
 from graft_server.session import EngineFactory, GraphFactory, Session
 from graft_server.shown import ShownItems
 
@@ -178,6 +178,21 @@ class GraftProtocol(LanguageServerProtocol):
         """Forget the document; the file on disk counts again."""
         documents.did_close(self._server, params)
 
+    @lsp_method(types.NOTEBOOK_DOCUMENT_DID_OPEN)
+    def lsp_notebook_document__did_open(self, params: types.DidOpenNotebookDocumentParams) -> None:
+        """Cells are documents of the session too."""
+        notebooks.did_open(self._server, params)
+
+    @lsp_method(types.NOTEBOOK_DOCUMENT_DID_CHANGE)
+    def lsp_notebook_document__did_change(self, params: types.DidChangeNotebookDocumentParams) -> None:
+        """Apply the changes at once."""
+        notebooks.did_change(self._server, params)
+
+    @lsp_method(types.NOTEBOOK_DOCUMENT_DID_CLOSE)
+    def lsp_notebook_document__did_close(self, params: types.DidCloseNotebookDocumentParams) -> None:
+        """Forget the cells."""
+        notebooks.did_close(self._server, params)
+
     @lsp_method(types.INITIALIZE)
     def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
         """As in pygls, then the capabilities that depend on the client."""
@@ -269,7 +284,7 @@ class GraftServer(LanguageServer):
         self.last_document = ""
         self.published: dict[str, tuple[int, list[types.Diagnostic]]] = {}
         """By document: the version, and the diagnostics that the client was last sent for it."""
-        super().__init__("graft", __version__, protocol_cls=GraftProtocol)
+        super().__init__("graft", __version__, protocol_cls=GraftProtocol, notebook_document_sync=notebooks.SYNC)
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Faults go to the log; a pop-up per fault would be worse than the fault."""

@@ -10,7 +10,7 @@ items, "calls"), or half-way through (the other half, "lines").  Keys, per arm o
 - `ARM_prompt_tokens`: mean prompt length.
 
 `*_gain_*` are differences to `in_file`; `graft_share_of_oracle_bits_percent` is Graft's gain in bits over the oracle's.
-`--parts` adds an arm for each kind of context alone (`only_KIND`) and left out (`no_KIND`).
+`--parts` adds an arm for each kind of context alone (`only_KIND`) and left out (`no_KIND`), in bits only.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ async def _run(args: argparse.Namespace) -> dict[str, Any]:
                             after=item.after, hidden=item.truth, budget=budget, kinds=kinds, seed=args.seed,
                         )  # fmt: skip
                         parts = await asyncio.wrap_future(bench.graph.submit(wanted))
-                        await _ask(bench.engine, item, parts, args.budget, scores[arm], folder.name)
+                        await _ask(bench.engine, item, parts, args.budget, scores[arm], folder.name, arm in ARMS)
                     bench.graph.sync(item.path, None)
                     count += 1
                     calls += item.calls
@@ -180,23 +180,25 @@ def items_of(package: str, root: Path, count: int, chance: random.Random) -> tup
 
 
 async def _ask(
-    engine: Engine, item: Item, parts: tuple[ContextPart, ...], budget: int, score: Score, repository: str
+    engine: Engine, item: Item, parts: tuple[ContextPart, ...], budget: int, score: Score, repository: str, answer: bool
 ) -> None:
-    """One item in one arm: a greedy answer, and the log-probability of what is right."""
+    """One item in one arm: the log-probability of what is right, and with `answer` a greedy answer."""
     line = item.before[item.before.rfind("\n") + 1 :]
     prefix = item.before[: len(item.before) - len(line)]
     suffix = item.after[1:]
     document = f"bench:{item.path}"
     room = budget - sum(tokens_of(p.text) + 8 for p in parts)
-    hole = Hole(item.path, prefix, suffix, line, repository, parts)
-    done = await _done(engine, Request(0, hole, LINE_TOKENS, document=document, stop=("\n",), prompt_budget=budget))
-    said = done.texts[0].partition("\n")[0].rstrip() if done.texts else ""
-    # Scoring takes the hole as it is: cut to the same budget, so that no arm sees more of the file.
+    # Cut here and not by the engine, so that the answer and the score see the same prompt, and read it once.
     shown = cut_suffix(suffix, int(room * SUFFIX_SHARE * CHARACTERS_PER_TOKEN))
     cut = cut_prefix(prefix, int(room * CHARACTERS_PER_TOKEN) - len(shown))
-    scored = await engine.score(
-        ScoreRequest(0, Hole(item.path, cut, shown, line, repository, parts), (item.truth + "\n",), document)
-    )
+    hole = Hole(item.path, cut, shown, line, repository, parts)
+    prompt = 0
+    said = ""
+    if answer:
+        done = await _done(engine, Request(0, hole, LINE_TOKENS, document=document, stop=("\n",)))
+        said = done.texts[0].partition("\n")[0].rstrip() if done.texts else ""
+        prompt = done.usage.prompt
+    scored = await engine.score(ScoreRequest(0, hole, (item.truth + "\n",), document))
     if scored.error:
         raise UserError(f"the engine: {scored.error}")
     score.lines += said == item.truth
@@ -205,7 +207,7 @@ async def _ask(
     score.similarity += edit_similarity(said, item.truth)
     score.nats -= scored.logprobs[0]
     score.each.append(-scored.logprobs[0])
-    score.prompt += done.usage.prompt
+    score.prompt += prompt
 
 
 async def _done(engine: Engine, request: Request) -> Done:
@@ -240,16 +242,19 @@ def summary(scores: dict[str, Score], count: int, calls: int, characters: int) -
     out: dict[str, Any] = {}
     base = scores["in_file"]
     for arm, score in scores.items():
+        out[f"{arm}_bits_per_character"] = round(score.nats / math.log(2) / max(1, characters), 4)
+        if arm not in ARMS:
+            continue
         out[f"{arm}_line_exact_percent"] = round(100 * score.lines / count, 2)
         out[f"{arm}_call_exact_percent"] = round(100 * score.calls / max(1, calls), 2)
         out[f"{arm}_identifier_percent"] = round(100 * score.names / count, 2)
         out[f"{arm}_similarity_percent"] = round(100 * score.similarity / count, 2)
-        out[f"{arm}_bits_per_character"] = round(score.nats / math.log(2) / max(1, characters), 4)
         out[f"{arm}_prompt_tokens"] = round(score.prompt / count, 1)
     for arm, score in scores.items():
-        if arm != "in_file":
+        if arm in ARMS[1:]:
             out[f"{arm}_gain_lines_points"] = round(100 * (score.lines - base.lines) / count, 2)
             out[f"{arm}_gain_calls_points"] = round(100 * (score.calls - base.calls) / max(1, calls), 2)
+        if arm != "in_file":
             better = sum(a < b - 0.05 for a, b in zip(score.each, base.each, strict=True))
             worse = sum(a > b + 0.05 for a, b in zip(score.each, base.each, strict=True))
             out[f"{arm}_better_percent"] = round(100 * better / count, 1)

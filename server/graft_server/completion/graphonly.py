@@ -17,14 +17,10 @@ from graft_server.completion.anchor import Place
 from graft_server.completion.lexical import COMMENT, STRING, scope_of
 from graft_server.completion.options import Option, options_at
 from graft_server.completion.probe import probing
+from graft_server.completion.ranking import scores, uses
 from graft_server.completion.shape import MINIMUM
 
 _CALL = re.compile(r"([A-Za-z_][\w.]*)\($")
-_WORD = re.compile(r"[A-Za-z_]\w*")
-_BEFORE, _AFTER = 12_000, 4_000
-"""Characters around the cursor in which uses are counted."""
-_HALF = 40.0
-"""Lines after which a use counts about a third."""
 _STATEMENT = frozenset(
     re.findall(
         r"\w+",
@@ -81,29 +77,28 @@ def suggest(graph: SymbolGraph, path: str, place: Place) -> Guess | None:
                 names[word] = Option(word, DefinitionKind.VARIABLE, "keyword")
     if not names:
         return None
-    weights = {name: _weight(option) for name, option in names.items()}
-    uses = _uses(place, weights.keys(), member=found.where == "member")
-    scores = {name: weights[name] + sum(math.exp(-d / _HALF) for d in uses.get(name, ())) for name in names}
-    ordered = sorted(scores, key=lambda n: (-scores[n], n))
+    member = found.where == "member"
+    known = scores(place, names.values(), member=member)
+    ordered = sorted(known, key=lambda n: (-known[n], n))
     best = ordered[0]
     rest = best[len(found.typed) :]
     if len(rest) < MINIMUM:
         return None
-    option, total = names[best], sum(scores.values())
+    option, total = names[best], sum(known.values())
     symbol = option.symbol
-    second = scores[ordered[1]] if len(ordered) > 1 else 0.0
-    near = uses.get(best, ())
+    second = known[ordered[1]] if len(ordered) > 1 else 0.0
+    near = uses(place, {best}, member=member).get(best, [])
     return Guess(
         rest,
         (
             math.log1p(len(found.typed)),
             math.log1p(len(rest)),
             math.log1p(len(names)),
-            scores[best] / total,
-            (scores[best] - second) / total,
+            known[best] / total,
+            (known[best] - second) / total,
             math.log1p(len(near)),
             math.log1p(min(near, default=1000.0)),
-            float(found.where == "member"),
+            float(member),
             float(found.where == "import"),
             float(option.detail == "keyword" and symbol is None),
             float(option.kind in (DefinitionKind.LOCAL, DefinitionKind.PARAMETER)),
@@ -120,33 +115,6 @@ def _skeleton_features(text: str) -> tuple[float, ...]:
     values = dict.fromkeys(FEATURES, 0.0)
     values |= {"rest": math.log1p(len(text)), "share": 1.0, "lead": 1.0, "closed": 1.0, "skeleton": 1.0}
     return tuple(values[name] for name in FEATURES)
-
-
-def _weight(option: Option) -> float:
-    """What a name counts before any use of it is seen."""
-    if option.symbol is None:
-        return 0.3 if option.detail == "keyword" else 0.1
-    if option.symbol.origin is Origin.BUILTIN:
-        return 0.05
-    return 0.02 if option.name.startswith("__") else 0.1
-
-
-def _uses(place: Place, names: object, *, member: bool) -> dict[str, list[float]]:
-    """Distances in lines of the uses of each name around the cursor; of members only those after a dot."""
-    assert hasattr(names, "__contains__")
-    out: dict[str, list[float]] = {}
-    before, after = place.before[-_BEFORE:], place.after[:_AFTER]
-    typed = re.search(r"\w*$", before)
-    before = before[: typed.start()] if typed is not None else before
-    lines = before.split("\n")
-    for text, first, step in ((lines, len(lines) - 1, -1), (after.split("\n"), 0, 1)):
-        for number, line in enumerate(text):
-            away = float((number - first) * step)
-            for found in _WORD.finditer(line):
-                name = found.group()
-                if name in names and (not member or line[found.start() - 1 : found.start()] == "."):
-                    out.setdefault(name, []).append(away)
-    return out
 
 
 def _in_field(line: str) -> bool:

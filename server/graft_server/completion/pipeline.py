@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from graft_models.engine import DoneReason, Engine, Usage
 from graft_models.prompt import ContextPart
-from graft_server.completion import gate, graphonly, shape
+from graft_server.completion import gate, graphonly, ranking, shape
 from graft_server.completion.anchor import Place, place_of
 from graft_server.completion.cache import SuggestionCache
 from graft_server.completion.confidence import of_guess, of_model
@@ -21,6 +21,7 @@ from graft_server.completion.decoding import Decoder, Wish
 from graft_server.completion.flight import Flight, Raw
 from graft_server.completion.gates import Trees
 from graft_server.completion.model import Completion, Snapshot, Switches, Verdict
+from graft_server.completion.options import Options
 from graft_server.completion.rhythm import Rhythm
 from graft_server.completion.screen import Screened, screen
 from graft_server.settings import Settings
@@ -58,6 +59,7 @@ class Pipeline:
         self._engine = engine
         self._settings = settings
         self._root = root
+        self._repository = repository
         self._patient = patient
         self._ahead: Flight | None = None
         self._cache = SuggestionCache()
@@ -120,6 +122,13 @@ class Pipeline:
             self._cache.put(snapshot.path, place, best)
         return completions
 
+    async def ranked(self, engine: Engine, snapshot: Snapshot, place: Place, found: Options) -> Options:
+        """The classic list with its best names in the model's order, in the hole that ghost text has open."""
+        settings = self._settings()
+        wish = Wish(snapshot, place, gate.mode_of(snapshot, place, settings), settings)
+        document = f"{self._root}:{snapshot.path}"
+        return await ranking.by_model(engine, self.decoder.holes, wish, self._repository, document, found)
+
     async def prepare(self, snapshot: Snapshot, shown: Completion) -> None:
         """Have the next suggestion ready as if `shown` were accepted and Enter pressed, in the background.
 
@@ -167,6 +176,7 @@ class Pipeline:
         raws = await flight.result()
         self.rhythm.answered(_ms(begun))
         self.decoder.reading.saw(flight.usage)
+        self.decoder.read_ahead(engine, wish)
         typed_since = place.before[len(flight.place.before) :]
         out: list[Completion] = []
         for raw in raws:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import logging
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from pygls.exceptions import JsonRpcContentModified
 from graft_indexer.facts import DefinitionKind
 from graft_indexer.syntax import language_of_id
 from graft_server import convert
-from graft_server.completion import options
+from graft_server.completion import options, ranking
 from graft_server.completion.anchor import place_of
 from graft_server.completion.model import Completion
 from graft_server.shown import Shown
@@ -144,9 +143,12 @@ async def completion_list(ls: GraftServer, params: types.CompletionParams) -> ty
         return types.CompletionList(False, [])
     place = place_of(snapshot)
     found = await pipeline.graph.ask(lambda graph: options.options_at(graph, snapshot.path, place), None, wait_ms=500)
-    await asyncio.sleep(0)
     if found is None:
         return types.CompletionList(True, [])
+    found = ranking.by_use(found, place)
+    session.ensure_engine()
+    if session.engine is not None and session.engine.status.state == "ready":
+        found = await pipeline.ranked(session.engine, snapshot, place, found)
     start = offset - len(found.typed.encode("utf-8", "surrogateescape"))
     where = convert.range_of(lines, start, offset, unit)
     items = [
@@ -155,7 +157,7 @@ async def completion_list(ls: GraftServer, params: types.CompletionParams) -> ty
             kind=_KINDS.get(option.kind, types.CompletionItemKind.Variable),
             detail=option.detail,
             documentation=option.symbol.doc if option.symbol is not None else None,
-            sort_text=f"{option.rank + 1}{rank:04d}",
+            sort_text=f"{rank:04d}",
             filter_text=option.name,
             text_edit=types.TextEdit(where, option.name),
         )
