@@ -5,7 +5,7 @@ A question about a file goes to the language of the file, a question about a sym
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from graft_indexer.facts import Import, Reference
@@ -40,7 +40,17 @@ class PolyGraph(PyGraph):
         return known
 
     def _made(self, family: str) -> Tongue:
+        if family == "typescript":
+            from graft_indexer.typescript.tongue import TsTongue
+
+            return TsTongue(self.source)
         return Tongue(self.source, family)
+
+    def refresh(self, paths: Iterable[str] | None = None) -> Sequence[str]:
+        """Re-read files that changed on disk; returns the paths that changed."""
+        for tongue in self._tongues.values():
+            tongue.forget()
+        return super().refresh(paths)
 
     # -- names --------------------------------------------------------------------------------------------------------
     def find(self, name: str) -> Sequence[Symbol]:

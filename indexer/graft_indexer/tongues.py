@@ -68,6 +68,9 @@ class Tongue:
         self.source = source
         self.family = family
 
+    def forget(self) -> None:
+        """Files changed on disk; what was read of others than the source's is void."""
+
     # -- answers ------------------------------------------------------------------------------------------------------
     def answer(self, value: T, reason: str = "") -> Answer[T]:
         """An answer: open for a reason, or while files are still being read."""
