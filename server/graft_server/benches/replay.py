@@ -10,7 +10,8 @@ Keys of the answer, all flat:
 - `jedi_*`: of the suggestions shown (and of those an editor would show when asked by hand), the share with a name that
   jedi cannot resolve in the completed file, with constraint and gates and without; `jedi_truth_*` is jedi's own error
   rate on the true text.
-- `next_identifier_*`: after a dot, the share of first names that are right, with and without constraint.
+- `next_identifier_*`: where a name begins, the share of names that are right, with and without constraint;
+  `next_member_*`: the same after a dot.
 - `similarity_*`: mean edit similarity to the true rest of the line, with and without constraint and gates.
 """
 
@@ -19,8 +20,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import keyword
 import random
+import re
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -143,10 +147,10 @@ def session_figures(prefix: str, session: Any) -> dict[str, Any]:
 
 
 def names_and_similarity(said: list[Any]) -> dict[str, Any]:
-    """Next name after a dot, and edit similarity to the rest of the line, with and without constraint and gates."""
+    """Next name, and edit similarity to the rest of the line, with and without constraint and gates."""
     from graft_server.benches.code_items import NAME, edit_similarity
 
-    hits = loose_hits = count = closed = 0
+    members, names = Counter[str](), Counter[str]()
     similar: list[float] = []
     loose_similar: list[float] = []
     for each in said:
@@ -155,23 +159,26 @@ def names_and_similarity(said: list[Any]) -> dict[str, Any]:
         key, offer = each.key, each.offers[""]
         truth = key.truth.partition("\n")[0]
         wanted = NAME.match(truth)
-        if key.before.endswith(".") and wanted is not None:
-            count += 1
-            closed += each.constrained
+        begins = not re.search(r"\w$", key.before) and key.before.rpartition("\n")[2].strip()
+        if wanted is not None and begins and not keyword.iskeyword(wanted.group()):
             found, loose = NAME.match(offer.best), NAME.match(each.free.best)
-            hits += found is not None and found.group() == wanted.group()
-            loose_hits += loose is not None and loose.group() == wanted.group()
+            for tally in (names, members) if key.before.endswith(".") else (names,):
+                tally["places"] += 1
+                tally["closed"] += each.constrained
+                tally["right"] += found is not None and found.group() == wanted.group()
+                tally["loose"] += loose is not None and loose.group() == wanted.group()
         if key.column % 4 == 0:
             similar.append(edit_similarity(offer.best.partition("\n")[0], truth))
             loose_similar.append(edit_similarity(each.free.best.partition("\n")[0], truth))
-    return {
-        "next_identifier_places": count,
-        "next_identifier_places_closed": closed,
-        "next_identifier_percent": percent(hits, count),
-        "next_identifier_without_percent": percent(loose_hits, count),
-        "similarity_percent": percent(sum(similar), len(similar)),
-        "similarity_without_percent": percent(sum(loose_similar), len(loose_similar)),
-    }
+    out: dict[str, Any] = {}
+    for name, tally in (("identifier", names), ("member", members)):
+        out[f"next_{name}_places"] = tally["places"]
+        out[f"next_{name}_places_closed"] = tally["closed"]
+        out[f"next_{name}_percent"] = percent(tally["right"], tally["places"])
+        out[f"next_{name}_without_percent"] = percent(tally["loose"], tally["places"])
+    out["similarity_percent"] = percent(sum(similar), len(similar))
+    out["similarity_without_percent"] = percent(sum(loose_similar), len(loose_similar))
+    return out
 
 
 def percent(part: float, whole: float) -> float:

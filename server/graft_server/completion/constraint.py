@@ -7,19 +7,27 @@ lets the engine go on.
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 
 from graft_indexer.facts import ParameterKind
 from graft_indexer.graph import SymbolGraph
 from graft_models.engine import Allow, Need, Trigger
 from graft_server.completion.anchor import Place
-from graft_server.completion.probe import probing
+from graft_server.completion.lexical import CODE, bare, scope_of
+from graft_server.completion.probe import NAME, probing
+from graft_server.completion.stops import head_of
 
 MAX_NAMES = 2000
 _NAME_TAIL = re.compile(r"[A-Za-z_0-9]*\Z")
 _IMPORT_FROM = re.compile(r"^\s*from\s+(\.*)([\w.]*)\s+import\s+(?:\(\s*)?(?:\w+(?:\s+as\s+\w+)?\s*,\s*)*$")
 _IMPORT = re.compile(r"^\s*(?:import\s+(?:[\w.]+\s*,\s*)*|from\s+)(\.*)((?:\w+\.)*)$")
-TRIGGERS = (Trigger.DOT, Trigger.IMPORT)
-"""What is asked for.  `CALL` and `NAME` stay off: the gates check keyword arguments and names after the fact."""
+TRIGGERS = (Trigger.DOT, Trigger.IMPORT, Trigger.NAME)
+"""What is asked for.  `CALL` is not: an argument may be any expression, and its names are asked for one by one."""
+_BINDS = re.compile(r"\b(?:for|lambda|import|as|global|nonlocal|def|class|case|type|except)\b[^=:]*$")
+_HEADS = re.compile(r"\s*(?:async\s+)?(?:def|class|import|from|global|nonlocal|case|match|type)\b")
+_WORDS = ("and", "await", "else", "if", "in", "is", "lambda", "not", "or", "yield", "None", "True", "False")
+_PREFIXES = ("f", "r", "b", "u", "rb", "br", "fr", "rf", "F", "R", "B")
+"""Of strings: they look like names to the engine."""
 
 
 def trigger_at(place: Place) -> Trigger | None:
@@ -27,7 +35,9 @@ def trigger_at(place: Place) -> Trigger | None:
     line = _without_name(place.line)
     if _IMPORT_FROM.match(line) or _IMPORT.match(line):
         return Trigger.IMPORT
-    return Trigger.DOT if re.search(r"[\w)\]}'\"]\.$", line) else None
+    if re.search(r"[\w)\]}'\"]\.$", line):
+        return Trigger.DOT
+    return Trigger.NAME if len(line) < len(place.line) and name_due(_without_name(place.before)) else None
 
 
 def _without_name(text: str) -> str:
@@ -52,7 +62,64 @@ def allowed(graph: SymbolGraph, path: str, place: Place, typed: str, need: Need)
         return _allow(need, tuple(dict.fromkeys(modules.value)), modules.closed)
     if need.trigger is Trigger.DOT and line.endswith("."):
         return _members(graph, path, place, generated, line, need)
+    if need.trigger is Trigger.NAME and name_due(_without_name(before)):
+        return _visible(graph, path, place, generated, need)
     return None
+
+
+def name_due(before: str) -> bool:
+    """Whether a name that begins at the end of `before` can only be one that exists.
+
+    Not where names are bound, and not where a comprehension may bind them later on: inside brackets that are neither a
+    subscript nor the second and later arguments of a call.
+    """
+    if scope_of(before) != CODE:
+        return False
+    statement = bare(head_of(before))
+    line = statement.lstrip()
+    if not line or _HEADS.match(line) or "lambda" in line or ":=" in line:
+        return False
+    depth, commas = 0, 0
+    for at in range(len(statement) - 1, -1, -1):
+        sign = statement[at]
+        if sign in ")]}":
+            depth += 1
+        elif sign in "([{" and depth:
+            depth -= 1
+        elif sign in "([{":
+            inside, outside = statement[at + 1 :], statement[:at]
+            applied = re.search(r"[\w)\]]$", outside) is not None
+            if sign == "[":
+                return applied
+            named = re.search(r"(?:^|,)\s*\w+\s*=(?!=)[^,]*$", inside) is not None
+            return sign == "(" and applied and not re.search(r"\bfor\b", inside) and (named or commas > 0)
+        elif sign == "," and not depth:
+            commas += 1
+    return _BINDS.search(statement) is None or re.search(r"\bin\s[^=]*$", statement) is not None
+
+
+_Key = tuple[int, str, str, str]
+_known: OrderedDict[_Key, tuple[frozenset[str], bool]] = OrderedDict()
+"""Visible names of the last places; asked for several times per decode.  On the graph's thread only."""
+
+
+def _visible(graph: SymbolGraph, path: str, place: Place, generated: str, need: Need) -> Allow | None:
+    key = (id(graph), path, place.before, place.after)
+    if key not in _known:
+        with probing(graph, path, place) as offset:
+            answer = graph.visible_names(path, offset)
+            keywords = keyword_names(graph, path, offset)
+            call = graph.call_at(path, offset)
+        # Inside a call whose parameters are not known, a name may be a keyword.
+        closed = answer.closed and (call is None or bool(keywords))
+        _known[key] = (frozenset(s.name for s in answer.value) | frozenset(keywords), closed)
+        while len(_known) > 4:
+            _known.popitem(last=False)
+    names, closed = _known[key]
+    # What the answer itself binds on its way may be used below.
+    bound = re.findall(r"[A-Za-z_]\w*", _without_name(generated))
+    every = names - {NAME} | {*bound, *_WORDS, *_PREFIXES}
+    return _allow(need, tuple(sorted(every)), closed)
 
 
 def _members(graph: SymbolGraph, path: str, place: Place, generated: str, line: str, need: Need) -> Allow | None:
