@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,20 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import nvim as nvim_module
 from nvim import Nvim
+from vscode_fixtures import FAILED, browser, code, open_window
+
+__all__ = ["browser", "code", "open_window"]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let fixtures know that the test failed."""
+    report = yield
+    item.stash[FAILED] = report.when == "call" and report.failed
+    return report
+
 
 FAKE_SERVER = Path(__file__).parent / "fake_server.py"
 

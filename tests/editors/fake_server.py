@@ -1,11 +1,11 @@
 """A language server with a script, to test the plugin alone: exact answers, exact delays.
 
-    python fake_server.py SCRIPT.json LOG.jsonl
+    python fake_server.py SCRIPT.json LOG.jsonl [ignored]...
 
 The script's `answers` is a list of {"full", "delay_ms"?, "error"?, "alternatives"?, "until"?}: an entry answers where
 the text before the cursor on its line begins `full` (its first line) and is at least `min` characters long.  The range
 goes from the start of the line to the cursor, and over as many characters after it as `until` says.  The script is
-read again for every request.  The log has every message that came in.
+read again for every request; its `status` is sent whenever it changes.  The log has every message that came in.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ def handle(message: dict[str, Any], script: dict[str, Any]) -> None:
             "inlineCompletionProvider": True,
             "executeCommandProvider": {"commands": ["graft.accepted", "graft.explain"]},
         }
-        send({"id": identifier, "result": {"capabilities": capabilities}})
-        if "status" in script:
-            send({"method": "graft/status", "params": script["status"]})
+        server = {"name": "fake", "version": script.get("version", "0.1.0")}
+        send({"id": identifier, "result": {"capabilities": capabilities, "serverInfo": server}})
+        threading.Thread(target=tell_status, daemon=True).start()
         if script.get("crash"):
             sys.exit(3)
     elif method == "textDocument/didOpen":
@@ -74,6 +74,17 @@ def handle(message: dict[str, Any], script: dict[str, Any]) -> None:
         threading.Thread(target=complete, args=(identifier, params, script), daemon=True).start()
     elif identifier is not None and method is not None:
         send({"id": identifier, "result": None})
+
+
+def tell_status() -> None:
+    """Send the script's `status` whenever it changes."""
+    last = None
+    while True:
+        status = json.loads(Path(sys.argv[1]).read_text("utf-8")).get("status")
+        if status is not None and status != last:
+            last = status
+            send({"method": "graft/status", "params": status})
+        time.sleep(0.05)
 
 
 def complete(identifier: Any, params: dict[str, Any], script: dict[str, Any]) -> None:

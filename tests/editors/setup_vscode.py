@@ -90,7 +90,7 @@ def set_up_vscode() -> None:
     entry = modules / "code-server/out/node/entry.js"
     starter = parts.plain_starter(part, "node", node / "bin/node")
     started = parts.plain_starter(part, "code-server", node / "bin/node", ENTRY=str(entry))
-    started.write_text(started.read_text("utf-8").replace('"$@"', "'" + str(entry) + "' \"$@\""), "utf-8")
+    started.write_text(started.read_text("utf-8").replace('"$@"', "'" + str(entry) + '\' "$@"'), "utf-8")
     said = subprocess.run([started, "--version"], capture_output=True, text=True).stdout
     match = re.match(r"(\S+) \S+ with Code (\S+)", said)
     if not match:
@@ -126,9 +126,7 @@ def set_up_chromium() -> None:
 
 def debian_release() -> str:
     """The code name of this machine's Debian.  Raises PartError on anything else."""
-    values = dict(
-        line.split("=", 1) for line in Path("/etc/os-release").read_text("utf-8").splitlines() if "=" in line
-    )
+    values = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text("utf-8").splitlines() if "=" in line)
     if values.get("ID", "").strip('"') != "debian":
         raise parts.PartError("Chromium is taken from the machine's own Debian release, and this is no Debian")
     return values["VERSION_CODENAME"].strip('"')

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from nvim import ROOT, Nvim, can_go_offline
+from processes import descendants
 
 from conftest import Start
 
@@ -57,7 +58,10 @@ def setup(options: str = "") -> str:
 def ready(vim: Nvim) -> Nvim:
     """Wait for the server and its graph."""
     vim.wait(
-        lambda: vim.lua("local s = require('graft_ls').status(); return s and not s.busy and s.kind == 'normal'"),
+        lambda: vim.lua(
+            "local s = require('graft_ls').status(); "
+            "return s and not s.busy and (s.kind == 'normal' or s.state == 'restarted')"
+        ),
         timeout=90,
         say="a server that is ready",
     )
@@ -66,27 +70,6 @@ def ready(vim: Nvim) -> Nvim:
 
 def diagnostics(vim: Nvim) -> list[str]:
     found: list[str] = vim.lua("return vim.tbl_map(function(d) return d.message end, vim.diagnostic.get(0))")
-    return found
-
-
-def descendants(process: int) -> list[tuple[int, str]]:
-    """Processes below this one, with their command lines."""
-    children: dict[int, list[int]] = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            status = (folder / "stat").read_text("utf-8", "replace")
-        except OSError:
-            continue
-        children.setdefault(int(status.rpartition(")")[2].split()[1]), []).append(int(folder.name))
-    found, waiting = [], [process]
-    while waiting:
-        for child in children.get(waiting.pop(), []):
-            waiting.append(child)
-            try:
-                command = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-            except OSError:
-                continue
-            found.append((child, command))
     return found
 
 

@@ -10,14 +10,16 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
-
-from playwright.sync_api import Browser, Page, Playwright
+from typing import TYPE_CHECKING, Any
 
 from graft_testing import parts
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, Playwright
 
 ROOT = Path(__file__).parents[2]
 EXTENSION = ROOT / "clients/vscode"
@@ -32,7 +34,11 @@ SETTINGS: dict[str, Any] = {
     "workbench.tips.enabled": False,
     "window.restoreWindows": "none",
     "files.hotExit": "off",
+    # In a browser VS Code saves by itself; on a desktop it does not.
+    "files.autoSave": "off",
     "telemetry.telemetryLevel": "off",
+    # `change_settings` types JSON.
+    "[jsonc]": {"editor.autoClosingBrackets": "never", "editor.autoClosingQuotes": "never"},
     "extensions.autoCheckUpdates": False,
     "git.enabled": False,
     "chat.commandCenter.enabled": False,
@@ -63,7 +69,9 @@ def until(true: Callable[[], Any], seconds: float = 30, what: str = "") -> Any:
 class Code:
     """One code-server with its own home, settings and extensions."""
 
-    def __init__(self, home: Path, *, environment: Mapping[str, str] | None = None, prefix: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, home: Path, *, environment: Mapping[str, str] | None = None, prefix: tuple[str, ...] = ()
+    ) -> None:
         self.home = home
         self.user = home / "user"
         self.extensions = home / "extensions"
@@ -87,9 +95,12 @@ class Code:
 
     def settings(self, **values: Any) -> None:
         """Write the user's settings: those that make the tests quiet, and `values` (underscores stand for dots)."""
-        chosen = {**SETTINGS, **{name.replace("__", "."): value for name, value in values.items()}}
         file = self.user / "User/settings.json"
-        file.write_text(json.dumps(chosen, indent=2), "utf-8")
+        file.write_text(json.dumps(self.chosen(**values), indent=2), "utf-8")
+
+    def chosen(self, **values: Any) -> dict[str, Any]:
+        """The content of the user's settings."""
+        return {**SETTINGS, **{name.replace("__", "."): value for name, value in values.items()}}
 
     def install(self, vsix: Path = VSIX) -> None:
         """Install a packed extension the way `code --install-extension` does."""
@@ -111,9 +122,9 @@ class Code:
 
         def answers() -> bool:
             assert self._process is not None and self._process.poll() is None, self.said()
-            with contextlib.suppress(OSError):
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=2) as reply:
-                    return bool(reply.status == 200)
+            address = f"http://127.0.0.1:{self.port}/healthz"
+            with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=2) as reply:
+                return bool(reply.status == 200)
             return False
 
         until(answers, 60, "code-server")
@@ -126,6 +137,12 @@ class Code:
         """All log files of that name, such as Graft.log or remoteexthost.log, oldest first."""
         files = sorted((self.user / "logs").rglob(name), key=lambda path: path.stat().st_mtime)
         return "\n".join(path.read_text("utf-8", "replace") for path in files)
+
+    @property
+    def pid(self) -> int:
+        """Of the process that was started."""
+        assert self._process is not None
+        return self._process.pid
 
     def stop(self) -> None:
         """End it and all it started."""
@@ -164,6 +181,11 @@ class Window:
         if expect:
             until(lambda: expect in self.text(), 10, f"{expect!r} in the editor")
 
+    def open_notebook(self, name: str) -> None:
+        """Open a notebook of the workspace."""
+        self.page.locator(".explorer-folders-view .monaco-list-row", has_text=name).first.dblclick()
+        self.page.locator(".notebookOverlay .cell .view-lines").first.wait_for()
+
     def focused(self) -> bool:
         """Whether the text editor has the keyboard."""
         return bool(self.page.evaluate("!!document.activeElement?.closest('.monaco-editor')"))
@@ -176,6 +198,21 @@ class Window:
     def type(self, text: str, delay: float = 40) -> None:
         """Type like a person: one key after the other, `delay` milliseconds apart."""
         self.page.keyboard.type(text, delay=delay)
+
+    def change_settings(self, **values: Any) -> None:
+        """Change the user's settings as a person does: in their file, in the editor, with Ctrl+S."""
+        front = self.page.locator(".tab.active").first.get_attribute("data-resource-name") or ""
+        self.open_file(str(self.code.user / "User/settings.json"))
+        chosen = self.code.chosen(**values)
+        self.press("Control+a")
+        # As one piece, so that the editor adds no brackets.
+        self.page.keyboard.insert_text(json.dumps(chosen))
+        self.press("Control+s")
+        file = self.code.user / "User/settings.json"
+        until(lambda: file.read_text("utf-8") == json.dumps(chosen), 10, "the settings on the disk")
+        self.command("View: Close Editor")
+        self.page.locator(".tab.active", has_text=front).first.wait_for()
+        until(self.focused, 10, "the cursor in the editor")
 
     def command(self, title: str) -> None:
         """Run a command by its title, as the palette shows it."""
@@ -202,9 +239,8 @@ class Window:
     def ghost(self) -> str:
         """The ghost text on the screen, all its lines."""
         script = """() => {
-            const editor = document.querySelector('.editor-instance') ?? document;
-            const inline = [...editor.querySelectorAll('.ghost-text-decoration, .ghost-text-decoration-preview')];
-            const below = [...editor.querySelectorAll('.suggest-preview-text .view-line')];
+            const inline = [...document.querySelectorAll('.ghost-text-decoration, .ghost-text-decoration-preview')];
+            const below = [...document.querySelectorAll('.suggest-preview-text .view-line')];
             return [inline.map(e => e.textContent).join(''), ...below.map(e => e.textContent)].join('\\n');
         }"""
         said: str = self.page.evaluate(script)
@@ -234,12 +270,28 @@ class Window:
     def wait_status(self, words: str, seconds: float = 30) -> str:
         """Wait until the status item's words match a pattern."""
         return str(
-            until(lambda: (s := self.status()) and re.search(words, s) and s, seconds, f"status {words!r}, {self.status()!r},")
+            until(
+                lambda: (s := self.status()) and re.search(words, s) and s,
+                seconds,
+                f"status {words!r}, {self.status()!r},",
+            )
         )
 
     def notifications(self) -> list[str]:
         """Messages on the screen now."""
-        return [str(t) for t in self.page.locator(".notifications-toasts .notification-list-item-message").all_inner_texts()]
+        return [
+            str(t) for t in self.page.locator(".notifications-toasts .notification-list-item-message").all_inner_texts()
+        ]
+
+    def activation(self) -> int:
+        """Milliseconds that the extension took to load and activate, as Running Extensions says."""
+        self.command("Developer: Show Running Extensions")
+        row = self.page.locator(".running-extensions-list .extension, .extension", has_text="graft-ls").first
+        row.wait_for()
+        said = row.locator(".activation-time").first.inner_text()
+        match = re.search(r"(\d+)\s*ms", said)
+        assert match, said
+        return int(match.group(1))
 
     def squiggles(self) -> int:
         """Underlined places on the screen."""
@@ -252,9 +304,11 @@ class Window:
             Path(where).mkdir(parents=True, exist_ok=True)
             self.page.screenshot(path=str(Path(where) / f"{name}.png"))
 
-    def close(self) -> None:
-        """Close the window."""
-        self.page.context.close()
+    def explain(self, name: str) -> None:
+        """What there is to see after a failure: a screenshot, and the end of the extension's log."""
+        path = Path(os.environ.get("GRAFT_FAILED", self.code.home)) / f"{name}.png"
+        self.page.screenshot(path=str(path))
+        print(f"screenshot: {path}; Graft.log:\n{self.code.logs('Graft.log')[-3000:]}", file=sys.stderr)
 
 
 def launch(playwright: Playwright) -> Browser:
@@ -266,19 +320,13 @@ def launch(playwright: Playwright) -> Browser:
 def window(code: Code, browser: Browser, folder: Path | None, *, workspace: Path | None = None) -> Iterator[Window]:
     """Open a folder (or a .code-workspace file) in a window of its own; wait until the workbench stands."""
     context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
+    context.set_default_timeout(15_000)
     page = context.new_page()
     try:
         query = f"workspace={workspace}" if workspace is not None else f"folder={folder}" if folder else "ew=true"
-        page.goto(f"http://127.0.0.1:{code.port}/?{urllib.request.quote(query, safe='=/')}")  # type: ignore[attr-defined]
+        page.goto(f"http://127.0.0.1:{code.port}/?{urllib.parse.quote(query, safe='=/')}")
         page.locator(".statusbar-item").first.wait_for(timeout=60_000)
-        made = Window(code, page, folder)
-        try:
-            yield made
-        except BaseException:
-            where = Path(os.environ.get("GRAFT_FAILED", code.home))
-            page.screenshot(path=str(where / "failed.png"))
-            print(f"screenshot: {where / 'failed.png'}; Graft.log:\n{code.logs('Graft.log')[-3000:]}", file=sys.stderr)
-            raise
+        yield Window(code, page, folder)
     finally:
         context.close()
 

@@ -157,6 +157,23 @@ function crashed(session: Session, reason: string): void {
   });
 }
 
+/** The log, for a client that may still have something to say when VS Code has closed it. */
+function lasting(log: vscode.LogOutputChannel): vscode.LogOutputChannel {
+  return new Proxy(log, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== "function") return value;
+      return (...args: unknown[]) => {
+        try {
+          return Reflect.apply(value, target, args) as unknown;
+        } catch {
+          return undefined; // "Channel has been closed": there is nobody left to tell.
+        }
+      };
+    },
+  });
+}
+
 function streams(running: Running): Promise<StreamInfo> {
   return Promise.resolve({ reader: running.child.stdout, writer: running.child.stdin });
 }
@@ -167,7 +184,7 @@ function clientOptions(session: Session, running: Running): LanguageClientOption
     documentSelector: LANGUAGES.flatMap((language) =>
       ["file", "untitled", "vscode-notebook-cell"].map((scheme) => ({ scheme, language })),
     ),
-    outputChannel: session.log,
+    outputChannel: lasting(session.log),
     // The extension says what is to be said, once.
     revealOutputChannelOn: RevealOutputChannelOn.Never,
     initializationFailedHandler: () => false,
