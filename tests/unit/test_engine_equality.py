@@ -6,14 +6,16 @@ size, and one that reads every prompt anew.
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graft_models.engine import Allow, Done, DoneReason, Need, Request, Stop, Token
-from graft_models.llama.jobs import Windows, complete
+from graft_models.llama.jobs import Windows, complete, warm
 from graft_models.llama.model import Model
 from graft_models.prompt import ContextPart, Hole, anchor
 from graft_testing.tiny_gguf import Shape, write
@@ -93,3 +95,38 @@ def test_generated_text_in_memory_is_as_good_as_a_prompt(models: tuple[Model, Mo
     got, _ = answer(reusing, Windows(), Request(2, typed, max_tokens=4, document="a"))
     expected, _ = answer(fresh, Windows(), Request(2, typed, max_tokens=4, document="a"))
     assert (got.texts, got.logprobs) == (expected.texts, expected.logprobs)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_long_session_in_little_memory_changes_nothing(models: tuple[Model, Model], seed: int) -> None:
+    """Many files, holes read ahead, several candidates: cells are freed and filled again in every order."""
+    path = Path(models[0].info.path)
+    reusing, fresh = (Model(path, threads=1, batch=b, reuse=r, context=600) for b, r in ((7, True), (64, False)))
+    chance = random.Random(seed)
+    texts = {f"{name}.py": "import os\n\ndef f(self):\n    return 1\n" * chance.randint(2, 30) for name in "abcdefgh"}
+    windows, at, current = Windows(), 0, "a.py"
+    for _ in range(70):
+        current = chance.choice(list(texts)) if chance.random() < 0.3 else current
+        text = texts[current]
+        at = chance.randrange(len(text) + 1) if chance.random() < 0.3 else min(len(text), at + 3)
+        inserted = chance.choice(WORDS)
+        texts[current] = text[:at] + inserted + text[at + chance.randint(0, 2) :]
+        at += len(inserted)
+        hole = Hole(current, *_anchored(texts[current], at), "repo", (ContextPart("c.py", "def g(): ...\n" * 3),))
+        if chance.random() < 0.3:
+            for _ in warm(reusing, windows, replace(hole, typed=""), current, Alone()):
+                pass
+        request = Request(1, hole, max_tokens=4, document=current, candidates=chance.choice([1, 1, 1, 3]))
+        got, _ = answer(reusing, windows, request)
+        same = Windows()
+        same.take_over(windows)
+        expected, _ = answer(fresh, same, request)
+        assert (got.texts, got.logprobs) == (expected.texts, expected.logprobs)
+    assert reusing.native.straightened > 0
+    for model in (reusing, fresh):
+        model.native.close()
+
+
+def _anchored(text: str, at: int) -> tuple[str, str, str]:
+    prefix, typed, suffix = anchor(text[:at], text[at:])
+    return prefix, suffix, typed

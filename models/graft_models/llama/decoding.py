@@ -85,6 +85,7 @@ class Generation:
         self.prepared = prepared
         self.needs = 0
         self.streams: list[Stream] = []
+        self._ordered = True
         self._waiting: list[Stream] = []
         """Candidates that begin where the typed text is healed."""
         self._names_cache: dict[tuple[str, ...], Names] = model.name_sets
@@ -94,6 +95,8 @@ class Generation:
         count = max(1, min(self.request.candidates, STREAMS))
         logits = slot.ends[len(self.prepared.tokens)]
         start = len(self.prepared.tokens)
+        if count > 1:
+            self.model.native.straighten(slot.sequence, count)
         for i in range(count):
             sequence = slot.sequence if count == 1 else aside_from(self.request.background) + i
             if count > 1:
@@ -124,10 +127,12 @@ class Generation:
         tokens = [s.tokens[-1] for s in live]
         positions = [s.position for s in live]
         native = self.model.native
-        code = native.decode(tokens, positions, [s.sequence for s in live], [True] * len(live))
+        code = native.decode(tokens, positions, [s.sequence for s in live], [True] * len(live), ordered=self._ordered)
         if code == 1:
             if not self.model.cache.evict(slot):
-                raise NativeError("the answer does not fit into the model's memory")
+                if not self._ordered:
+                    raise NativeError("the answer does not fit into the model's memory")
+                self._ordered = False
         elif code == 2:
             for stream in live:
                 native.remove(stream.sequence, stream.position)

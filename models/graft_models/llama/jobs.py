@@ -45,6 +45,10 @@ class Windows:
         """Keep it; a hundred documents at most."""
         _keep(self._by_document, document, window)
 
+    def take_over(self, other: Windows) -> None:
+        """Lay every window where another's lies."""
+        self._by_document, self._ahead = dict(other._by_document), dict(other._ahead)
+
     def set_ahead(self, document: str, prefix: str, window: fitting.Window) -> None:
         """Keep the window of a prompt that is read ahead, without moving that of the live one."""
         _keep(self._ahead, document, (len(prefix), window))
@@ -202,6 +206,7 @@ def _score_group(
     """
     native, base = model.native, len(slot.tokens)
     rows = shared_rows(texts)
+    native.straighten(slot.sequence, max(1, len(rows)))
     for i in range(len(texts)):
         native.remove(aside + i, -1)
         native.copy(slot.sequence, aside + i, base)

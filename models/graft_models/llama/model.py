@@ -245,6 +245,7 @@ class Model:
             return
         if len(slot.tokens) >= len(tokens):
             self.cache.truncate(slot, len(tokens) - 1)
+        ordered = True
         while (start := len(slot.tokens)) < len(tokens):
             batch = tokens[start : start + (self.step() if background else self.batch)]
             end = start + len(batch)
@@ -253,7 +254,7 @@ class Model:
             began = time.perf_counter()
             self.reading = True
             try:
-                code = self.native.decode(batch, range(start, end), [slot.sequence] * len(batch), last)
+                code = self.native.decode(batch, range(start, end), [slot.sequence] * len(batch), last, ordered=ordered)
             finally:
                 self.reading = False
             done = 0
@@ -267,7 +268,9 @@ class Model:
                     self.keep_logits(slot, self.native.logits(len(batch) - 1))
             elif code == 1:
                 if not self.cache.evict(slot):
-                    raise NativeError("the prompt does not fit into the model's memory")
+                    if not ordered:
+                        raise NativeError("the prompt does not fit into the model's memory")
+                    ordered = False
             else:
                 self.native.remove(slot.sequence, start)
             yield done

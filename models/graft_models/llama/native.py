@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from graft_models.llama.cells import Cells
 from graft_models.llama.devices import load_backends
 
 Floats = npt.NDArray[np.float32]
@@ -120,6 +121,9 @@ class Native:
             raise NativeError(log.last_error("llama.cpp could not make a context"))
         self.memory = L.llama_get_memory(self.context)
         self._batch = L.llama_batch_init(options.batch, 0, options.sequences)
+        self.cells = Cells(int(L.llama_n_ctx(self.context)))
+        self.straightened = 0
+        """How often a sequence was laid out anew."""
 
     def close(self) -> None:
         """Free context and model."""
@@ -198,12 +202,19 @@ class Native:
         positions: Sequence[int],
         sequences: Sequence[int | Sequence[int]],
         last: Sequence[bool],
+        *,
+        ordered: bool = True,
     ) -> int:
         """Evaluate one batch (at most `options.batch` tokens).  `last` marks the rows whose logits are wanted; a row
         may belong to several sequences at once.
 
         Returns 0, 1 (no room in memory) or 2 (aborted: memory is as before).  Raises `NativeError` otherwise.
+        `ordered`: tokens of one sequence must lie in order (see `cells`); 1 is also returned if there is no room to
+        see to that.
         """
+        only = sequences[0]
+        if ordered and isinstance(only, int) and only == sequences[-1] and not self.straighten(only, len(tokens)):
+            return 1
         batch = self._batch
         batch.n_tokens = len(tokens)
         for i, token in enumerate(tokens):
@@ -221,7 +232,43 @@ class Native:
         code: int = L.llama_decode(self.context, batch)
         if code not in (0, 1, 2):
             raise NativeError(self.log.last_error(f"llama.cpp failed to decode ({code})"))
+        if code == 0:
+            self.cells.put(positions, sequences)
+        elif code == 2:
+            self._aborted(positions, sequences)
         return code
+
+    def _aborted(self, positions: Sequence[int], sequences: Sequence[int | Sequence[int]]) -> None:
+        """llama.cpp placed the batch and took it out again, each sequence from the batch's first position on."""
+        self.cells.put(positions, sequences)
+        first: dict[int, int] = {}
+        for position, owner in zip(positions, sequences, strict=True):
+            for sequence in (owner,) if isinstance(owner, int) else owner:
+                first[sequence] = min(position, first.get(sequence, position))
+        for sequence, start in sorted(first.items()):
+            self.cells.remove(sequence, start)
+
+    def straighten(self, sequence: int, count: int) -> bool:
+        """See to it that the next `count` tokens of a sequence lie behind its others; whether they do.
+
+        The sequence is written out, forgotten and read back: llama.cpp then fills the free cells from below.
+        """
+        if self.cells.keeps_order(sequence, count):
+            return True
+        held = self.cells.held(sequence)
+        positions = self.cells.positions[held]
+        if (np.diff(positions) < 0).any() or not self.cells.fits_alone(sequence, count):
+            return False
+        size = int(L.llama_state_seq_get_size(self.context, sequence))
+        data = (ctypes.c_uint8 * size)()
+        if L.llama_state_seq_get_data(self.context, data, size, sequence) != size:
+            return False
+        self.remove(sequence, -1)
+        if L.llama_state_seq_set_data(self.context, data, size, sequence) == 0:
+            raise NativeError("llama.cpp could not read back what it wrote")
+        self.cells.put(positions.tolist(), [sequence] * len(positions))
+        self.straightened += 1
+        return self.cells.keeps_order(sequence, count)
 
     def logits(self, row: int) -> Floats:
         """A copy of the logits of batch row `row` of the last decode."""
@@ -237,12 +284,16 @@ class Native:
     # Memory
     def remove(self, sequence: int, start: int) -> bool:
         """Forget a sequence from position `start` on; False if this kind of memory cannot."""
-        return bool(L.llama_memory_seq_rm(self.memory, sequence, start, -1))
+        done = bool(L.llama_memory_seq_rm(self.memory, sequence, start, -1))
+        if done:
+            self.cells.remove(sequence, start)
+        return done
 
     def copy(self, source: int, target: int, count: int) -> None:
         """Let `target` share the first `count` positions of `source`."""
         if count:
             L.llama_memory_seq_cp(self.memory, source, target, 0, count)
+            self.cells.copy(source, target, count)
 
     def save(self, path: Path, sequence: int, tokens: Sequence[int]) -> int:
         """Write a sequence's memory and tokens; the number of bytes, 0 on failure."""
@@ -256,7 +307,11 @@ class Native:
         done = L.llama_state_seq_load_file(
             self.context, str(path).encode(), sequence, array, capacity, ctypes.byref(count)
         )
-        return array[: count.value] if done else []
+        tokens = array[: count.value] if done else []
+        self.cells.remove(sequence, -1)
+        if tokens:
+            self.cells.put(range(len(tokens)), [sequence] * len(tokens))
+        return tokens
 
     # Facts
     def train_context(self) -> int:
