@@ -44,6 +44,10 @@ class PolyGraph(PyGraph):
             from graft_indexer.typescript.tongue import TsTongue
 
             return TsTongue(self.source)
+        if family == "go":
+            from graft_indexer.golang.tongue import GoTongue
+
+            return GoTongue(self.source)
         return Tongue(self.source, family)
 
     def refresh(self, paths: Iterable[str] | None = None) -> Sequence[str]:
