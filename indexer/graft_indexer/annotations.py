@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from graft_indexer.memo import CircularError
+from graft_indexer.pyfile import PyFile
 from graft_indexer.pytree import parse_expression
 from graft_indexer.scopes import Function, How, Scope
 from graft_indexer.values import (
@@ -19,7 +21,6 @@ from graft_indexer.values import (
     union,
     unknown,
 )
-from graft_indexer.world import PyFile
 
 if TYPE_CHECKING:
     from graft_indexer.receivers import Inference
@@ -276,17 +277,18 @@ class Annotations:
     # -- generics -----------------------------------------------------------------------------------------------------
     def type_parameters(self, cls: Cls) -> tuple[str, ...]:
         """Names of a class's type parameters in order."""
-        known = cls.memo.get("parameters")
-        if known is None:
-            own = getattr(cls.node, "type_params", None)
-            if own:
-                known = tuple(str(p.name) for p in own)
-            else:
-                known = self._base_parameters(cls)
-            cls.memo["parameters"] = known
-        return known  # type: ignore[return-value]
+        own = getattr(cls.node, "type_params", None)
+        if own:
+            return tuple(str(p.name) for p in own)
+        if not cls.node.bases:
+            return ()
+        try:
+            return self.world.memo.remember(("parameters", cls), lambda: self._base_parameters(cls))
+        except CircularError:
+            return ()
 
     def _base_parameters(self, cls: Cls) -> tuple[str, ...]:
+        cls.file.note()
         arguments: list[ast.expr] = []
         for base in cls.node.bases:
             if isinstance(base, ast.Subscript):

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from graft_indexer.pytree import children
-from graft_indexer.scopes import FUNCTIONS, Binding, Function, How, Scope, scope_of
+from graft_indexer.memo import CircularError
+from graft_indexer.scopes import Binding, How, Scope, scope_of
+from graft_indexer.selfstores import functions_in, hidden_stores, self_stores, slot_names
 from graft_indexer.values import ClassValue, Cls, Result
 from graft_indexer.world import World
 
@@ -62,89 +63,35 @@ class Shape:
 
 def own_attributes(cls: Cls) -> dict[str, list[Binding]]:
     """Attributes that methods of the class set on their first parameter, with what they are set to."""
-    found = cls.memo.get("attributes")
-    if found is None:
-        table: dict[str, list[Binding]] = {}
-        for function in functions_in(cls.node.body):
-            for name, nodes in _self_stores(function).items():
-                scope = scope_of(cls.scope, function)
-                for node, statement, value, annotation, path, how in nodes:
-                    table.setdefault(name, []).append(
-                        Binding(name, how, node, scope, statement, value, annotation, path, conditional=True)
-                    )
-        cls.memo["attributes"] = found = table
-    return found  # type: ignore[return-value]
-
-
-def functions_in(body: list[ast.stmt]) -> Iterator[Function]:
-    """Functions of a block, those below conditions included."""
-    for statement in body:
-        if isinstance(statement, FUNCTIONS):
-            yield statement
-        elif not isinstance(statement, ast.ClassDef):
-            for name in ("body", "orelse", "finalbody"):
-                yield from functions_in([s for s in getattr(statement, name, []) if isinstance(s, ast.stmt)])
-            for handler in getattr(statement, "handlers", []):
-                yield from functions_in(handler.body)
-
-
-def first_parameter(node: Function) -> str:
-    """Name of the parameter that receives self or cls; empty for static methods and functions without one."""
-    if any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in node.decorator_list):
-        return ""
-    positional = [*node.args.posonlyargs, *node.args.args]
-    return positional[0].arg if positional else ""
-
-
-_Store = tuple[ast.AST, ast.stmt, ast.expr | None, ast.expr | None, tuple[int | str, ...], How]
-
-
-def _self_stores(function: Function) -> dict[str, list[_Store]]:
-    known = getattr(function, "_graft_stores", None)
-    if known is not None:
-        return known  # type: ignore[no-any-return]
-    table: dict[str, list[_Store]] = {}
-    name = first_parameter(function)
-    stack: list[tuple[ast.AST, bool]] = [(s, False) for s in reversed(function.body)] if name else []
-
-    def flatten(
-        target: ast.expr, statement: ast.stmt, value: ast.expr | None, note: ast.expr | None,
-        path: tuple[int | str, ...], how: How, nested: bool,
-    ) -> None:  # fmt: skip
-        match target:
-            case ast.Attribute(value=ast.Name(id=holder), attr=attr) if holder == name:
-                table.setdefault(attr, []).append((target, statement, None if nested else value, note, path, how))
-            case ast.Tuple(elts=items) | ast.List(elts=items):
-                starred = next((n for n, i in enumerate(items) if isinstance(i, ast.Starred)), len(items))
-                for n, item in enumerate(items):
-                    step: int | str = n if n < starred else (f"*{n}" if n == starred else n - len(items))
-                    flatten(item, statement, value, note, (*path, step), how, nested)
-            case ast.Starred(value=inner):
-                flatten(inner, statement, value, note, path, how, nested)
-
-    while stack:
-        node, nested = stack.pop()
-        match node:
-            case ast.Assign(targets=targets, value=value):
-                for target in targets:
-                    flatten(target, node, value, None, (), How.ASSIGN, nested)
-            case ast.AnnAssign(target=target, annotation=annotation, value=value):
-                how = How.DECLARE if value is None else How.ASSIGN
-                flatten(target, node, value, annotation, (), how, nested)
-            case ast.AugAssign(target=target, value=value):
-                flatten(target, node, value, None, (), How.AUGMENT, nested)
-            case ast.For(target=target, iter=value) | ast.AsyncFor(target=target, iter=value):
-                flatten(target, node, value, None, (), How.FOR, nested)
-            case ast.With(items=items) | ast.AsyncWith(items=items):
-                for item in items:
-                    if item.optional_vars is not None:
-                        flatten(item.optional_vars, node, item.context_expr, None, (), How.WITH, nested)
-        if isinstance(node, ast.stmt | ast.excepthandler | ast.match_case):
-            inner = nested or isinstance(node, (*FUNCTIONS, ast.ClassDef))
-            stack.extend(
-                (c, inner) for c in children(node) if isinstance(c, ast.stmt | ast.excepthandler | ast.match_case)
-            )
-    function._graft_stores = table  # type: ignore[union-attr]
+    tokens = cls.file.tokens
+    changed = 0
+    if tokens is not None:
+        token = tokens.cls(cls.inside)
+        tokens.memo.note(token)
+        changed = token.changed
+    known = cls.memo.get("attributes")
+    if known is not None and known[0] == changed:  # type: ignore[index]
+        return known[1]  # type: ignore[index, no-any-return]
+    table: dict[str, list[Binding]] = {}
+    made: dict[int, tuple[object, list[Binding]]] = cls.memo.setdefault("stores", {})  # type: ignore[assignment]
+    for function in functions_in(cls.node.body):
+        stores = self_stores(function)
+        if not stores:
+            continue
+        before = made.get(id(function))
+        if before is not None and before[0] is stores:  # the same bindings as before: answers hang on them
+            bindings = before[1]
+        else:
+            scope = scope_of(cls.scope, function)
+            bindings = [
+                Binding(name, how, node, scope, statement, value, annotation, path, conditional=True)
+                for name, nodes in stores.items()
+                for node, statement, value, annotation, path, how in nodes
+            ]
+            made[id(function)] = (stores, bindings)
+        for binding in bindings:
+            table.setdefault(binding.name, []).append(binding)
+    cls.memo["attributes"] = (changed, table)
     return table
 
 
@@ -154,28 +101,16 @@ class Classes:
     def __init__(self, world: World, resolve: Callable[[Cls, ast.expr], Result]) -> None:
         self.world = world
         self.resolve = resolve
-        self._busy: set[int] = set()
-
-    def cache(self, cls: Cls) -> dict[object, object]:
-        """Where answers about a class may be kept: for good outside the workspace, else until a file changes."""
-        if not cls.file.in_workspace:
-            return cls.memo  # type: ignore[return-value]
-        table = self.world.memo
-        key = ("cls", cls)
-        found = table.get(key)
-        if found is None:
-            found = table[key] = {}
-        return found  # type: ignore[return-value]
 
     def bases(self, cls: Cls) -> tuple[tuple[Base, ...], str]:
         """Direct bases that are known, and why there may be others."""
-        cache = self.cache(cls)
-        known = cache.get("bases")
-        if known is None:
-            known = cache["bases"] = self._bases(cls)
-        return known  # type: ignore[return-value]
+        try:
+            return self.world.memo.remember(("bases", cls), lambda: self._bases(cls))
+        except CircularError:
+            return (), "its bases depend on itself"
 
     def _bases(self, cls: Cls) -> tuple[tuple[Base, ...], str]:
+        cls.file.note()
         found: list[Base] = []
         reason = ""
         for expression in cls.node.bases:
@@ -215,17 +150,10 @@ class Classes:
 
     def shape(self, cls: Cls) -> Shape:
         """Method resolution order and openness of a class."""
-        cache = self.cache(cls)
-        known = cache.get("shape")
-        if known is None:
-            if id(cls) in self._busy:
-                return Shape((cls,), "the class inherits from itself")
-            self._busy.add(id(cls))
-            try:
-                known = cache["shape"] = self._shape(cls)
-            finally:
-                self._busy.discard(id(cls))
-        return known  # type: ignore[return-value]
+        try:
+            return self.world.memo.remember(("shape", cls), lambda: self._shape(cls))
+        except CircularError:
+            return Shape((cls,), "the class inherits from itself")
 
     def _shape(self, cls: Cls) -> Shape:
         bases, reason = self.bases(cls)
@@ -255,7 +183,7 @@ class Classes:
 
     def in_module(self, file: object, name: str) -> Cls | None:
         """A class at the top level of a file."""
-        from graft_indexer.world import PyFile
+        from graft_indexer.pyfile import PyFile
 
         assert isinstance(file, PyFile)
         for binding in file.scope.bindings.get(name, []):
@@ -267,11 +195,12 @@ class Classes:
         """Why the class's own attributes cannot all be seen; empty if they can."""
         if cls.file.is_stub:
             return "it has __getattr__" if _has_getattr(cls) else ""
-        known = cls.memo.get("reason")
-        if known is None:
-            known = cls.memo["reason"] = self._own_reason(cls)
+        cls.file.note()
+        if cls.file.tokens is not None:
+            self.world.memo.note(cls.file.tokens.cls(cls.inside))
+        known = self._own_reason(cls)
         if known:
-            return str(known)
+            return known
         for decorator in cls.node.decorator_list:
             if not self.known_decorator(cls, decorator):
                 return f"the decorator {ast.unparse(decorator)} is not known"
@@ -302,10 +231,7 @@ class Classes:
             return "a mixin uses what others have"
         if "__metaclass__" in scope.bindings:
             return "it sets a metaclass"
-        text = cls.file.tree.source(cls.node)
-        if "__dict__" in text or "setattr" in text or "vars(" in text or "__class__" in text or "locals()" in text:
-            return _hidden_stores(cls.node)
-        return ""
+        return hidden_stores(cls.file.tree, cls.node)
 
     def known_decorator(self, cls: Cls, decorator: ast.expr) -> bool:
         """Whether a class decorator adds nothing that is not known here."""
@@ -343,32 +269,32 @@ class Classes:
 
     def private_members(self, cls: Cls) -> tuple[dict[str, Member], str]:
         """Members that stubs leave out, from the sources beside them; and why there may still be others."""
-        cache = self.cache(cls)
-        known = cache.get("private members")
-        if known is None:
-            table: dict[str, Member] = {}
-            reason = ""
-            for current in self.shape(cls).order:
-                if not current.file.is_stub or current.file is self.world.builtins or current.file.name in TYPING:
+        return self.world.memo.remember(("private members", cls), lambda: self._private_members(cls))
+
+    def _private_members(self, cls: Cls) -> tuple[dict[str, Member], str]:
+        table: dict[str, Member] = {}
+        reason = ""
+        for current in self.shape(cls).order:
+            if not current.file.is_stub or current.file is self.world.builtins or current.file.name in TYPING:
+                continue
+            twin = self.twin(current)
+            if twin is None:
+                reason = reason or f"a C extension may have private names ({current.full_name})"
+                continue
+            for inner in self.shape(twin).order:
+                if inner.file.is_stub:
                     continue
-                twin = self.twin(current)
-                if twin is None:
-                    reason = reason or f"a C extension may have private names ({current.full_name})"
-                    continue
-                for inner in self.shape(twin).order:
-                    if inner.file.is_stub:
-                        continue
-                    reason = reason or self.own_reason(inner)
-                    for name in self.own_names(inner):
-                        member = self.own_member(inner, name)
-                        if member is not None:
-                            table.setdefault(name, member)
-            known = cache["private members"] = (table, reason)
-        return known  # type: ignore[return-value]
+                reason = reason or self.own_reason(inner)
+                for name in self.own_names(inner):
+                    member = self.own_member(inner, name)
+                    if member is not None:
+                        table.setdefault(name, member)
+        return table, reason
 
     # -- members ------------------------------------------------------------------------------------------------------
     def own_member(self, cls: Cls, name: str) -> Member | None:
         """An attribute that the class itself defines."""
+        cls.file.note()
         bindings = tuple(b for b in cls.scope.bindings.get(name, ()) if b.how is not How.DELETE)
         live = tuple(b for b in bindings if not b.dead) or bindings
         attributes = tuple(own_attributes(cls).get(name, ()))
@@ -390,6 +316,9 @@ class Classes:
 
     def member(self, cls: Cls, name: str, after: Cls | None = None) -> Member | None:
         """The attribute `name` along the method resolution order (behind `after` for `super()`)."""
+        return self.world.memo.remember(("member", cls, name, after), lambda: self._member(cls, name, after))
+
+    def _member(self, cls: Cls, name: str, after: Cls | None) -> Member | None:
         order = self.shape(cls).order
         if after is not None and after in order:
             order = order[order.index(after) + 1 :]
@@ -403,24 +332,24 @@ class Classes:
 
     def members(self, cls: Cls) -> dict[str, Member]:
         """All attributes by name, the first in the method resolution order each."""
-        cache = self.cache(cls)
-        known = cache.get("members")
-        if known is None:
-            table: dict[str, Member] = {}
-            for current in self.shape(cls).order:
-                for name in self.own_names(current):
-                    if name not in table:
-                        member = self.own_member(current, name)
-                        if member is not None:
-                            table[name] = member
-            extra, _ = self.private_members(cls)
-            for name, member in extra.items():
-                table.setdefault(name, member)
-            known = cache["members"] = table
-        return known  # type: ignore[return-value]
+        return self.world.memo.remember(("members", cls), lambda: self._members(cls))
+
+    def _members(self, cls: Cls) -> dict[str, Member]:
+        table: dict[str, Member] = {}
+        for current in self.shape(cls).order:
+            for name in self.own_names(current):
+                if name not in table:
+                    member = self.own_member(current, name)
+                    if member is not None:
+                        table[name] = member
+        extra, _ = self.private_members(cls)
+        for name, member in extra.items():
+            table.setdefault(name, member)
+        return table
 
     def own_names(self, cls: Cls) -> list[str]:
         """Names of the class's own attributes."""
+        cls.file.note()
         return list(
             dict.fromkeys(
                 [n for n in cls.scope.bindings if " " not in n] + list(own_attributes(cls)) + sorted(self.slots(cls))
@@ -430,7 +359,7 @@ class Classes:
 
 def class_of(file: object, node: ast.ClassDef, outer: Scope) -> Cls:
     """The one object that stands for a class definition."""
-    from graft_indexer.world import PyFile
+    from graft_indexer.pyfile import PyFile
 
     assert isinstance(file, PyFile)
     found = file.classes.get(id(node))
@@ -477,64 +406,4 @@ def _has_getattr(cls: Cls) -> bool:
     )
 
 
-def slot_names(value: ast.expr | None) -> list[str] | None:
-    """Names in a literal `__slots__`; None if it is computed."""
-    match value:
-        case ast.Constant(value=str(name)):
-            return [name]
-        case ast.Tuple(elts=items) | ast.List(elts=items) | ast.Set(elts=items):
-            names = [i.value for i in items if isinstance(i, ast.Constant) and isinstance(i.value, str)]
-            return names if len(names) == len(items) else None
-        case ast.Dict(keys=keys):
-            names = [k.value for k in keys if isinstance(k, ast.Constant) and isinstance(k.value, str)]
-            return names if len(names) == len(keys) else None
-    return None
-
-
 _BASES = re.compile(r"__bases__\s*\+?=(?!=)")
-_READING = ("get", "items", "keys", "values", "copy", "__contains__", "__getitem__")
-
-
-def _hidden_stores(node: ast.ClassDef) -> str:
-    """Why methods of a class may set attributes whose names are not written out."""
-    for statement in node.body:
-        known = getattr(statement, "_graft_hidden", None)
-        if known is None:
-            known = _hidden_in(statement, node)
-            statement._graft_hidden = known  # type: ignore[attr-defined]
-        if known:
-            return str(known)
-    return ""
-
-
-def _hidden_in(statement: ast.stmt, node: ast.ClassDef) -> str:
-    stack: list[tuple[ast.AST, ast.AST]] = [(statement, node)]
-    while stack:
-        current, parent = stack.pop()
-        match current:
-            case ast.Attribute(attr="__dict__"):
-                harmless = (
-                    (isinstance(parent, ast.Attribute) and parent.attr in _READING)
-                    or (isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Load))
-                    or isinstance(parent, ast.Compare | ast.Return)
-                )
-                if not harmless:
-                    return "__dict__ is used"
-            case (
-                ast.Call(func=ast.Name(id="setattr"), args=[_, name, *_])
-                | ast.Call(func=ast.Attribute(attr="__setattr__"), args=[_, name, _])
-            ):
-                if not (isinstance(name, ast.Constant) and isinstance(name.value, str)):
-                    return "setattr is called with a computed name"
-                return "setattr is called"
-            case ast.Call(func=ast.Attribute(attr="__setattr__"), args=[_, _]):
-                return "__setattr__ is called"
-            case ast.Name(id="setattr"):
-                return "setattr is used"
-            case ast.Call(func=ast.Name(id="vars" | "locals")) if not isinstance(parent, ast.Compare):
-                if isinstance(current.func, ast.Name) and (current.func.id == "vars" or parent in node.body):
-                    return "vars() or locals() is used"
-            case ast.Attribute(attr="__class__", ctx=ast.Store()):
-                return "__class__ is replaced"
-        stack.extend((child, current) for child in children(current))
-    return ""

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from graft_indexer.facts import Reference, ReferenceRole, Span
 from graft_indexer.graph import CallSite, Symbol
-from graft_indexer.positions import path_to
+from graft_indexer.positions import path_to, scope_along, scope_at
+from graft_indexer.pyfile import PyFile
 from graft_indexer.pytree import Tree, children, fix_formatted, parse_expression
 from graft_indexer.pytree import place as place_expression
-from graft_indexer.scopes import FUNCTIONS
+from graft_indexer.scopes import FUNCTIONS, Scope
 from graft_indexer.symbols import file_symbol, function_symbol
-from graft_indexer.world import PyFile
 
 _WORD = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789"
 _CLOSERS = {b")": b"(", b"]": b"[", b"}": b"{"}
@@ -37,10 +37,10 @@ def place(file: PyFile, offset: int) -> Place | None:
     word = word_at(tree.data, offset)
     if word is None:
         return None
-    inside = word.start
-    path = path_to(tree, inside)
+    path = tuple(path_to(tree, word.start))
+    text = tree.data[word.start : word.end].decode("utf-8", "surrogateescape")
     for node in reversed(path):
-        found = _in_node(tree, node, word, tuple(path))
+        found = _in_node(tree, node, word, text, path)
         if found is not None:
             return found
     return _from_text(file, word)
@@ -49,24 +49,20 @@ def place(file: PyFile, offset: int) -> Place | None:
 def word_at(data: bytes, offset: int) -> Span | None:
     """The identifier around an offset."""
     start = end = offset
-    while start > 0 and (data[start - 1 : start] in _bytes() or data[start - 1] >= 0x80):
+    while start > 0 and data[start - 1] in _WORD_BYTES:
         start -= 1
-    while end < len(data) and (data[end : end + 1] in _bytes() or data[end] >= 0x80):
+    while end < len(data) and data[end] in _WORD_BYTES:
         end += 1
     if start == end or data[start : start + 1].isdigit():
         return None
     return Span(start, end)
 
 
-def _bytes() -> frozenset[bytes]:
-    return _WORD_SET
-
-
+_WORD_BYTES = frozenset([*_WORD, *range(0x80, 0x100)])
 _WORD_SET = frozenset(_WORD[i : i + 1] for i in range(len(_WORD)))
 
 
-def _in_node(tree: Tree, node: ast.AST, word: Span, path: tuple[ast.AST, ...]) -> Place | None:
-    text = tree.data[word.start : word.end].decode("utf-8", "surrogateescape")
+def _in_node(tree: Tree, node: ast.AST, word: Span, text: str, path: tuple[ast.AST, ...]) -> Place | None:
     match node:
         case ast.Name(id=name) if tree.start(node) == word.start:
             return Place(node, name, word, path)
@@ -107,7 +103,8 @@ def _from_text(file: PyFile, word: Span) -> Place | None:
     tree = file.tree
     if not any(b.start <= word.start <= b.end for b in tree.broken):
         return None
-    node = receiver(file, word.end)
+    found = receiver(file, word.end)
+    node = found[0] if found is not None else None
     if isinstance(node, ast.Name | ast.Attribute):
         name = node.id if isinstance(node, ast.Name) else node.attr
         return Place(node, name, word, tuple(path_to(tree, word.start)))
@@ -117,22 +114,24 @@ def _from_text(file: PyFile, word: Span) -> Place | None:
 # -- expressions before an offset --------------------------------------------------------------------------------------
 
 
-def receiver(file: PyFile, offset: int) -> ast.expr | None:
-    """The primary expression that ends at `offset`, from the tree if it is there, else parsed on its own."""
+def receiver(file: PyFile, offset: int) -> tuple[ast.expr, Scope] | None:
+    """The primary expression that ends at `offset`, from the tree if it is there, else parsed on its own; and the
+    scope that it stands in."""
     start = primary_start(file.tree.data, offset)
     if start is None:
         return None
     return expression(file, start, offset)
 
 
-def expression(file: PyFile, start: int, end: int) -> ast.expr | None:
-    """The expression that covers exactly these bytes (parentheses around it may be in them)."""
+def expression(file: PyFile, start: int, end: int) -> tuple[ast.expr, Scope] | None:
+    """The expression that covers exactly these bytes (parentheses around it may be in them), and its scope."""
     tree = file.tree
     inner_start, inner_end = start, end
     for _ in range(4):
-        for node in path_to(tree, inner_start):
+        path = path_to(tree, inner_start)
+        for at, node in enumerate(path):
             if isinstance(node, ast.expr) and tree.start(node) == inner_start and tree.end(node) == inner_end:
-                return node
+                return node, scope_along(file.scope, path[: at + 1])
         text = tree.data[inner_start:inner_end]
         if not (text.startswith(b"(") and text.endswith(b")")):
             break
@@ -144,7 +143,7 @@ def expression(file: PyFile, start: int, end: int) -> ast.expr | None:
     if parsed is None:
         return None
     place_expression(tree, parsed, start)
-    return parsed
+    return parsed, scope_at(file.scope, start)
 
 
 def primary_start(data: bytes, end: int) -> int | None:
@@ -315,7 +314,6 @@ def _closing(data: bytes, at: int) -> int:
 def enclosing(file: PyFile, offset: int) -> list[Symbol]:
     """Definitions around `offset`, innermost first; the module is last."""
     from graft_indexer.classes import class_of
-    from graft_indexer.positions import scope_at
     from graft_indexer.symbols import class_symbol
 
     found: list[Symbol] = []

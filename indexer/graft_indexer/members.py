@@ -11,9 +11,12 @@ import ast
 from graft_indexer.classes import Member
 from graft_indexer.facts import DefinitionKind, Span
 from graft_indexer.graph import Origin, Symbol
+from graft_indexer.memo import CircularError
+from graft_indexer.modules import Module
+from graft_indexer.pyfile import MODULE_NAMES, PyFile
 from graft_indexer.receivers import Inference
 from graft_indexer.repository import Repository
-from graft_indexer.symbols import file_symbol, member_symbol, module_symbol, target_symbol
+from graft_indexer.symbols import binding_symbol, file_symbol, member_symbol, module_symbol, target_symbol
 from graft_indexer.values import (
     ClassValue,
     Cls,
@@ -25,7 +28,7 @@ from graft_indexer.values import (
     SuperValue,
     Value,
 )
-from graft_indexer.world import MODULE_NAMES, Found
+from graft_indexer.world import Found
 
 _CLOSED_BUILTINS = frozenset(
     {"str", "bytes", "bytearray", "int", "float", "complex", "bool", "list", "dict", "set", "frozenset", "tuple",
@@ -50,6 +53,9 @@ class Members:
         values = [v for v in result.values if not isinstance(v, NoneValue)]
         if not values:
             return [], reason or "it is None"
+        if len(values) == 1:
+            symbols, why = self.of(values[0])
+            return symbols, reason or why
         for value in values:
             symbols, why = self.of(value)
             reason = reason or why
@@ -73,15 +79,14 @@ class Members:
             case NoneValue():
                 return [], ""
 
-    def module(self, module: object) -> tuple[list[Symbol], str]:
+    def module(self, module: Module) -> tuple[list[Symbol], str]:
         """Names of a module, submodules included."""
-        from graft_indexer.modules import Module
+        try:
+            return self.world.memo.remember(("module members", module), lambda: self._module(module))
+        except CircularError:
+            return [], "imports run in a circle"
 
-        assert isinstance(module, Module)
-        key = ("module members", module.path or module.name)
-        known = self.world.memo.get(key)
-        if known is not None:
-            return known  # type: ignore[return-value]
+    def _module(self, module: Module) -> tuple[list[Symbol], str]:
         names, reason = self.world.namespace(module)
         table: dict[str, Symbol] = {}
         file = self.world.module_file(module)
@@ -104,15 +109,9 @@ class Members:
                     )  # fmt: skip
         if module.is_package and not module.path and module.origin is not Origin.WORKSPACE:
             reason = reason or "namespace packages may lie elsewhere"
-        answer = list(table.values()), reason
-        self.world.memo[key] = answer
-        return answer
+        return list(table.values()), reason
 
-    def _import_symbol(self, file: object, name: str) -> Symbol | None:
-        from graft_indexer.symbols import binding_symbol
-        from graft_indexer.world import PyFile
-
-        assert isinstance(file, PyFile)
+    def _import_symbol(self, file: PyFile, name: str) -> Symbol | None:
         bindings = file.scope.bindings.get(name)
         return binding_symbol(file, bindings[0]) if bindings else None
 
@@ -124,14 +123,17 @@ class Members:
         return None
 
     def _instance(self, cls: Cls, exact: bool) -> tuple[list[Symbol], str]:
-        cache = self.inference.classes.cache(cls) if cls.file.in_workspace else self.world.memo
-        key = ("instance members", cls, exact)
-        known = cache.get(key)
-        if known is None:
-            known = cache[key] = self._instance_members(cls, exact)
-        return known  # type: ignore[return-value]
+        try:
+            table, reason, holders = self.world.memo.remember(
+                ("instance members", cls, exact), lambda: self._instance_members(cls, exact)
+            )
+        except CircularError:
+            return [], "the class depends on itself"
+        if self._sealed(cls):
+            return list(table.values()), reason
+        return [*table.values(), *self.repository.set_from_outside(holders, table)], reason
 
-    def _instance_members(self, cls: Cls, exact: bool) -> tuple[list[Symbol], str]:
+    def _instance_members(self, cls: Cls, exact: bool) -> tuple[dict[str, Symbol], str, list[Cls]]:
         classes = self.inference.classes
         shape = classes.shape(cls)
         reason = shape.reason
@@ -147,14 +149,13 @@ class Members:
                 for name, member in classes.members(sub).items():
                     if name not in table:
                         table[name] = member_symbol(member)
+        holders = list(dict.fromkeys(holders))
         reason = reason or next((r for c in holders if (r := classes.private_members(c)[1])), "")
         for name in self._implicit(holders):
             table.setdefault(name, member_symbol(Member(name, cls)))
         if not self._sealed(cls):
             table.setdefault("__dict__", member_symbol(Member("__dict__", cls)))
-            for symbol in self.repository.set_from_outside(holders):
-                table.setdefault(symbol.name, symbol)
-        return list(table.values()), reason
+        return table, reason, holders
 
     def _implicit(self, holders: list[Cls]) -> list[str]:
         """Attributes that no text shows: what `typing` sets on protocols, what the interpreter sets on errors."""
@@ -181,6 +182,14 @@ class Members:
         return cls.file is self.world.builtins and cls.name in _CLOSED_BUILTINS
 
     def _class(self, value: ClassValue) -> tuple[list[Symbol], str]:
+        try:
+            return self.world.memo.remember(
+                ("class members", value.cls, value.exact), lambda: self._class_members(value)
+            )
+        except CircularError:
+            return [], "the class depends on itself"
+
+    def _class_members(self, value: ClassValue) -> tuple[list[Symbol], str]:
         classes = self.inference.classes
         cls = value.cls
         shape = classes.shape(cls)
@@ -209,7 +218,7 @@ class Members:
             reason = reason or classes.shape(one).reason
             for name, member in classes.members(one).items():
                 table.setdefault(name, member_symbol(member))
-        for symbol in self.repository.set_from_outside(list(shape.order)):
+        for symbol in self.repository.set_from_outside(list(shape.order), table):
             table.setdefault(symbol.name, symbol)
         return list(table.values()), reason
 
@@ -306,8 +315,6 @@ class Members:
                 return [], "it is None"
 
     def _all_definitions(self, member: Member) -> list[Symbol]:
-        from graft_indexer.symbols import binding_symbol
-
         file = member.owner.file
         functions = [b for b in member.bindings if isinstance(b.node, ast.FunctionDef | ast.AsyncFunctionDef)]
         if functions:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -53,7 +53,12 @@ class Finder:
         self._outside: dict[str, dict[str, bool]] = {}
         self._inside: dict[str, dict[str, bool]] = {}
         self._inside_generation = -1
+        self._listed: Sequence[str] | None = None
+        self.version = 0
+        """Grows when anything is found elsewhere than before."""
         self._inside_paths: frozenset[str] = frozenset()
+        self._stamps: dict[str, int] = {}
+        self._homes: dict[str, tuple[str, str]] = {}
         self._cache: dict[tuple[str, str], Module | None] = {}
         self._outside_cache: dict[str, Module | None] = {}
         self._roots: list[str] = []
@@ -62,16 +67,22 @@ class Finder:
 
     # -- directories ----------------------------------------------------------------------------------------------
     def refresh(self) -> None:
-        """Look again at the workspace's files if any changed."""
+        """Look again at the workspace's files if any changed; `version` grows if some appeared or went away."""
         if self.source.generation == self._inside_generation:
             return
         self._inside_generation = self.source.generation
-        paths = frozenset(p for p in self.source.paths() if p.endswith((".py", ".pyi")))
+        listed = self.source.paths()
+        if listed is self._listed:
+            return
+        self._listed = listed
+        paths = frozenset(p for p in listed if p.endswith((".py", ".pyi")))
         if paths == self._inside_paths:
             return
+        self.version += 1
         self._inside_paths = paths
         self._inside = {}
         self._cache = {}
+        self._homes = {}
         for path in paths:
             folder, _, name = path.rpartition("/")
             self._inside.setdefault(folder, {})[name] = False
@@ -101,6 +112,7 @@ class Finder:
         found = self._outside.get(folder)
         if found is None:
             found = {}
+            self._stamps[folder] = _stamp(folder)
             try:
                 with os.scandir(folder) as listing:
                     for entry in listing:
@@ -117,12 +129,17 @@ class Finder:
         inside = self._inside.get(self.relative(folder) or "") if self._is_inside(folder) else None
         return {**found, **inside} if inside else found
 
-    def forget(self, folders: Iterable[str] = ()) -> None:
-        """Read directories of the disk again."""
-        for folder in folders or list(self._outside):
+    def look_again(self) -> None:
+        """Read again the directories of the disk that changed; `version` grows if any did."""
+        stale = [folder for folder, seen in self._stamps.items() if _stamp(folder) != seen]
+        for folder in stale:
             self._outside.pop(folder, None)
-        self._cache.clear()
-        self._outside_cache.clear()
+            del self._stamps[folder]
+        if stale:
+            self._cache.clear()
+            self._homes.clear()
+            self._outside_cache.clear()
+            self.version += 1
 
     def _is_inside(self, path: str) -> bool:
         return path == self.root or path.startswith(self.root + "/")
@@ -151,6 +168,12 @@ class Finder:
 
     def home(self, path: str) -> tuple[str, str]:
         """(absolute folder that the file's top-level package lies in, dotted name of the file)."""
+        known = self._homes.get(path)
+        if known is None:
+            known = self._homes[path] = self._home(path)
+        return known
+
+    def _home(self, path: str) -> tuple[str, str]:
         absolute = self.absolute(path)
         folder, _, name = absolute.rpartition("/")
         stem = name.rsplit(".", 1)[0]
@@ -425,6 +448,14 @@ class Finder:
         if self.environment.stdlib and absolute.startswith(f"{self.environment.stdlib}/"):
             return Origin.STDLIB
         return Origin.INSTALLED
+
+
+def _stamp(folder: str) -> int:
+    """Time of the last change of a directory in ns; 0 if there is none."""
+    try:
+        return Path(folder).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _module_names(entries: dict[str, bool]) -> Iterable[str]:

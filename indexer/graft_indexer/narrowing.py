@@ -8,12 +8,13 @@ else about the same thing (`hasattr`, `type(x) is`, a type guard) makes the rece
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from graft_indexer.positions import path_to
+from graft_indexer.pyfile import PyFile
 from graft_indexer.scopes import FUNCTIONS, Scope
 from graft_indexer.values import Instance, Result, union, unknown
-from graft_indexer.world import PyFile
 
 if TYPE_CHECKING:
     from graft_indexer.receivers import Inference
@@ -40,7 +41,7 @@ def narrow(inference: Inference, file: PyFile, scope: Scope, node: ast.expr) -> 
     text = dotted(node)
     if not text:
         return None
-    relevant = _relevant(file, text.split(".")[0])
+    relevant = _relevant(file, scope, text.split(".")[0])
     if not relevant:
         return None
     path = path_to(file.tree, file.tree.start(node))
@@ -51,18 +52,31 @@ def narrow(inference: Inference, file: PyFile, scope: Scope, node: ast.expr) -> 
     return _along(inference, file, scope, path, node, text)
 
 
-def _relevant(file: PyFile, root: str) -> bool:
-    """Whether any test of the file asks about a name at all; cheap, from the text."""
-    known = file.memo.get(("asked", root))
-    if known is None:
-        data = file.tree.text
-        known = any(f"{word}({root}" in data for word in ("isinstance", *_ASKING)) or (
-            "match " in data and f"match {root}" in data
-        )
-        if not known:
-            known = f"{root}.__class__" in data
-        file.memo["asked", root] = known
-    return bool(known)
+def _relevant(file: PyFile, scope: Scope, root: str) -> bool:
+    """Whether any test around asks about a name at all; cheap, from the text of the innermost function."""
+    inner: Scope | None = scope
+    while inner is not None and not isinstance(inner.node, FUNCTIONS):
+        inner = inner.parent
+    if inner is None:
+        known = file.memo.get("asked")
+        if known is None:
+            known = file.memo["asked"] = _asked(file.tree.data)
+    else:
+        known = getattr(inner.node, "_graft_asked", None)
+        if known is None:
+            known = _asked(file.tree.data[file.tree.start(inner.node) : file.tree.end(inner.node)])
+            inner.node._graft_asked = known  # type: ignore[union-attr]
+    return root.encode() in known  # type: ignore[operator]
+
+
+def _asked(data: bytes) -> frozenset[bytes]:
+    return frozenset(m[1] or m[2] or m[3] for m in _ASKED.finditer(data))
+
+
+_ASKED = re.compile(
+    rf"(?:isinstance|{'|'.join(sorted(_ASKING))})\(([\w\x80-\xff]+)|\bmatch[ \t]+([\w\x80-\xff]+)"
+    r"|([\w\x80-\xff]+)\.__class__".encode("latin-1")
+)
 
 
 def _along(
@@ -194,13 +208,18 @@ def _earlier(
 
 
 def _rebinds(statement: ast.AST, text: str) -> bool:
-    root = text.split(".")[0]
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Name) and node.id == root and isinstance(node.ctx, ast.Store | ast.Del):
-            return True
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and dotted(node) == text:
-            return True
-    return False
+    known: frozenset[str] | None = getattr(statement, "_graft_rebound", None)
+    if known is None:
+        names: set[str] = set()
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name):
+                if isinstance(node.ctx, ast.Store | ast.Del):
+                    names.add(node.id)
+            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and (whole := dotted(node)):
+                names.add(whole)
+        known = frozenset(names)
+        statement._graft_rebound = known  # type: ignore[attr-defined]
+    return text in known or text.split(".")[0] in known
 
 
 def _checked(

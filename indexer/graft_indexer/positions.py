@@ -190,7 +190,88 @@ def path_to(tree: Tree, offset: int) -> list[ast.AST]:
     """Nodes around `offset`, outermost first: statements and expressions whose span holds it (ends included)."""
     path: list[ast.AST] = []
     node: ast.AST | None = tree.statement_at(offset)
-    while node is not None:
+    line, column = tree.point(offset)
+    while isinstance(node, ast.ClassDef):
         path.append(node)
-        node = _child_at(tree, node, offset)
-    return path
+        node = _in_list(node.body, line, column)
+        if node is None:  # in the header
+            node = _child_at(tree, path[-1], offset)
+            while node is not None:
+                path.append(node)
+                node = _child_at(tree, node, offset)
+            return path
+    if node is None:
+        return path
+    index: _Index | None = getattr(node, "_graft_index", None)
+    if index is None:
+        index = _Index(tree, node)
+        node._graft_index = index  # type: ignore[attr-defined]
+    return path + index.path(line - node.lineno, line, column)  # type: ignore[attr-defined]
+
+
+class _Index:
+    """The nodes of one statement by where they begin; lines count from the statement's own, so that it may be moved."""
+
+    __slots__ = ("keys", "nodes", "outer")
+
+    def __init__(self, tree: Tree, statement: ast.AST) -> None:
+        base: int = statement.lineno  # type: ignore[attr-defined]
+        self.nodes: list[ast.AST] = []
+        self.outer: list[int] = []
+        keys: list[tuple[int, int, int]] = []
+        stack: list[tuple[ast.AST, int]] = [(statement, -1)]
+        while stack:
+            node, outer = stack.pop()
+            at = len(self.nodes)
+            self.nodes.append(node)
+            self.outer.append(outer)
+            if isinstance(node, ast.match_case) or hasattr(node, "lineno"):
+                line, column = _begin(node)
+                keys.append((line - base, column, at))
+            inner = fix_formatted(tree, node) if isinstance(node, ast.JoinedStr) else children(node)
+            stack.extend([(child, at) for child in inner][::-1])
+        keys.sort()
+        self.keys = keys
+
+    def path(self, row: int, line: int, column: int) -> list[ast.AST]:
+        """Nodes around a place, outermost first; the statement itself is always among them."""
+        found = bisect_right(self.keys, (row, column, len(self.nodes))) - 1
+        at = self.keys[max(found, 0)][2]
+        nodes, outer = self.nodes, self.outer
+        while at > 0 and not isinstance(nodes[at], _BLOCK_NODES) and not _holds(nodes[at], line, column):
+            at = outer[at]
+        path: list[ast.AST] = []
+        while at >= 0:
+            path.append(nodes[at])
+            at = outer[at]
+        path.reverse()
+        return path
+
+
+_BLOCK_NODES = (ast.stmt, ast.excepthandler, ast.match_case)
+
+
+def scope_along(module: Scope, path: Sequence[ast.AST]) -> Scope:
+    """The scope that the last node of a path stands in: what `scope_at` says of its first byte."""
+    scope = module
+    for at in range(len(path) - 1):
+        node, child = path[at], path[at + 1]
+        if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+            if isinstance(child, ast.stmt):
+                scope = type_parameter_scope(scope, node).child(node)
+            elif child in node.decorator_list:
+                pass
+            elif isinstance(child, ast.arguments):
+                below = path[at + 2] if at + 2 < len(path) else None
+                if isinstance(below, ast.arg):
+                    scope = type_parameter_scope(scope, node)
+            else:
+                scope = type_parameter_scope(scope, node)
+        elif isinstance(node, ast.Lambda):
+            if child is node.body:
+                scope = scope.child(node)
+        elif isinstance(node, COMPREHENSIONS):
+            first = node.generators[0]
+            if not (child is first and at + 2 < len(path) and path[at + 2] is first.iter):
+                scope = scope.child(node)
+    return scope

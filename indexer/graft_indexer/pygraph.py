@@ -23,6 +23,7 @@ from graft_indexer.graph import (
 )
 from graft_indexer.members import Members
 from graft_indexer.positions import scope_at
+from graft_indexer.pyfile import PyFile
 from graft_indexer.receivers import Inference
 from graft_indexer.references import References, version_branch
 from graft_indexer.repomap import repository_map
@@ -31,7 +32,7 @@ from graft_indexer.scopes import visible
 from graft_indexer.source import FactSource
 from graft_indexer.symbols import binding_symbol, file_symbol, module_symbol, target_symbol
 from graft_indexer.values import Instance, ModuleValue, Result
-from graft_indexer.world import PyFile, World
+from graft_indexer.world import World
 
 T = TypeVar("T")
 
@@ -113,7 +114,7 @@ class PyGraph:
 
     def refresh(self, paths: Iterable[str] | None = None) -> Sequence[str]:
         """Re-read files that changed on disk; returns the paths that changed."""
-        self.world.finder.forget()
+        self.world.finder.look_again()
         return self.source.refresh(paths)
 
     def changed_since(self, mark: int) -> tuple[int, Sequence[str]]:
@@ -145,12 +146,12 @@ class PyGraph:
         return tuple(file.tree.broken) if file is not None else ()
 
     def _file(self, path: str) -> PyFile | None:
+        self.world.sync()
         path = self.world.finder.relative(path) if path.startswith("/") else path
-        if not path.endswith((".py", ".pyi", ".pyw")) and self.source.facts(path) is None:
-            return None
-        facts = self.source.facts(path) if not path.startswith("/") else None
-        if facts is not None and facts.language != "python":
-            return None
+        if not path.endswith((".py", ".pyi", ".pyw")):
+            facts = self.source.facts(path)
+            if facts is None or facts.language != "python":
+                return None
         return self.world.file(path)
 
     # -- names --------------------------------------------------------------------------------------------------------
@@ -237,10 +238,11 @@ class PyGraph:
         return None
 
     def _module_names(self, file: PyFile) -> tuple[dict[str, Symbol], str]:
-        key = ("module names", file.path)
-        known = self.world.memo.get(key)
-        if known is not None:
-            return known  # type: ignore[return-value]
+        return self.world.memo.remember(("module names", file.path), lambda: self._all_module_names(file))
+
+    def _all_module_names(self, file: PyFile) -> tuple[dict[str, Symbol], str]:
+        file.note_text()
+        file.note()
         table: dict[str, Symbol] = {}
         reason = ""
         for name, bindings in file.scope.bindings.items():
@@ -265,8 +267,7 @@ class PyGraph:
                 sub = self.world.finder.submodule(package, name) if package is not None else None
                 if sub is not None:  # importing a submodule binds it in its package
                     table.setdefault(name, module_symbol(self.world, sub, name))
-        self.world.memo[key] = answer = (table, reason)
-        return answer
+        return table, reason
 
     def _builtin_names(self) -> dict[str, Symbol]:
         file = self.world.builtins
@@ -292,14 +293,15 @@ class PyGraph:
 
     def receiver(self, file: PyFile, offset: int) -> Result:
         """What the expression that ends at `offset` is."""
-        node = locate.receiver(file, offset)
-        if node is None:
+        found = locate.receiver(file, offset)
+        if found is None:
             return Result((), "no expression there")
-        scope = scope_at(file.scope, file.tree.start(node))
+        node, scope = found
         return self.inference.infer(file, scope, node)
 
     def members_of(self, symbol: Symbol) -> Answer[Sequence[Symbol]]:
         """Members of instances of a class, which may be of a subclass."""
+        self.world.sync()
         cls = self._references.class_named(symbol)
         if cls is None:
             return self._answer((), "not a class that is known")
@@ -308,7 +310,7 @@ class PyGraph:
 
     def modules(self, prefix: str = "", path: str = "", level: int = 0) -> Answer[Sequence[str]]:
         """Names that may follow `import prefix.` (or `from <level dots>prefix.`) in `path`."""
-        self.world.finder.refresh()
+        self.world.sync()
         if not prefix and not level:
             reason = "" if self.world.environment.complete else "the environment of the workspace is not known"
             return self._answer(tuple(self.world.finder.top_level(path)), reason)
@@ -321,6 +323,7 @@ class PyGraph:
 
     def module_members(self, module: str, path: str, level: int = 0) -> Answer[Sequence[Symbol]]:
         """What `from module import ...` may name in `path`: definitions, re-exports and submodules."""
+        self.world.sync()
         found, reason = self.world.import_module(path, module, level)
         if found is None:
             return self._answer((), reason)
@@ -329,6 +332,7 @@ class PyGraph:
 
     def resolve_import(self, path: str, item: Import) -> Answer[Sequence[Symbol]]:
         """What one import binds; an empty closed answer means: provably not there."""
+        self.world.sync()
         module, reason = self.world.import_module(path, item.module, item.level)
         if module is None:
             return self._answer((), reason or ("the import is guarded" if item.guarded else ""))
@@ -361,35 +365,41 @@ class PyGraph:
         file = self._file(path)
         if file is None:
             return self._answer((), "no such file")
-        node = locate.expression(file, call.callee.start, call.callee.end)
-        if node is None:
+        found = locate.expression(file, call.callee.start, call.callee.end)
+        if found is None:
             return self._answer((), "no call there")
-        result = self.inference.infer(file, scope_at(file.scope, call.callee.start), node)
+        node, scope = found
+        result = self.inference.infer(file, scope, node)
         targets, reason = calls.targets_of(self.inference, result)
         return self._answer(tuple(targets), reason or version_branch(file, call.callee.start))
 
     # -- the repository -----------------------------------------------------------------------------------------------
     def references(self, symbol: Symbol) -> Answer[Sequence[Location]]:
         """Where a symbol is used, its definition excluded."""
+        self.world.sync()
         found, reason = self._references.references(symbol)
         return self._answer(tuple(found), reason)
 
     def callers(self, symbol: Symbol) -> Answer[Sequence[Location]]:
         """Call sites of a function, method or class."""
+        self.world.sync()
         found, reason = self._references.callers(symbol)
         return self._answer(tuple(found), reason)
 
     def tests_of(self, symbol: Symbol) -> Sequence[Symbol]:
         """Test functions that exercise a symbol, most direct first."""
+        self.world.sync()
         return self._references.tests_of(symbol)
 
     def subclasses(self, symbol: Symbol) -> Answer[Sequence[Symbol]]:
         """Direct and indirect subclasses in the workspace."""
+        self.world.sync()
         found, reason = self._references.subclasses(symbol)
         return self._answer(tuple(found), reason)
 
     def importers(self, path: str) -> Sequence[str]:
         """Files of the workspace that import the module at `path`."""
+        self.world.sync()
         return self._references.importers(path)
 
     def file_references(self, path: str) -> Sequence[Reference]:

@@ -40,6 +40,13 @@ class Tree:
     filled: bool = False
     """A header without a block was given one."""
     _point: tuple[int, int, int] = (-1, 1, 0)
+    _hiding: list[Span] | None = None
+
+    def replace(self, text: str, data: bytes, lines: Lines, broken: list[Span], filled: bool) -> None:
+        """The same statements over another text: they have been brought into line with it already."""
+        self.text, self.data, self.lines, self.broken, self.filled = text, data, lines, broken, filled
+        self._point = (-1, 1, 0)
+        self._hiding = None
 
     def start(self, node: ast.AST) -> int:
         """First byte of a node (without its decorators)."""
@@ -100,6 +107,9 @@ class Tree:
 
     def _after(self, keyword: bytes, name: str, start: int) -> Span:
         raw = name.encode("utf-8", "surrogateescape")
+        plain = start + len(keyword) + 1
+        if self.data.startswith(keyword + b" " + raw, start):
+            return Span(plain, plain + len(raw))
         found = re.compile(rb"\b" + keyword + rb"(?:\s|\\)+" + re.escape(raw)).search(self.data, start)
         if found is None:  # normalised identifiers differ from what is written
             return Span(start, start)
@@ -112,7 +122,9 @@ class Tree:
     @property
     def hiding(self) -> list[Span]:
         """The mended lines that may have bound a name."""
-        return [b for b in self.broken if _BINDS.search(self.data, b.start, b.end)]
+        if self._hiding is None:
+            self._hiding = [b for b in self.broken if _BINDS.search(self.data, b.start, b.end)]
+        return self._hiding
 
     def point(self, offset: int) -> tuple[int, int]:
         """(1-based line, column in bytes) of an offset, as nodes carry them."""

@@ -11,9 +11,12 @@ from collections.abc import Callable, Iterator
 
 from graft_indexer import narrowing
 from graft_indexer.annotations import Annotations
-from graft_indexer.classes import Classes, Member, class_of, first_parameter
+from graft_indexer.classes import Classes, Member, class_of
+from graft_indexer.memo import CircularError
+from graft_indexer.pyfile import PyFile
 from graft_indexer.pytree import children
 from graft_indexer.scopes import COMPREHENSIONS, FUNCTIONS, Binding, Function, How, Scope, is_generator, scope_of
+from graft_indexer.selfstores import first_parameter
 from graft_indexer.values import (
     ClassValue,
     Cls,
@@ -28,9 +31,8 @@ from graft_indexer.values import (
     union,
     unknown,
 )
-from graft_indexer.world import Found, PyFile, Target, World
+from graft_indexer.world import Found, Target, World
 
-_DEPTH = 24
 _LITERALS: dict[type, str] = {
     str: "str", bytes: "bytes", int: "int", float: "float", complex: "complex", bool: "bool",
 }  # fmt: skip
@@ -64,8 +66,6 @@ class Inference:
         self.world = world
         self.classes = Classes(world, self._resolve_in_class)
         self.annotations = Annotations(self)
-        self._active: set[object] = set()
-        self._depth = 0
         self.stored_elsewhere: Callable[[str], bool] = lambda _name: False
         """Whether the repository sets an attribute of that name on anything but self."""
         self.subclasses: Callable[[Cls], tuple[tuple[Cls, ...], str]] = lambda _cls: ((), "")
@@ -77,18 +77,17 @@ class Inference:
     # -- names --------------------------------------------------------------------------------------------------------
     def infer(self, file: PyFile, scope: Scope, node: ast.expr) -> Result:
         """What an expression of `scope` is."""
-        if self._depth > _DEPTH:
-            return unknown("too deep")
-        key = (id(node), id(scope))
-        if key in self._active:
-            return unknown("it depends on itself")
-        self._active.add(key)
-        self._depth += 1
+        if isinstance(node, ast.Constant):
+            return self.constant(node.value)
+
+        def make() -> tuple[ast.expr, Scope, Result]:
+            file.note_scope(scope)
+            return node, scope, self._infer(file, scope, node)
+
         try:
-            return self._infer(file, scope, node)
-        finally:
-            self._depth -= 1
-            self._active.discard(key)
+            return self.world.memo.remember(("infer", id(node), id(scope)), make, _is_closed)[2]
+        except CircularError:
+            return unknown("it depends on itself")
 
     def _infer(self, file: PyFile, scope: Scope, node: ast.expr) -> Result:
         match node:
@@ -193,23 +192,17 @@ class Inference:
 
     def binding(self, file: PyFile, binding: Binding) -> Result:
         """What one binding binds its name to."""
-        key = ("binding", id(binding))
-        table = file.memo if not file.in_workspace else self.world.memo
-        known = table.get(key)
-        if known is not None:
-            return known[1]  # type: ignore[index, no-any-return]
-        if key in self._active or self._depth > _DEPTH:
-            return unknown("it depends on itself")
-        self._active.add(key)
-        self._depth += 1
+
+        def make() -> tuple[Binding, None, Result]:
+            file.note_scope(binding.scope)
+            if binding.origin is not None:
+                file.note_scope(binding.origin)
+            return binding, None, self._binding(file, binding)
+
         try:
-            result = self._binding(file, binding)
-        finally:
-            self._depth -= 1
-            self._active.discard(key)
-        if not self._active or result.closed:
-            table[key] = (binding, result)
-        return result
+            return self.world.memo.remember(("binding", id(binding)), make, _is_closed)[2]
+        except CircularError:
+            return unknown("it depends on itself")
 
     def _binding(self, file: PyFile, binding: Binding) -> Result:
         scope = binding.origin or binding.scope
@@ -826,36 +819,33 @@ class Inference:
         return self.known("typing", "Coroutine", none, none, result)
 
     def _from_body(self, value: FunctionValue, node: Function) -> Result:
-        key = ("returns", id(node))
-        table = self.world.memo if value.file.in_workspace else value.file.memo
-        known = table.get(key)
-        if known is not None:
-            return known[1]  # type: ignore[index, no-any-return]
-        if key in self._active or len(self._active) > 60:
-            return unknown("it depends on itself")
-        self._active.add(key)
+        scope = scope_of(value.outer, node)
+
+        def make() -> tuple[Function, Scope, Result]:
+            value.file.note_scope(scope)
+            return node, scope, self._all_returned(value, node, scope)
+
         try:
-            scope = scope_of(value.outer, node)
-            results: list[Result] = []
-            for statement in own_statements(node.body):
-                if isinstance(statement, ast.Return):
-                    if statement.value is None:
-                        results.append(Result((NoneValue(),)))
-                    else:
-                        results.append(self.infer(value.file, scope, statement.value))
-                if len(results) > 12:
-                    return unknown("many return statements")
-            if not results:
-                last = node.body[-1]
-                result = unknown("it raises") if isinstance(last, ast.Raise) else Result((NoneValue(),))
-            else:
-                if not always_leaves(node.body):
+            return self.world.memo.remember(("returns", id(node), id(scope)), make, _is_closed)[2]
+        except CircularError:
+            return unknown("it depends on itself")
+
+    def _all_returned(self, value: FunctionValue, node: Function, scope: Scope) -> Result:
+        results: list[Result] = []
+        for statement in own_statements(node.body):
+            if isinstance(statement, ast.Return):
+                if statement.value is None:
                     results.append(Result((NoneValue(),)))
-                result = union(results)
-        finally:
-            self._active.discard(key)
-        table[key] = (node, result)
-        return result
+                else:
+                    results.append(self.infer(value.file, scope, statement.value))
+            if len(results) > 12:
+                return unknown("many return statements")
+        if not results:
+            last = node.body[-1]
+            return unknown("it raises") if isinstance(last, ast.Raise) else Result((NoneValue(),))
+        if not always_leaves(node.body):
+            results.append(Result((NoneValue(),)))
+        return union(results)
 
     # -- protocols ----------------------------------------------------------------------------------------------------
     def method_result(self, value: Value, name: str) -> Result:
@@ -965,6 +955,10 @@ class Inference:
         if name == "builtins.str":
             return self.builtin("str")
         return self.method_result(value, "__getitem__")
+
+
+def _is_closed(made: tuple[object, object, Result]) -> bool:
+    return not made[2].reason
 
 
 def _inner(annotation: ast.expr | None) -> ast.expr:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,9 @@ from graft_indexer.classes import class_of
 from graft_indexer.facts import Definition, DefinitionKind, Facts, ReferenceRole, Span
 from graft_indexer.graph import Exposure, Location, Origin, Symbol
 from graft_indexer.locate import Place
-from graft_indexer.positions import path_to, scope_at
+from graft_indexer.memo import CircularError
+from graft_indexer.positions import path_to, scope_along, scope_at
+from graft_indexer.pyfile import PyFile
 from graft_indexer.scopes import FUNCTIONS, How, Scope
 from graft_indexer.symbols import (
     binding_symbol,
@@ -22,7 +25,7 @@ from graft_indexer.symbols import (
     target_symbol,
 )
 from graft_indexer.values import Cls, ModuleValue, Result
-from graft_indexer.world import Found, PyFile
+from graft_indexer.world import Found
 
 if TYPE_CHECKING:
     from graft_indexer.pygraph import PyGraph
@@ -47,7 +50,7 @@ class References:
         inference = self.graph.inference
         match node:
             case ast.Name(id=name):
-                scope = scope_at(file.scope, place.span.start)
+                scope = self._scope(file, place)
                 if isinstance(node.ctx, ast.Store | ast.Del):
                     return self._own(file, scope, name, node)
                 found = self.world.lookup(file, scope, name)
@@ -57,7 +60,7 @@ class References:
                     reason = self._name_doubt(file, place, name)
                 return symbols, reason
             case ast.Attribute(value=value, attr=attr):
-                scope = scope_at(file.scope, file.tree.start(value))
+                scope = self._scope(file, place)
                 result = inference.infer(file, scope, value)
                 symbols, reason = self.graph.member_answers.named(result, attr)
                 if not symbols and not reason:
@@ -86,6 +89,16 @@ class References:
                 found = self.world.lookup(file, scope, place.name)
                 return self._symbols(found, place.name), found.reason or "declared, not read"
         return [], "not a name that is followed"
+
+    def _scope(self, file: PyFile, place: Place) -> Scope:
+        """The scope of a name or attribute."""
+        if place.path and place.path[-1] is place.node:
+            return scope_along(file.scope, place.path)
+        for at in range(len(place.path) - 1, -1, -1):
+            if place.path[at] is place.node:
+                return scope_along(file.scope, place.path[: at + 1])
+        start = place.node.value if isinstance(place.node, ast.Attribute) else place.node
+        return scope_at(file.scope, file.tree.start(start))
 
     def _symbols(self, found: Found, name: str) -> list[Symbol]:
         symbols = [target_symbol(self.world, t) for t in found.targets]
@@ -210,14 +223,17 @@ class References:
 
     def _places(self, symbol: Symbol, role: ReferenceRole | None) -> tuple[list[Location], str]:
         key = ("places", symbol.path, symbol.name_span, symbol.qualified_name, role)
-        known = self.world.memo.get(key)
-        if known is not None:
-            return known  # type: ignore[return-value]
+        try:
+            return self.world.memo.remember(key, lambda: self._find_places(symbol, role))
+        except CircularError:
+            return [], "it depends on itself"
+
+    def _find_places(self, symbol: Symbol, role: ReferenceRole | None) -> tuple[list[Location], str]:
         name = symbol.qualified_name.rpartition(".")[2]
         if symbol.kind in (DefinitionKind.LOCAL, DefinitionKind.PARAMETER):
             paths: Sequence[str] = [symbol.path]
         else:
-            paths = [p for p in self.source.files_with(name) if p.endswith((".py", ".pyi"))]
+            paths = self.graph.repository.files_with(name)
         wanted = self._family(symbol)
         found: list[Location] = []
         undecided = 0
@@ -225,6 +241,7 @@ class References:
             file = self.world.file(path)
             if file is None:
                 continue
+            file.note_text()
             aliases = self._aliases(file, name)
             for shown, kind, span, node in locate.occurrences(file):
                 if shown not in aliases and not (kind is ReferenceRole.IMPORT and shown.endswith(name)):
@@ -238,9 +255,7 @@ class References:
                     line = file.tree.lines.line_at(span.start) + 1
                     found.append(Location(path, span, line, self._scope_name(file, span.start)))
         reason = f"{undecided} places could not be decided" if undecided else ""
-        answer = (found, reason)
-        self.world.memo[key] = answer
-        return answer
+        return found, reason
 
     def _aliases(self, file: PyFile, name: str) -> set[str]:
         names = {name}
@@ -478,10 +493,15 @@ def _caught(path: Iterable[ast.AST], names: tuple[str, ...]) -> bool:
     return False
 
 
+_VERSIONS = re.compile(r"version_info|platform|PY|hexversion")
+
+
 def version_branch(file: PyFile, offset: int) -> str:
     """Why code at `offset` may never run here: it stands below a test for a version or platform; empty if not."""
-    text = file.tree.text
-    if "version_info" not in text and "platform" not in text and "PY" not in text and "hexversion" not in text:
+    known = file.memo.get("versions")
+    if known is None:
+        known = file.memo["versions"] = _VERSIONS.search(file.tree.text) is not None
+    if not known:
         return ""
     nodes = path_to(file.tree, offset)
     for parent, child in itertools.pairwise(nodes):

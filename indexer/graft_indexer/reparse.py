@@ -58,7 +58,7 @@ def _parsed(text: str, first: int, *, nested: bool) -> list[ast.stmt]:
 
 
 @dataclass
-class _Patch:
+class Patch:
     body: list[ast.stmt]
     broken: list[Span]
     unreadable: str = ""
@@ -66,7 +66,7 @@ class _Patch:
 
 
 @dataclass(frozen=True)
-class _Edit:
+class Edit:
     """What changed: old lines `top` to `bottom` (exclusive), `shift` lines more than before, `moved` bytes more."""
 
     data: bytes
@@ -80,8 +80,8 @@ class _Edit:
     """The edit may have completed what was broken."""
 
 
-def _edited(text: str, data: bytes, lines: Lines, before: Tree) -> Tree | None:
-    """The tree after an edit; None if nothing can be kept."""
+def compare(before: Tree, data: bytes, lines: Lines) -> Edit:
+    """Where a new text differs from a tree's."""
     old = before.data
     begin = _common(old, data)
     top = before.lines.line_at(begin)
@@ -90,16 +90,21 @@ def _edited(text: str, data: bytes, lines: Lines, before: Tree) -> Tree | None:
     bottom = before.lines.line_at(len(old) - tail) + 1
     changed = data[begin : max(begin, len(data) - tail)]
     closes = len(data) < len(old) or any(byte in changed for byte in b")]}\"'\n\r")
-    edit = _Edit(data, lines, before, top, bottom, len(lines) - len(before.lines), len(data) - len(old), closes)
+    return Edit(data, lines, before, top, bottom, len(lines) - len(before.lines), len(data) - len(old), closes)
+
+
+def _edited(text: str, data: bytes, lines: Lines, before: Tree) -> Tree | None:
+    """The tree after an edit; None if nothing can be kept."""
+    edit = compare(before, data, lines)
     try:
         patch = _spliced(edit, before.body, 0, len(before.lines), nested=False)
-    except _Whole as whole:
+    except WholeError as whole:
         return Tree(text, data, lines, whole.body)
     except (SyntaxError, *_FAILURES):
         return None
     if patch is None:
         return None
-    if patch.broken and before.broken and closes:
+    if patch.broken and before.broken and edit.closes:
         try:  # what was broken in two places may be whole again
             return Tree(text, data, lines, _parsed(text, 0, nested=False))
         except (SyntaxError, *_FAILURES):
@@ -107,7 +112,7 @@ def _edited(text: str, data: bytes, lines: Lines, before: Tree) -> Tree | None:
     return Tree(text, data, lines, patch.body, patch.broken, filled=patch.filled or before.filled)
 
 
-def _spliced(edit: _Edit, body: list[ast.stmt], start: int, end: int, *, nested: bool) -> _Patch | None:
+def _spliced(edit: Edit, body: list[ast.stmt], start: int, end: int, *, nested: bool) -> Patch | None:
     """Statements of a block (old lines `start` to `end`) after the edit; None if the edit reaches out of it."""
     keep = bisect_right(body, edit.top + 1, key=first_line) - 1  # the statement on or before the first changed line
     rest = bisect_right(body, edit.bottom, key=first_line)
@@ -120,12 +125,12 @@ def _spliced(edit: _Edit, body: list[ast.stmt], start: int, end: int, *, nested:
             return None  # two statements on one line
     if nested and first == 0:
         return None
-    patch: _Patch | None = None
+    patch: Patch | None = None
     inner = body[keep] if keep >= 0 and rest == keep + 1 else None
     if isinstance(inner, ast.ClassDef) and first_line(inner.body[0]) - 1 > inner.lineno - 1:
         patch = _in_class(edit, inner, last)
     if patch is None:
-        patch = _middle(edit, first, last, nested=nested)
+        patch = middle(edit, first, last, nested=nested)
     if patch is None or patch.unreadable:
         return None
     tail = body[rest:]
@@ -138,16 +143,16 @@ def _spliced(edit: _Edit, body: list[ast.stmt], start: int, end: int, *, nested:
         kept = [b for b in edit.before.broken if b.end < head_end]
         moved = [Span(b.start + edit.moved, b.end + edit.moved) for b in edit.before.broken if b.start >= tail_start]
         patch.broken = kept + patch.broken + moved
-    return _Patch([*body[: max(keep, 0)], *patch.body, *tail], patch.broken, filled=patch.filled)
+    return Patch([*body[: max(keep, 0)], *patch.body, *tail], patch.broken, filled=patch.filled)
 
 
-def _in_class(edit: _Edit, node: ast.ClassDef, end: int) -> _Patch | None:
+def _in_class(edit: Edit, node: ast.ClassDef, end: int) -> Patch | None:
     """The class after an edit inside its body; None if the edit touches its header or leaves it."""
     if edit.top < first_line(node.body[0]) - 1:
         return None
     try:
         inner = _spliced(edit, node.body, node.lineno, end, nested=True)
-    except _Whole:
+    except WholeError:
         raise
     except (SyntaxError, *_FAILURES):
         return None
@@ -163,15 +168,15 @@ def _in_class(edit: _Edit, node: ast.ClassDef, end: int) -> _Patch | None:
     after = _after(edit, node.body, end)
     edge = before.lines.starts[end] if end < len(before.lines) else len(before.data) + 1
     moved = [Span(b.start + edit.moved, b.end + edit.moved) for b in before.broken if after <= b.start < edge]
-    return _Patch([fresh], sorted({*kept, *inner.broken, *moved}), filled=inner.filled)
+    return Patch([fresh], sorted({*kept, *inner.broken, *moved}), filled=inner.filled)
 
 
-def _touched(edit: _Edit, body: list[ast.stmt]) -> int:
+def _touched(edit: Edit, body: list[ast.stmt]) -> int:
     """1-based first line of the first statement that an edit touches."""
     return first_line(body[max(0, bisect_right(body, edit.top + 1, key=first_line) - 1)])
 
 
-def _after(edit: _Edit, body: list[ast.stmt], end: int) -> int:
+def _after(edit: Edit, body: list[ast.stmt], end: int) -> int:
     """Old offset of the first statement behind the edit."""
     rest = bisect_right(body, edit.bottom, key=first_line)
     line = first_line(body[rest]) - 1 if rest < len(body) else end
@@ -179,12 +184,12 @@ def _after(edit: _Edit, body: list[ast.stmt], end: int) -> int:
     return starts[line] if line < len(starts) else len(edit.before.data) + 1
 
 
-def _middle(edit: _Edit, first: int, last: int, *, nested: bool) -> _Patch | None:
+def middle(edit: Edit, first: int, last: int, *, nested: bool) -> Patch | None:
     """The statements of old lines `first` to `last` parsed again."""
     stop = last + edit.shift
     text = _rows(edit.data, edit.lines, first, stop)
     try:
-        return _Patch(_parsed(text, first, nested=nested), [])
+        return Patch(_parsed(text, first, nested=nested), [])
     except SyntaxError as error:
         at = (error.lineno or 1) - 1
         outside = at <= first or (at >= stop - 1 and not nested)
@@ -196,11 +201,11 @@ def _middle(edit: _Edit, first: int, last: int, *, nested: bool) -> _Patch | Non
             except SyntaxError:
                 pass
             else:
-                raise _Whole(whole) from None
+                raise WholeError(whole) from None
         return _mend(edit.data, edit.lines, first, stop, error, nested=nested)
 
 
-class _Whole(ValueError):
+class WholeError(ValueError):
     """The whole text parses, but not in the pieces that it had."""
 
     def __init__(self, body: list[ast.stmt]) -> None:
@@ -227,7 +232,7 @@ def _common(a: bytes, b: bytes) -> int:
     return low
 
 
-def _mend(data: bytes, lines: Lines, first: int, end: int, error: SyntaxError, *, nested: bool) -> _Patch:
+def _mend(data: bytes, lines: Lines, first: int, end: int, error: SyntaxError, *, nested: bool) -> Patch:
     """Parse lines `first` to `end`, which failed with `error`, with blamed lines replaced."""
     filled = False
     starts = [*lines.starts, len(data)]
@@ -253,12 +258,12 @@ def _mend(data: bytes, lines: Lines, first: int, end: int, error: SyntaxError, *
         except SyntaxError as again:
             error = again
         except _FAILURES as failure:
-            return _Patch([], [], f"not parseable ({type(failure).__name__})")
+            return Patch([], [], f"not parseable ({type(failure).__name__})")
         else:
             _give_type_parameters(body, generics)
             spans = [Span(starts[first + n], lines.end_of(first + n)) for n in sorted(mended)]
-            return _Patch(body, spans, filled=filled)
-    return _Patch([], [], "too many syntax errors")
+            return Patch(body, spans, filled=filled)
+    return Patch([], [], "too many syntax errors")
 
 
 class TypeVar(ast.AST):

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from graft_indexer.classes import class_of
 from graft_indexer.facts import DefinitionKind, Span
 from graft_indexer.graph import Symbol
+from graft_indexer.memo import CircularError, Token
 from graft_indexer.outside import OutsideBases
+from graft_indexer.pyfile import PyFile
 from graft_indexer.receivers import Inference
 from graft_indexer.scopes import FUNCTIONS, Scope, scope_of
 from graft_indexer.text import encode
 from graft_indexer.values import Cls
-from graft_indexer.world import PyFile
 
 _STORE = re.compile(rb"\.\s*(?P<name>\w+)\s*(?:[-+*/%&|^@]|//|\*\*|<<|>>)?=(?!=)")
 _NOTE = re.compile(rb"\.(?P<name>\w+)[ \t]*:[ \t]*[^=\n]+=(?!=)")
@@ -34,6 +36,16 @@ _OWN = (b"self", b"cls")
 _MAX_CLASSES = 300
 """Subclasses looked at; beyond that the answer is open."""
 _MAX_OUTSIDE = 24
+_MAX_SYMBOLS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What a piece of a file does to objects from outside; offsets count from its beginning."""
+
+    stores: dict[str, int]
+    asked: frozenset[str]
+    called: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +59,17 @@ class _Outside:
     """Attributes asked for with hasattr or getattr."""
     called: frozenset[str]
     """Words in calls that make or fill classes."""
+    pieces: dict[bytes, _Piece]
+    """By their text: an edit changes one of them."""
+    bases: frozenset[str]
+    """Last names of what its classes derive from, and what those names are imported as."""
+    changes_path: bool
+    """It writes of `sys.path`."""
+
+    @property
+    def outline(self) -> tuple[object, ...]:
+        """All but the places."""
+        return self.stores.keys(), self.asked, self.called, self.bases, self.changes_path
 
 
 class Repository:
@@ -56,11 +79,64 @@ class Repository:
         self.inference = inference
         self.world = inference.world
         self.source = inference.world.source
-        self._outside = OutsideBases()
+        self._outside_bases = OutsideBases()
         self._builtin_names: dict[str, tuple[str, list[tuple[str, Span]]]] = {}
-        self._stores: dict[str, _Outside] = {}
+        self._seen: dict[str, _Outside] = {}
+        self._outside_symbols: dict[tuple[str, str, int, str], Symbol] = {}
+        self._tokens: dict[str, tuple[Token, Token]] = {}
+        """Of each file: what it does to others, and where."""
+        self._words: dict[str, Token] = {}
+        self._known_words: dict[str, frozenset[bytes]] = {}
+        self._disk = Token()
         inference.stored_elsewhere = self.stored_elsewhere
         inference.subclasses = self.subclasses
+        self.world.watchers.append(self._changed)
+        self.world.path_changes = self.changes_path
+
+    # -- keeping up ---------------------------------------------------------------------------------------------------
+    def _changed(self, path: str) -> None:
+        """A file has another text: void what was made from its words, or from what it does to others."""
+        memo = self.world.memo
+        words = self.source.words(path)
+        before = self._known_words.pop(path, None)
+        if words is not None:
+            self._known_words[path] = words
+            while len(self._known_words) > 32:
+                del self._known_words[next(iter(self._known_words))]
+        if words is None or before is None:
+            memo.change(self._disk)
+        else:
+            touched = [self._words.get(w.decode("utf-8", "surrogateescape")) for w in words ^ before]
+            memo.change(*(t for t in touched if t is not None))
+        tokens = self._tokens.get(path)
+        if tokens is not None:
+            old = self._seen.get(path)
+            if words is None or old is None:
+                memo.change(*tokens)
+            else:
+                new = self._of(path)
+                memo.change(*(tokens if new.outline != old.outline else tokens[1:]))
+
+    def files_with(self, name: str) -> list[str]:
+        """Python files of the workspace that hold an identifier."""
+        memo = self.world.memo
+        if memo.busy:
+            token = self._words.get(name)
+            if token is None:
+                token = self._words[name] = Token()
+            memo.note(token)
+            memo.note(self._disk)
+        return [p for p in self.source.files_with(name) if p.endswith((".py", ".pyi"))]
+
+    def _note(self, path: str, *, places: bool = False) -> None:
+        memo = self.world.memo
+        if memo.busy:
+            tokens = self._tokens.get(path)
+            if tokens is None:
+                tokens = self._tokens[path] = (Token(), Token())
+            memo.note(tokens[0])
+            if places:
+                memo.note(tokens[1])
 
     # -- attributes set from outside ------------------------------------------------------------------------------
     def outside_stores(self, path: str) -> tuple[dict[str, int], frozenset[str]]:
@@ -69,91 +145,100 @@ class Repository:
         return known.stores, known.asked
 
     def _of(self, path: str) -> _Outside:
+        self._note(path)
         digest = self.source.digest(path) or ""
-        known = self._stores.get(path)
+        known = self._seen.get(path)
         if known is not None and known.digest == digest:
             return known
         data = encode(self.source.text(path) or "")
-        found: dict[str, int] = {}
-        for match in _STORE.finditer(data):
-            if not _own(data, match.start()):
-                found.setdefault(match["name"].decode(), match.start("name"))
-        for match in _NOTE.finditer(data):
-            head = data[data.rfind(b"\n", 0, match.start()) + 1 : match.start()].strip()
-            if b" " not in head and not _own(data, match.start()):
-                found.setdefault(match["name"].decode(), match.start("name"))
-        if b" as " in data or b"for " in data:
-            for match in _LOOP.finditer(data):
-                head = data[data.rfind(b"\n", 0, match.start()) + 1 : match.start()]
-                word = b"for " if match[0].endswith((b"in", b",")) else b" as "
-                if word in head and b"=" not in head and not _own(data, match.start()):
-                    found.setdefault(match["name"].decode(), match.start("name"))
-        for match in _LIST.finditer(data):
-            for item in re.finditer(rb"([\w\]]+)\.(\w+)\s*(?:,|$)", match[1]):
-                if item[1] not in _OWN or match[1][max(0, item.start() - 1) : item.start()] == b".":
-                    found.setdefault(item[2].decode(), match.start(1) + item.start(2))
-        for pattern in (_SETATTR, _PATCH):
-            for match in pattern.finditer(data):
-                found.setdefault(match["name"].decode(), match.start("name"))
-        asked = frozenset(m["name"].decode() for m in _ASKED.finditer(data))
-        called = frozenset(
-            word.decode("utf-8", "replace") for m in _MAKING.finditer(data) for word in _WORD.findall(m[0])
-        )
-        known = self._stores[path] = _Outside(digest, found, asked, called)
+        before = known.pieces if known is not None else {}
+        pieces: dict[bytes, _Piece] = {}
+        stores: dict[str, int] = {}
+        asked: set[str] = set()
+        called: set[str] = set()
+        at = 0
+        for text in _cut(data):
+            piece = pieces.get(text) or before.get(text) or _piece(text)
+            pieces[text] = piece
+            for name, offset in piece.stores.items():
+                stores.setdefault(name, at + offset)
+            asked |= piece.asked
+            called |= piece.called
+            at += len(text)
+        known = self._seen[path] = _Outside(
+            digest, stores, frozenset(asked), frozenset(called), pieces if self.source.is_open(path) else {},
+            self.source.bases(path), b"sys.path" in data,
+        )  # fmt: skip
         return known
+
+    def changes_path(self) -> bool:
+        """Whether any file of the workspace writes of `sys.path`."""
+        return self.world.memo.remember(
+            "sys.path", lambda: any(self._of(p).changes_path for p in self.files_with("sys"))
+        )
 
     def stored_elsewhere(self, name: str) -> bool:
         """Whether any file of the workspace sets an attribute of that name on anything but self."""
-        key = ("stored", name)
-        memo = self.world.memo
-        if key not in memo:
-            memo[key] = any(name in self.outside_stores(p)[0] for p in self._python(self.source.files_with(name)))
-        return bool(memo[key])
+        return self.world.memo.remember(
+            ("stored", name), lambda: any(name in self._of(p).stores for p in self.files_with(name))
+        )
 
     def attribute_guarded(self, name: str) -> bool:
         """Whether any file of the workspace asks with hasattr or getattr whether an attribute is there."""
-        key = ("asked", name)
-        memo = self.world.memo
-        if key not in memo:
-            memo[key] = any(name in self.outside_stores(p)[1] for p in self._python(self.source.files_with(name)))
-        return bool(memo[key])
+        return self.world.memo.remember(
+            ("asked", name), lambda: any(name in self._of(p).asked for p in self.files_with(name))
+        )
 
-    def set_from_outside(self, holders: Sequence[Cls]) -> list[Symbol]:
-        """Attributes that files which mention one of the classes set on something that is not self."""
-        names = {c.name for c in holders if c.file.name not in ("builtins", "typing")}
-        paths: dict[str, None] = {}
-        for name in names:
-            paths.update(dict.fromkeys(self._python(self.source.files_with(name))))
+    def set_from_outside(self, holders: Sequence[Cls], known: Container[str] = ()) -> list[Symbol]:
+        """Attributes that files which mention one of the classes set on something that is not self; without those
+        that are `known` already."""
+        owner = holders[0].full_name
         found: dict[str, Symbol] = {}
-        for path in paths:
-            for name, offset in self.outside_stores(path)[0].items():
-                if name not in found:
+        for cls in holders:
+            if cls.file.name in ("builtins", "typing"):
+                continue
+            for name, path in self._set_near(cls.name).items():
+                if name in known or name in found:
+                    continue
+                self._note(path, places=True)
+                offset = self._of(path).stores.get(name, 0)
+                key = (path, name, offset, owner)
+                symbol = self._outside_symbols.get(key)
+                if symbol is None:
                     span = Span(offset, offset + len(name.encode()))
                     module = self.world.finder.module_name(path)
-                    found[name] = Symbol(
-                        name,
-                        f"{holders[0].full_name}.{name}",
-                        DefinitionKind.ATTRIBUTE,
-                        path,
-                        span,
-                        span,
-                        module=module,
-                    )
+                    symbol = Symbol(
+                        name, f"{owner}.{name}", DefinitionKind.ATTRIBUTE, path, span, span, module=module
+                    )  # fmt: skip
+                    if len(self._outside_symbols) > _MAX_SYMBOLS:
+                        self._outside_symbols.clear()
+                    self._outside_symbols[key] = symbol
+                found[name] = symbol
         return list(found.values())
+
+    def _set_near(self, class_name: str) -> dict[str, str]:
+        """Attributes set on something that is not self, in files that mention a class -> the first such file."""
+        return self.world.memo.remember(("set near", class_name), lambda: self._find_set_near(class_name))
+
+    def _find_set_near(self, class_name: str) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for path in self.files_with(class_name):
+            for name in self._of(path).stores:
+                found.setdefault(name, path)
+        return found
 
     def builtins_set(self) -> dict[str, Symbol]:
         """Names that files of the workspace add to the builtins."""
-        known = self.world.memo.get("builtins set")
-        if known is None:
-            found: dict[str, Symbol] = {}
-            for path in self._python(self.source.files_with("builtins")):
-                for name, span in self._builtins_of(path):
-                    module = self.world.finder.module_name(path)
-                    found[name] = Symbol(
-                        name, f"builtins.{name}", DefinitionKind.VARIABLE, path, span, span, module=module
-                    )
-            known = self.world.memo["builtins set"] = found
-        return known  # type: ignore[return-value]
+        return self.world.memo.remember("builtins set", self._builtins_set)
+
+    def _builtins_set(self) -> dict[str, Symbol]:
+        found: dict[str, Symbol] = {}
+        for path in self.files_with("builtins"):
+            self._note(path, places=True)
+            for name, span in self._builtins_of(path):
+                module = self.world.finder.module_name(path)
+                found[name] = Symbol(name, f"builtins.{name}", DefinitionKind.VARIABLE, path, span, span, module=module)
+        return found
 
     def _builtins_of(self, path: str) -> list[tuple[str, Span]]:
         digest = self.source.digest(path) or ""
@@ -164,21 +249,14 @@ class Repository:
             known = self._builtin_names[path] = (digest, found)
         return known[1]
 
-    @staticmethod
-    def _python(paths: Iterable[str]) -> list[str]:
-        return [p for p in paths if p.endswith((".py", ".pyi"))]
-
     # -- subclasses ---------------------------------------------------------------------------------------------------
     def subclasses(self, cls: Cls) -> tuple[tuple[Cls, ...], str]:
         """Subclasses that the workspace defines (and, of a class outside, those its own file defines), direct and
         indirect; with why there may be more."""
-        key = ("subclasses", cls)
-        memo = self.world.memo
-        known = memo.get(key)
-        if known is None:
-            memo[key] = ((), "its subclasses depend on itself")  # for questions on the way
-            known = memo[key] = self._subclasses(cls)
-        return known  # type: ignore[return-value]
+        try:
+            return self.world.memo.remember(("subclasses", cls), lambda: self._subclasses(cls))
+        except CircularError:
+            return (), "its subclasses depend on itself"
 
     def _subclasses(self, cls: Cls) -> tuple[tuple[Cls, ...], str]:
         found: dict[Cls, None] = {}
@@ -204,35 +282,28 @@ class Repository:
         """Whether a class is derived from, or filled, by calls of `type`, `new_class` or `setattr`."""
         if not cls.file.in_workspace:
             return False
-        return any(cls.name in self._of(p).called for p in self._python(self.source.files_with(cls.name)))
+        return any(cls.name in self._of(p).called for p in self.files_with(cls.name))
 
     def _direct(self, cls: Cls) -> list[Cls] | None:
         """Classes that derive from `cls` directly; None if there are too many to look at."""
-        key = ("direct", cls)
-        if key in self.world.memo:
-            return self.world.memo[key]  # type: ignore[return-value]
+        try:
+            return self.world.memo.remember(("direct", cls), lambda: self._find_direct(cls))
+        except CircularError:
+            return None
+
+    def _find_direct(self, cls: Cls) -> list[Cls] | None:
         found: list[Cls] = []
         if not cls.file.in_workspace:
             reason = self._derived_outside(cls, found)
             if reason:
-                self.world.memo[key] = None
                 return None
         if cls.file is not self.world.builtins:
-            for path in self._python(self.source.files_with(cls.name)):
-                facts = self.source.facts(path)
-                if facts is None or not any(d.kind is DefinitionKind.CLASS and d.bases for d in facts.definitions):
-                    continue
-                aliases = {cls.name} | {i.alias for i in facts.imports if i.alias and i.name == cls.name}
-                if not any(
-                    d.kind is DefinitionKind.CLASS and any(_last(b) in aliases for b in d.bases)
-                    for d in facts.definitions
-                ):
+            for path in self.files_with(cls.name):
+                if cls.name not in self._of(path).bases:
                     continue
                 file = self.world.file(path)
-                if file is None:
-                    continue
-                found += self._derived(cls, file)
-        self.world.memo[key] = found
+                if file is not None:
+                    found += self._derived(cls, file)
         return found
 
     def _derived_outside(self, cls: Cls, found: list[Cls]) -> str:
@@ -250,7 +321,7 @@ class Repository:
                 base, name = self.world.finder.home(cls.file.path)
                 top = f"{base}/{name.split('.')[0]}"
                 package = top if Path(top).is_dir() else absolute
-            derived = self._outside.derived(package, cls.name)
+            derived = self._outside_bases.derived(package, cls.name)
             classes: list[Cls] = []
             reason = ""
             if derived is None or len(derived) > _MAX_OUTSIDE:
@@ -274,16 +345,48 @@ class Repository:
         return [c for c in candidates if any(b.cls == cls for b in self.inference.classes.bases(c)[0])]
 
 
+_BORDER = re.compile(rb"^(?=(?:    )?(?:def|async def|class|@)[ \t\w])", re.M)
+
+
+def _cut(data: bytes) -> list[bytes]:
+    """A file in pieces that begin with a definition."""
+    borders = [0, *(m.start() for m in _BORDER.finditer(data) if m.start()), len(data)]
+    return [data[a:b] for a, b in itertools.pairwise(borders)]
+
+
+def _piece(data: bytes) -> _Piece:
+    found: dict[str, int] = {}
+    for match in _STORE.finditer(data):
+        if not _own(data, match.start()):
+            found.setdefault(match["name"].decode(), match.start("name"))
+    for match in _NOTE.finditer(data):
+        head = data[data.rfind(b"\n", 0, match.start()) + 1 : match.start()].strip()
+        if b" " not in head and not _own(data, match.start()):
+            found.setdefault(match["name"].decode(), match.start("name"))
+    if b" as " in data or b"for " in data:
+        for match in _LOOP.finditer(data):
+            head = data[data.rfind(b"\n", 0, match.start()) + 1 : match.start()]
+            word = b"for " if match[0].endswith((b"in", b",")) else b" as "
+            if word in head and b"=" not in head and not _own(data, match.start()):
+                found.setdefault(match["name"].decode(), match.start("name"))
+    for match in _LIST.finditer(data):
+        for item in re.finditer(rb"([\w\]]+)\.(\w+)\s*(?:,|$)", match[1]):
+            if item[1] not in _OWN or match[1][max(0, item.start() - 1) : item.start()] == b".":
+                found.setdefault(item[2].decode(), match.start(1) + item.start(2))
+    for pattern in (_SETATTR, _PATCH):
+        for match in pattern.finditer(data):
+            found.setdefault(match["name"].decode(), match.start("name"))
+    asked = frozenset(m["name"].decode() for m in _ASKED.finditer(data))
+    called = frozenset(word.decode("utf-8", "replace") for m in _MAKING.finditer(data) for word in _WORD.findall(m[0]))
+    return _Piece(found, asked, called)
+
+
 def _own(data: bytes, dot: int) -> bool:
     """Whether what stands before a dot is just `self` or `cls`."""
     begin = dot
     while begin > 0 and (data[begin - 1 : begin].isalnum() or data[begin - 1 : begin] in (b"_", b".", b")", b"]")):
         begin -= 1
     return data[begin:dot] in _OWN
-
-
-def _last(base: str) -> str:
-    return base.split("[", 1)[0].rpartition(".")[2].strip()
 
 
 def classes_in(file: PyFile) -> list[Cls]:

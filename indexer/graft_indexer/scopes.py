@@ -12,6 +12,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import cached_property
 
 from graft_indexer.pytree import Tree, children, fix_formatted
 
@@ -115,6 +116,17 @@ class Scope:
             found = _make(node, self)
             self.nested[id(node)] = found
         return found
+
+    def forget(self, node: ScopeNode) -> None:
+        """The statements of a definition in this scope are others now."""
+        self.nested.pop(id(node), None)
+        self.nested.pop(-id(node), None)
+
+    @cached_property
+    def unit(self) -> str:
+        """Qualified name of the outermost function that this scope is or lies in; empty if it lies in none."""
+        outer = self.parent.unit if self.parent is not None else ""
+        return outer or (self.name if self.is_function and isinstance(self.node, FUNCTIONS) else "")
 
     @property
     def function(self) -> Scope | None:
@@ -587,6 +599,13 @@ def type_parameter_scope(scope: Scope, node: Function | ast.ClassDef) -> Scope:
 def scope_of(scope: Scope, node: Function | ast.ClassDef) -> Scope:
     """The scope of a definition's body, through that of its type parameters."""
     return type_parameter_scope(scope, node).child(node)
+
+
+def known_child(scope: Scope, node: ast.ClassDef) -> Scope | None:
+    """The scope of a class's body if it was ever asked for."""
+    outer = scope.nested.get(-id(node), scope)
+    found = outer.nested.get(id(node))
+    return found if found is not None and found.node is node else None
 
 
 def lookup(scope: Scope, name: str) -> tuple[Scope, list[Binding]] | None:

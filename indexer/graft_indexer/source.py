@@ -42,3 +42,12 @@ class FactSource(Protocol):
 
     def changed_since(self, mark: int) -> tuple[int, Sequence[str]]:
         """(a new mark, files whose text changed since `mark`, the latest first)."""
+
+    def words(self, path: str) -> frozenset[bytes] | None:
+        """The identifiers in an open buffer; None for a file that is not open."""
+
+    def is_open(self, path: str) -> bool:
+        """Whether an open buffer shadows the file."""
+
+    def bases(self, path: str) -> frozenset[str]:
+        """Last names of what the classes of a file derive from, and the names that those are imported by."""

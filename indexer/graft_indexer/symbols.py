@@ -8,10 +8,11 @@ from graft_indexer.classes import Member
 from graft_indexer.facts import DefinitionKind, Span
 from graft_indexer.graph import Symbol
 from graft_indexer.modules import Module
+from graft_indexer.pyfile import PyFile
 from graft_indexer.scopes import FUNCTIONS, Binding, Function, How, Scope
 from graft_indexer.signatures import signature_of
 from graft_indexer.values import Cls
-from graft_indexer.world import PyFile, Target, World, span_of
+from graft_indexer.world import Target, World, span_of
 
 _NOTHING = Span(0, 0)
 _PROPERTY_NAMES = frozenset({"property", "cached_property", "abstractproperty", "setter", "getter", "deleter"})
@@ -43,6 +44,7 @@ def module_symbol(world: World, module: Module, name: str | None = None) -> Symb
     doc = None
     file = world.file(path) if path else None
     if file is not None:
+        file.note_text()
         size = len(file.tree.data)
         doc = doc_line(ast.Module(body=file.tree.body[:1], type_ignores=[]))
     return Symbol(
@@ -53,6 +55,7 @@ def module_symbol(world: World, module: Module, name: str | None = None) -> Symb
 
 def file_symbol(file: PyFile) -> Symbol:
     """The module of a file."""
+    file.note_text()
     doc = doc_line(ast.Module(body=file.tree.body[:1], type_ignores=[]))
     return Symbol(
         file.name.rpartition(".")[2], file.name, DefinitionKind.MODULE, file.path, Span(0, len(file.tree.data)),
@@ -91,6 +94,7 @@ def qualified(scope: Scope, name: str) -> str:
 
 def binding_symbol(file: PyFile, binding: Binding, name: str | None = None) -> Symbol:
     """The definition that a binding is."""
+    file.note_text()
     key = ("symbol", id(binding), name)
     known = file.memo.get(key)
     if known is not None:
@@ -160,6 +164,7 @@ def member_symbol(member: Member) -> Symbol:
 
 def class_symbol(cls: Cls, slot: str | None = None) -> Symbol:
     """A class, or one of its slots."""
+    cls.file.note_text()
     tree = cls.file.tree
     if slot is not None:
         return Symbol(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from graft_indexer.modules import Module
+from graft_indexer.pyfile import PyFile
 from graft_indexer.scopes import Function, Scope, scope_of
-from graft_indexer.world import PyFile
 
 
 @dataclass(eq=False)
@@ -22,7 +23,9 @@ class Cls:
     memo: dict[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._key = (self.file.path, self.outer.name, self.node.name)
+        twins = self.outer.bindings.get(self.node.name, ())
+        nth = next((n for n, b in enumerate(twins) if b.node is self.node), 0) if len(twins) > 1 else 0
+        self._key = (self.file.path, self.outer.name, self.node.name, nth)
         self._hash = hash(self._key)
 
     def __eq__(self, other: object) -> bool:
@@ -40,10 +43,15 @@ class Cls:
         """The class body's scope."""
         return scope_of(self.outer, self.node)
 
-    @property
+    @cached_property
+    def inside(self) -> str:
+        """Qualified name inside the module: `Outer.Class`."""
+        return self.scope.name
+
+    @cached_property
     def full_name(self) -> str:
         """With the module: `package.module.Outer.Class`."""
-        return f"{self.file.name}.{self.scope.name}"
+        return f"{self.file.name}.{self.inside}"
 
     def __repr__(self) -> str:
         return f"Cls({self.full_name})"

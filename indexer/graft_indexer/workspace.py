@@ -25,6 +25,7 @@ from graft_indexer.files import (
 from graft_indexer.layers import Layers
 from graft_indexer.overlay import Buffer
 from graft_indexer.packed import DEFINES, IMPORTS, DamagedError, roles_of
+from graft_indexer.rows import Kind
 from graft_indexer.store import database_path
 from graft_indexer.syntax import language_of
 from graft_indexer.text import decode, encode
@@ -249,11 +250,14 @@ class Workspace:
         before = self.digest(path)
         if buffer is None:
             self._buffers[path] = Buffer(text, language_of(path) or "python")
+            if path not in self._layers.rows:
+                self._sorted = None
         elif buffer.text == text:
             return
         else:
             buffer.update(text)
-        self._forget(path)
+        self._facts.pop(path, None)
+        self._records.pop(path, None)
         self._generation += 1
         if self.digest(path) != before:
             self._mark([path])
@@ -270,6 +274,27 @@ class Workspace:
     def buffer(self, path: str) -> Buffer | None:
         """The open buffer of a path."""
         return self._buffers.get(path)
+
+    def is_open(self, path: str) -> bool:
+        """Whether an open buffer shadows a path."""
+        return path in self._buffers
+
+    def words(self, path: str) -> frozenset[bytes] | None:
+        """The identifiers in an open buffer; None for a path that is not open."""
+        buffer = self._buffers.get(path)
+        return frozenset(buffer.record.words) if buffer is not None else None
+
+    def bases(self, path: str) -> frozenset[str]:
+        """Last names of what the classes of a file derive from, and the names that those are imported by."""
+        record = self.record(path)
+        if record is None:
+            return frozenset()
+        found = {
+            base.split("[", 1)[0].rpartition(".")[2].strip()
+            for row in record.definitions if row[1] == Kind.CLASS
+            for base in row[9] or ()
+        }  # fmt: skip
+        return frozenset(found | {name for _, name, alias, *_ in record.imports if name and alias in found})
 
     # -- questions ----------------------------------------------------------------------------------------------------
     def paths(self) -> Sequence[str]:

@@ -8,128 +8,27 @@ from __future__ import annotations
 
 import ast
 from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from graft_indexer import scopes
+from graft_indexer import inplace, scopes
 from graft_indexer.environment import Environment
 from graft_indexer.facts import Span
 from graft_indexer.graph import Origin
+from graft_indexer.memo import CircularError, Memo, Token
 from graft_indexer.modules import Finder, Module
-from graft_indexer.pytree import Tree
+from graft_indexer.pyfile import FileTokens, PyFile
 from graft_indexer.reparse import parse
-from graft_indexer.scopes import FUNCTIONS, Binding, How, Known, Scope
+from graft_indexer.scopes import Binding, How, Known, Scope
 from graft_indexer.source import FactSource
 from graft_indexer.text import decode
-
-MODULE_NAMES = (
-    "__name__", "__doc__", "__file__", "__loader__", "__package__", "__spec__", "__builtins__", "__debug__",
-    "__annotations__", "__cached__", "__dict__", "__path__",
-)  # fmt: skip
-"""Names that every module has."""
 
 _VERSIONS = 2
 """Earlier versions kept of a file that is edited: trial edits are taken back."""
 KEPT_BYTES = 1_500_000
 """Source text whose trees are kept; about 60 bytes of memory per byte."""
-
-
-@dataclass(eq=False)
-class PyFile:
-    """One analysed file."""
-
-    path: str
-    """As in the graph: relative to the workspace, or absolute."""
-    name: str
-    """Dotted module name."""
-    origin: Origin
-    tree: Tree
-    tests: Known
-    classes: dict[int, object] = field(default_factory=dict)
-    memo: dict[object, object] = field(default_factory=dict)
-    """Answers that depend on this file's text alone."""
-
-    @cached_property
-    def scope(self) -> Scope:
-        """The module's scope."""
-        scope = scopes.module_scope(self.tree, self.tests, MODULE_NAMES)
-        scope._version = self.tests.version  # type: ignore[attr-defined]
-        return scope
-
-    @property
-    def is_stub(self) -> bool:
-        return self.path.endswith(".pyi")
-
-    @property
-    def in_workspace(self) -> bool:
-        return self.origin is Origin.WORKSPACE
-
-    @cached_property
-    def loose(self) -> str:
-        """Why the module may bind names that its text does not show; empty if it does not."""
-        if self.tree.unreadable:
-            return self.tree.unreadable
-        if self.scope.dynamic:
-            return self.scope.dynamic
-        covered = [self.tree.full_span(s) for s in self.tree.body if isinstance(s, (*FUNCTIONS, ast.ClassDef))]
-        for broken in self.tree.hiding:
-            if not any(c.start < broken.start and broken.end <= c.end for c in covered):
-                return "a syntax error hides bindings"
-        return ""
-
-    @cached_property
-    def exports(self) -> tuple[frozenset[str] | None, str]:
-        """`__all__` as far as it is spelled out (None if there is none), and why it may hold more."""
-        bindings = self.scope.bindings.get("__all__", [])
-        if not bindings:
-            return None, ""
-        names: set[str] = set()
-        reason = ""
-        for statement in self._module_statements():
-            match statement:
-                case (
-                    ast.Assign(targets=[ast.Name(id="__all__")], value=value)
-                    | ast.AnnAssign(target=ast.Name(id="__all__"), value=ast.expr() as value)
-                    | ast.AugAssign(target=ast.Name(id="__all__"), value=value)
-                ):
-                    reason = reason or _spelled(value, names)
-                case ast.Expr(
-                    value=ast.Call(func=ast.Attribute(value=ast.Name(id="__all__"), attr=method), args=[value])
-                ):
-                    if method == "append" and isinstance(value, ast.Constant):
-                        names.add(str(value.value))
-                    elif method == "extend":
-                        reason = reason or _spelled(value, names)
-                    elif method != "remove":
-                        reason = "__all__ is computed"
-        return frozenset(names), reason
-
-    def _module_statements(self) -> Iterator[ast.stmt]:
-        stack: list[ast.stmt] = list(reversed(self.tree.body))
-        while stack:
-            statement = stack.pop()
-            yield statement
-            if not isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
-                for name in ("body", "orelse", "finalbody"):
-                    stack.extend(s for s in getattr(statement, name, []) if isinstance(s, ast.stmt))
-                for handler in getattr(statement, "handlers", []):
-                    stack.extend(handler.body)
-
-
-def _spelled(value: ast.expr, names: set[str]) -> str:
-    match value:
-        case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
-            for item in items:
-                if isinstance(item, ast.Constant) and isinstance(item.value, str):
-                    names.add(item.value)
-                else:
-                    return "__all__ is computed"
-            return ""
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return _spelled(left, names) or _spelled(right, names)
-    return "__all__ is computed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,63 +56,150 @@ class World:
         self.environment = environment
         self.finder = Finder(source, environment)
         self.tests = Known(environment.version)
+        self.memo = Memo()
         self._files: OrderedDict[str, tuple[str, PyFile]] = OrderedDict()
         self._bytes = 0
         self._older: dict[str, dict[str, PyFile]] = {}
-        self._checked: dict[str, int] = {}
+        self._tokens: dict[str, tuple[str, FileTokens]] = {}
+        """Of every workspace file that was read: answers may outlive its tree."""
         self._pinned: dict[str, PyFile] = {}
+        self._missing: dict[str, Token] = {}
         self._generation = -1
-        self._memo: dict[object, object] = {}
+        self._mark = 0
+        self._found = 0
+        self.watchers: list[Callable[[str], None]] = []
+        """Called with the path of every file of the workspace whose text changed."""
+        self.path_changes: Callable[[], bool] = lambda: False
+        """Whether the workspace changes `sys.path`."""
         self.loads = 0
 
-    @property
-    def memo(self) -> dict[object, object]:
-        """Answers that hold until any file changes."""
+    # -- keeping up ---------------------------------------------------------------------------------------------------
+    def sync(self) -> None:
+        """Take note of what changed since the last question; while one is answered, nothing does."""
         generation = self.source.generation
-        if generation != self._generation:
-            self._generation = generation
-            self._memo = {}
-        return self._memo
+        if generation == self._generation or self.memo.busy:
+            return
+        self._generation = generation
+        self._mark, changed = self.source.changed_since(self._mark)
+        self.finder.refresh()
+        if self.finder.version != self._found:  # files appeared or went away: any import may mean something else
+            self._found = self.finder.version
+            for path in list(self._files):
+                if not path.startswith("/") and self.source.digest(path) is None:
+                    self._forget(path)
+            self.memo.clear()
+            self._missing.clear()
+            for path in changed:
+                for watch in self.watchers:
+                    watch(path)
+                self._changed(path)
+            return
+        for path in changed:
+            for watch in self.watchers:
+                watch(path)
+            self._changed(path)
+
+    def _changed(self, path: str) -> None:
+        """The text of a workspace file is another."""
+        missing = self._missing.pop(path, None)
+        if missing is not None:
+            self.memo.change(missing)
+        known = self._files.get(path)
+        digest = self.source.digest(path) or ""
+        if known is None:
+            before = self._tokens.get(path)
+            if before is not None and before[0] != digest:
+                before[1].retire()
+                del self._tokens[path]
+            return
+        if known[0] == digest:
+            return
+        file = known[1]
+        older = self._older.get(path, {}).pop(digest, None)
+        if older is not None:  # the text is what it was before a trial edit
+            assert file.tokens is not None
+            assert older.tokens is not None
+            file.tokens.retire()
+            older.tokens.revive()
+            self._keep(path, digest, older)
+            return
+        text = self.source.text(path)
+        if text is None:
+            assert file.tokens is not None
+            file.tokens.retire()
+            self._tokens.pop(path, None)
+            self._forget(path)
+            return
+        if not self._edit(path, digest, file, text):
+            assert file.tokens is not None
+            file.tokens.retire()
+            self._keep(path, digest, self._parsed(path, text, file))
+
+    def _edit(self, path: str, digest: str, file: PyFile, text: str) -> bool:
+        """Change a file in place; False if the edit is not of that kind."""
+        before = len(file.tree.data)
+        edit = inplace.edit_body(file.tree, text)
+        tokens = file.tokens
+        if edit is None or tokens is None:
+            return False
+        self.loads += 1
+        self._older.pop(path, None)  # its trees share nodes with this one
+        outer: scopes.Scope | None = file.scope
+        for container in edit.containers:
+            outer = scopes.known_child(outer, container) if outer is not None else None
+        if outer is not None:
+            outer.forget(edit.node)
+        file.memo.clear()
+        changed = [tokens.text, tokens.unit(edit.name)]
+        if edit.stores:
+            changed.append(tokens.cls(edit.name.rpartition(".")[0]))
+        self.memo.change(*changed)
+        self._files[path] = (digest, file)
+        self._tokens[path] = (digest, tokens)
+        self._bytes += len(file.tree.data) - before
+        return True
 
     # -- files --------------------------------------------------------------------------------------------------------
     def file(self, path: str) -> PyFile | None:
         """A file by its graph path; None if it cannot be read or is not Python."""
+        known = self._files.get(path)
+        if known is not None:
+            self._files.move_to_end(path)
+            known[1].note()
+            return known[1]
         pinned = self._pinned.get(path)
         if pinned is not None:
             return pinned
-        generation = self.source.generation
-        known = self._files.get(path)
-        if known is not None and self._checked.get(path) == generation:  # nothing changed since
-            self._files.move_to_end(path)
-            return known[1]
-        self.finder.refresh()
         inside = not path.startswith("/")
         digest = (self.source.digest(path) if inside else None) or ""
-        if known is not None and (known[0] == digest and (digest or not inside)):
-            self._checked[path] = generation
-            self._files.move_to_end(path)
-            return known[1]
-        older = self._older.get(path, {}).pop(digest, None) if digest else None
-        if older is not None:  # the text is what it was before a trial edit
-            self._keep(path, digest, older, generation)
-            return older
         text = self.source.text(path) if inside else None
         if text is None:
             text = _read(self.finder.absolute(path))
         if text is None:
-            self._forget(path)
+            if inside:
+                self.memo.note(self._missing.setdefault(path, Token()))
             return None
-        before = known[1] if known is not None else None
-        tree = parse(text, before.tree if before is not None else None)
-        self.loads += 1
-        file = PyFile(path, self.finder.module_name(path), self.finder.origin_of(path), tree, self.tests)
+        file = self._parsed(path, text, None)
         if file.origin is Origin.BUILTIN:
             self._pinned[path] = file
             return file
-        self._keep(path, digest, file, generation)
+        if inside:
+            before = self._tokens.get(path)
+            if before is not None and before[0] == digest:
+                file.tokens = before[1]
+            elif before is not None:
+                before[1].retire()
+        self._keep(path, digest, file)
+        file.note()
         return file
 
-    def _keep(self, path: str, digest: str, file: PyFile, generation: int) -> None:
+    def _parsed(self, path: str, text: str, before: PyFile | None) -> PyFile:
+        tree = parse(text, before.tree if before is not None else None)
+        self.loads += 1
+        tokens = FileTokens(self.memo) if not path.startswith("/") else None
+        return PyFile(path, self.finder.module_name(path), self.finder.origin_of(path), tree, self.tests, tokens)
+
+    def _keep(self, path: str, digest: str, file: PyFile) -> None:
         """Make `file` the present version of a path, and remember the one before it for a while."""
         before = self._files.get(path)
         self._forget(path)
@@ -225,8 +211,9 @@ class World:
             while len(self._older) > 4:
                 del self._older[next(iter(self._older))]
         self._files[path] = (digest, file)
+        if file.tokens is not None:
+            self._tokens[path] = (digest, file.tokens)
         self._bytes += len(file.tree.data)
-        self._checked[path] = generation
         while self._bytes > KEPT_BYTES and len(self._files) > 8:
             oldest = next(iter(self._files))
             self._forget(oldest)
@@ -235,7 +222,6 @@ class World:
         gone = self._files.pop(path, None)
         if gone is not None:
             self._bytes -= len(gone[1].tree.data)
-        self._checked.pop(path, None)
 
     def module_file(self, module: Module) -> PyFile | None:
         """The file of a module (its stub if it has one)."""
@@ -280,16 +266,9 @@ class World:
     def _missing_top(self, path: str, top: str) -> str:
         if not self.environment.complete:
             return "the environment of the workspace is not known"
-        if not path.startswith("/") and self._path_changes():
+        if not path.startswith("/") and self.path_changes():
             return "sys.path is changed"
         return ""
-
-    def _path_changes(self) -> bool:
-        found = self.memo.get("sys.path")
-        if found is None:
-            found = any("sys.path" in (self.source.text(p) or "") for p in self.source.files_with("sys"))
-            self.memo["sys.path"] = found
-        return bool(found)
 
     def _missing_submodule(self, parent: Module | None, part: str, name: str) -> str:
         if parent is None:
@@ -315,7 +294,16 @@ class World:
         key = (module.path or module.name, name)
         if key in seen:
             return Found((), "imports run in a circle")
-        seen = seen | {key}
+        if not seen:
+            try:
+                return self.memo.remember(
+                    ("module name", module, name), lambda: self._module_name_target(module, name, frozenset({key}))
+                )
+            except CircularError:
+                return Found((), "imports run in a circle")
+        return self._module_name_target(module, name, seen | {key})
+
+    def _module_name_target(self, module: Module, name: str, seen: frozenset[tuple[str, str]]) -> Found:
         file = self.module_file(module)
         reason = ""
         if file is not None:
@@ -351,6 +339,7 @@ class World:
 
     def lookup_in(self, file: PyFile, name: str, seen: frozenset[tuple[str, str]] = frozenset()) -> Found:
         """A module-level name of one file."""
+        file.note()
         bindings = [b for b in file.scope.bindings.get(name, []) if b.how is not How.DELETE]
         if bindings:
             return self.follow_all(file, bindings, seen)
@@ -432,6 +421,7 @@ class World:
 
     def lookup(self, file: PyFile, scope: Scope, name: str) -> Found:
         """What a name means in a scope: LEGB, builtins last.  No targets and no reason: provably undefined."""
+        file.note_scope(scope)
         found = scopes.lookup(scope, name)
         if found is not None:
             owner, bindings = found
@@ -444,7 +434,7 @@ class World:
             if owner.is_class:
                 outer = owner.parent
                 # A class body reads the outer name until its own is bound.
-                if outer is not None and any(b.conditional for b in live):
+                if outer is not None and (any(b.conditional for b in live) or scopes.lookup(outer, name) is not None):
                     return Found(result.targets, "bound in part of the class body")
             return result
         reason = self.hidden(file, scope)
@@ -470,6 +460,8 @@ class World:
 
     def hidden(self, file: PyFile, scope: Scope) -> str:
         """Why a name may be bound in the scopes around without being seen."""
+        if file.tree.broken:
+            file.note_text()
         current: Scope | None = scope
         while current is not None:
             if current.dynamic and not current.is_module:

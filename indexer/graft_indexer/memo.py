@@ -1,0 +1,139 @@
+"""Answers remembered with what they were made from, so that an edit voids only those that read what it changed.
+
+The method is that of incremental build systems with verifying traces (Mokhov, Mitchell, Peyton Jones, "Build Systems à
+la Carte", 2018, section 4.2.2): while an answer is computed, every `Token` that is read is noted; an answer holds as
+long as none of its tokens has changed since.  Tokens stand for a file, one function of it, or a word of the repository.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+MOST_ENTRIES = 150_000
+"""About 100 MB of answers; beyond that those that no longer hold are dropped, and if that is not enough, all."""
+
+
+class Token:
+    """Something that answers are made from; `changed` is the revision in which it last did."""
+
+    __slots__ = ("changed",)
+
+    def __init__(self) -> None:
+        self.changed = 0
+
+
+class _Entry:
+    __slots__ = ("checked", "tokens", "value")
+
+    def __init__(self, value: object, tokens: frozenset[Token], checked: int) -> None:
+        self.value = value
+        self.tokens = tokens
+        self.checked = checked
+
+
+class _Frame:
+    __slots__ = ("key", "low", "tokens")
+
+    def __init__(self, key: Hashable, low: int) -> None:
+        self.key = key
+        self.low = low
+        self.tokens: set[Token] = set()
+
+
+class CircularError(Exception):
+    """The answer depends on itself, or on too long a chain."""
+
+
+class Memo:
+    """Remembered answers.  Belongs to one thread."""
+
+    def __init__(self, deepest: int = 64) -> None:
+        self.revision = 1
+        self.deepest = deepest
+        self._entries: dict[Hashable, _Entry] = {}
+        self._stack: list[_Frame] = []
+        self._depth: dict[Hashable, int] = {}
+        self._sets: dict[frozenset[Token], frozenset[Token]] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is being computed: what it reads must not change under it."""
+        return bool(self._stack)
+
+    def note(self, token: Token) -> None:
+        """What is being computed was made from this."""
+        if self._stack:
+            self._stack[-1].tokens.add(token)
+
+    def change(self, *tokens: Token) -> None:
+        """These are no longer what they were."""
+        self.revision += 1
+        for token in tokens:
+            token.changed = self.revision
+
+    def clear(self) -> None:
+        """Forget all answers."""
+        self._entries.clear()
+        self._sets.clear()
+
+    def remember(self, key: Hashable, make: Callable[[], T], lasting: Callable[[T], bool] | None = None) -> T:
+        """The answer called `key`, made now if there is none that holds.
+
+        Raises CircularError if it is already being made further up, or the chain is too long.  An answer that was
+        made while one of those above it was cut short in this way is not remembered, unless `lasting(answer)`.
+        """
+        entry = self._entries.get(key)
+        stack = self._stack
+        if entry is not None and (entry.checked == self.revision or self._holds(entry)):
+            if stack:
+                stack[-1].tokens |= entry.tokens
+            return entry.value  # type: ignore[return-value]
+        depth = len(stack)
+        above = self._depth.get(key)
+        if above is not None or depth >= self.deepest:
+            if stack:
+                stack[-1].low = min(stack[-1].low, above or 0)
+            raise CircularError
+        frame = _Frame(key, depth)
+        stack.append(frame)
+        self._depth[key] = depth
+        value: Any = None
+        done = False
+        try:
+            value = make()
+            done = True
+        finally:
+            stack.pop()
+            del self._depth[key]
+            if stack:
+                outer = stack[-1]
+                outer.tokens |= frame.tokens
+                if frame.low < depth:
+                    outer.low = min(outer.low, frame.low)
+            if done and (frame.low >= depth or (lasting is not None and lasting(value))):
+                tokens = frozenset(frame.tokens)
+                self._entries.pop(key, None)  # the old key may hold on to a whole file
+                self._entries[key] = _Entry(value, self._sets.setdefault(tokens, tokens), self.revision)
+                if not stack and len(self._entries) > MOST_ENTRIES:
+                    self._drop()
+        return value  # type: ignore[no-any-return]
+
+    def _holds(self, entry: _Entry) -> bool:
+        checked = entry.checked
+        for token in entry.tokens:
+            if token.changed > checked:
+                return False
+        entry.checked = self.revision
+        return True
+
+    def _drop(self) -> None:
+        self._entries = {k: e for k, e in self._entries.items() if e.checked == self.revision or self._holds(e)}
+        self._sets = {e.tokens: e.tokens for e in self._entries.values()}
+        if len(self._entries) > MOST_ENTRIES // 2:
+            self.clear()

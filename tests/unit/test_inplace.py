@@ -1,0 +1,182 @@
+"""Edits inside a function's body are made in the tree that is there, and every answer is that of a fresh graph."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graft_indexer import calls, locate
+from graft_indexer.inplace import edit_body
+from graft_indexer.pygraph import PyGraph
+from graft_indexer.pytree import Tree
+from graft_indexer.reparse import parse
+from graft_indexer.workspace import Workspace
+from graft_indexer.world import World
+from graft_testing.graphs import Fixed, graph_of
+
+TEXT = '''\
+import os
+
+LIMIT = 3
+
+
+class Shop:
+    """Sells."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.items = []
+
+    def total(self, factor=1):
+        # what it costs
+        found = sum(i.price for i in self.items)
+        return found * factor
+
+    def label(self):
+        return f"{self.name:>{LIMIT}} {self.total()}"
+
+
+def make(name):
+    shop = Shop(name)
+    if isinstance(name, str):
+        shop.items = [name.upper()]
+    return shop
+
+
+print(make("x").label(), os.sep)
+'''
+
+
+def check(before: str, after: str, expected: str | None) -> Tree:
+    """Edit `before` (a fragment of TEXT) to `after`; the function that it lies in, None if it is no edit of a body."""
+    assert TEXT.count(before) == 1
+    new = TEXT.replace(before, after)
+    tree = parse(TEXT)
+    edit = edit_body(tree, new)
+    assert (edit.name if edit is not None else None) == expected
+    if edit is not None:
+        assert dump(tree) == dump(parse(new))
+    return tree
+
+
+def dump(tree: Tree) -> tuple[object, ...]:
+    """Everything that a tree says, places included (those of f-strings' insides differ between Pythons)."""
+    nodes = [ast.dump(s, include_attributes=True) for s in tree.body]
+    return tree.text, nodes, tree.broken
+
+
+def test_bodies_of_functions_and_methods() -> None:
+    check("found * factor", "found * 2", "Shop.total")
+    check("        # what it costs\n", "", "Shop.total")
+    check("    return shop\n", "    shop.open = True\n\n    return shop\n", "make")
+
+
+def test_a_line_that_does_not_parse_stays_in_its_function() -> None:
+    tree = check("found * factor", "found.", "Shop.total")
+    assert len(tree.broken) == 1
+
+
+def test_other_edits_are_not_made_in_place() -> None:
+    check("LIMIT = 3", "LIMIT = 4", None)
+    check("factor=1", "factor=2", None)
+    check('"""Sells."""', '"""Buys."""', None)
+    check("    return shop\n", "    global LIMIT\n    return shop\n", None)
+    check("    return shop\n", "return shop\n", None)
+    check("def label(self):\n", "def label(self):\n        class Inner: ...\n", None)
+    check("found * factor", '"""', None)
+
+
+def test_what_did_not_change_keeps_its_nodes() -> None:
+    tree = parse(TEXT)
+    shop, make = tree.body[2], tree.body[3]
+    assert isinstance(shop, ast.ClassDef)
+    label = shop.body[3]
+    assert edit_body(tree, TEXT.replace("found * factor", "(\n            found)")) is not None
+    assert tree.body[2] is shop and tree.body[3] is make and shop.body[3] is label
+    assert tree.source(label).startswith("def label")
+
+
+def answers(graph: PyGraph, path: str) -> dict[str, object]:
+    """What a graph says of every name, attribute and call of a file."""
+    found: dict[str, object] = {}
+    file = graph._file(path)
+    assert file is not None
+    for name, _, span, node in locate.occurrences(file):
+        at = span.end if isinstance(node, ast.alias) else span.start
+        found[f"definition of {name} {at}"] = graph.definition_at(path, at)
+        if isinstance(node, ast.Attribute):
+            answer = graph.members_at(path, file.tree.end(node.value))
+            found[f"members before {name} {at}"] = (answer.certainty, {s.name: s.span for s in answer.value})
+    for top in file.tree.body:
+        for node in ast.walk(top):
+            if isinstance(node, ast.Call):
+                site = calls.call_site(file.tree, node)
+                found[f"target of {site.span}"] = graph.call_target(path, site)
+    return found
+
+
+def fresh(graph: PyGraph) -> PyGraph:
+    """A new graph over the same files and buffers."""
+    workspace = Workspace.open(Path(graph.root), index_dir=None, jobs=1)
+    other = PyGraph(workspace, World(workspace, graph.world.environment))
+    for path in graph.paths():
+        if graph.is_open(path):
+            other.open_buffer(path, graph.text(path) or "")
+    return other
+
+
+OTHER = """\
+from shop import Shop, make
+
+class Market(Shop):
+    def total(self):
+        return super().total(2)
+
+def use():
+    market = Market("m")
+    market.name.upper()
+    return make("a").items, market.label(), market.extra
+"""
+FRAGMENTS = (
+    "found", ".", "(", ")", "\n", "        pass\n", "    def more(self): return 1\n", "self.extra = 1", " = ",
+    "import re\n", "class Inner: pass\n", '"', "'''", "#", "global LIMIT\n", "setattr(self, name, 1)\n",
+    "shop.extra = 2\n", ":", "return ",
+)  # fmt: skip
+PATHS = ("shop.py", "market.py")
+edits = st.lists(
+    st.tuples(st.sampled_from(PATHS), st.floats(0, 1), st.integers(0, 12), st.sampled_from(FRAGMENTS)),
+    min_size=1, max_size=3,
+)  # fmt: skip
+
+
+def test_after_random_edits_every_answer_is_that_of_a_fresh_graph() -> None:
+    with graph_of(f"//- /shop.py\n{TEXT}//- /market.py\n{OTHER}$0") as fixed:
+        _run(fixed)
+
+
+def _run(fixed: Fixed) -> None:
+    graph = fixed.graph
+    original = {path: graph.text(path) or "" for path in PATHS}
+
+    @settings(max_examples=10, deadline=None)
+    @given(edits)
+    def run(changes: list[tuple[str, float, int, str]]) -> None:
+        for path, text in original.items():
+            graph.open_buffer(path, text)
+        for path, place, removed, fragment in changes:
+            text = graph.text(path) or ""
+            at = int(place * len(text))
+            graph.open_buffer(path, text[:at] + fragment + text[at + removed :])
+            for name in original:
+                answers(graph, name)
+        other = fresh(graph)
+        try:
+            for name in original:
+                assert answers(graph, name) == answers(other, name)
+        finally:
+            other.close()
+
+    run()

@@ -1,0 +1,83 @@
+"""Remembered answers: void when what they were made from changed, and only then."""
+
+from __future__ import annotations
+
+import pytest
+
+from graft_indexer.memo import CircularError, Memo, Token
+
+
+def test_an_answer_holds_until_one_of_its_tokens_changes() -> None:
+    memo, token, other, made = Memo(), Token(), Token(), []
+
+    def make() -> int:
+        memo.note(token)
+        made.append(1)
+        return len(made)
+
+    assert [memo.remember("a", make), memo.remember("a", make)] == [1, 1]
+    memo.change(other)
+    assert memo.remember("a", make) == 1
+    memo.change(token)
+    assert [memo.remember("a", make), memo.remember("a", make)] == [2, 2]
+
+
+def test_an_answer_depends_on_what_the_answers_it_used_depend_on() -> None:
+    memo, token, values = Memo(), Token(), [1]
+
+    def inner() -> int:
+        memo.note(token)
+        return values[0]
+
+    def outer() -> int:
+        return 10 * memo.remember("inner", inner)
+
+    memo.remember("inner", inner)
+    assert memo.remember("outer", outer) == 10  # made from a remembered answer
+    values[0] = 2
+    memo.change(token)
+    assert memo.remember("outer", outer) == 20
+
+
+def test_what_was_cut_short_is_not_remembered() -> None:
+    memo, made = Memo(), []
+
+    def first() -> str:
+        return "first " + memo.remember("second", second)
+
+    def second() -> str:
+        made.append(1)
+        try:
+            return "second " + memo.remember("first", first)
+        except CircularError:
+            return "cut"
+
+    assert memo.remember("first", first) == "first cut"
+    assert len(memo) == 1  # `second` was made inside `first`, and asked on its own it says something else
+    assert memo.remember("second", second) == "second first cut"
+
+
+def test_too_long_a_chain_is_refused() -> None:
+    memo = Memo(deepest=5)
+
+    def make(depth: int) -> int:
+        return memo.remember(depth, lambda: make(depth + 1))
+
+    with pytest.raises(CircularError):
+        make(0)
+    assert len(memo) == 0
+
+
+def test_a_version_that_comes_back_brings_its_answers() -> None:
+    memo, token, made = Memo(), Token(), []
+
+    def make() -> int:
+        memo.note(token)
+        made.append(1)
+        return len(made)
+
+    memo.remember("a", make)
+    before = token.changed
+    memo.change(token)
+    token.changed = before
+    assert memo.remember("a", make) == 1
