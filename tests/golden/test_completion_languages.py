@@ -95,6 +95,14 @@ async def check(language: str, source: str, said: str, expected: str, *, newline
         ("java", "/** A\n * b$0\n */\n", "c\n", "(gate: in a comment)"),
         ("java", 'String s = "// no" + $0\n', "other;\n", 'String s = "// no" + other;|'),
         ("typescript", "const s = 'http://a' + $0\n", "b;\n", "const s = 'http://a' + b;|"),
+        # a remark of the model's own is not wanted, a comment inside a block is
+        ("python", "x = 1  $0\n", "# the answer\n", "(comment: cut 12 characters)"),
+        ("python", "x = $0\n", "compute()  # the answer\n", "x = compute()|"),
+        ("python", "x = $0\n", "'# no comment'\n", "x = '# no comment'|"),
+        ("python", "def f():\n    $0\n", "x = 1\n    # then\n    return x\n", "    x = 1\n    # then\n    return x|"),
+        ("go", "x := $0\n", "compute() // the answer\n", "x := compute()|"),
+        ("c", "int x = $0\n", "f(a / b); /* why */\n", "int x = f(a / b);|"),
+        ("typescript", "$0\n", "// TODO\n", "(comment: cut 7 characters)"),
         # -- strings
         ("go", 's := "a $0"\n', 'word"\n', 's := "a word"|'),
         ("rust", 'let s = "a $0";\n', 'word";\n', 'let s = "a word";|'),
@@ -116,7 +124,7 @@ async def check(language: str, source: str, said: str, expected: str, *, newline
         ("c", "int f() {\n    a();\n    $0\n    return 1;\n}\n", "return 1;\n}\n", "(duplicate: cut 9 characters)"),
         # a closing brace that stands there is not closed twice
         ("typescript", "if (a) {\n  b();\n$0}\n", "}\n", "(length: too short to be worth a look)"),
-        ("java", "class A {\n    void f() {\n        b();\n    $0}\n}\n", "}\n}\n", "(length: too short to be worth a look)"),
+        ("java", "void f() {\n    b();\n$0}\n", "}\n}\n", "(length: too short to be worth a look)"),
         # -- emoji before the cursor, empty files
         ("typescript", "const s = '😀' + $0\n", "other;\n", "const s = '😀' + other;|"),
         ("go", 's := "😀" + $0\n', "other\n", 's := "😀" + other|'),
@@ -130,7 +138,7 @@ async def check(language: str, source: str, said: str, expected: str, *, newline
         ("java", "$0", "package a;\n", "package a;|"),
         # -- special tokens, secrets
         ("go", "x := $0\n", "value<|endoftext|>rest\n", "x := value|"),
-        ("typescript", "const t = $0\n", "'ghp_0123456789abcdefghijABCDEFGHIJ012345';\n", "(secrets: looks like a secret)"),
+        ("c", "x = $0\n", "'ghp_0123456789abcdefghijABCDEFGHIJ012345';\n", "(secrets: looks like a secret)"),
     ],
 )  # fmt: skip
 async def test_what_is_shown(language: str, source: str, said: str, expected: str) -> None:

@@ -91,6 +91,18 @@ def bare(text: str, language: str = "python") -> str:
     return _spans(lexicon_of(language)).sub("", text)
 
 
+def comment_start(before: str, text: str, language: str = "python") -> int | None:
+    """Where in `text`, put in after `before`, the first comment begins; None if there is none."""
+    lexicon = lexicon_of(language)
+    begins = (*lexicon.comments, *((lexicon.block[0],) if lexicon.block is not None else ()))
+    if not begins or scope_of(before, language) != CODE:
+        return None
+    for found in re.finditer("|".join(map(re.escape, begins)), text):
+        if scope_of(before + text[: found.start()], language) == CODE:
+            return found.start()
+    return None
+
+
 def quotes_left(text: str, language: str = "python") -> int:
     """Quotes in `text` that belong to no whole string."""
     lexicon = lexicon_of(language)

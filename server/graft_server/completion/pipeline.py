@@ -198,17 +198,17 @@ class Pipeline:
     async def _judged(self, wish: Wish, cursor: int, raw: Raw, skip: int) -> Completion:
         """One candidate through all gates; `skip` characters of it were typed meanwhile."""
         snapshot, place, said = wish.snapshot, wish.place, raw.text[skip:]
-        off = self.switches.off
+        off, comments = self.switches.off, wish.settings.completion_in_comments
         screened: Screened | None = None
         if self.graph is not None and self.graph.ready:
             screened = await self.graph.ask(
-                lambda graph: screen(graph, self._trees, snapshot, place, wish.mode, said, off),
+                lambda graph: screen(graph, self._trees, snapshot, place, wish.mode, said, off, comments=comments),
                 None,
                 wait_ms=self._wait(JUDGE_WAIT_MS),
             )
         if screened is None:
             # Parsed here, on the event loop: of a long file only the surroundings.
-            screened = screen(None, Trees(), snapshot, place, wish.mode, said, off)
+            screened = screen(None, Trees(), snapshot, place, wish.mode, said, off, comments=comments)
         verdicts = list(screened.verdicts)
         score = raw.score(skip + len(screened.text) if screened.text else None)
         passed, likely = bool(screened.text), 0.0

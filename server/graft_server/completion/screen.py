@@ -15,8 +15,8 @@ from graft_server.completion.gates import Trees, judge
 from graft_server.completion.model import Mode, Snapshot, Verdict
 
 GATES = (
-    *("special-tokens", "repetition", "seam", "indentation", "duplicate", "rest-of-line", "brackets", "length"),
-    *("parses", "names", "secrets"),
+    *("special-tokens", "repetition", "comment", "seam", "indentation", "duplicate", "rest-of-line", "brackets"),
+    *("length", "parses", "names", "secrets"),
 )
 
 
@@ -40,12 +40,14 @@ def screen(
     mode: Mode,
     said: str,
     off: frozenset[str] = frozenset(),
+    *,
+    comments: bool = False,
 ) -> Screened:
-    """`said` (LF line ends, after the cursor) through every gate that is not in `off`.
+    """`said` (LF line ends, after the cursor) through every gate that is not in `off`; `comments` may be suggested.
 
     Without a graph, of a long file only the cursor's surroundings are parsed.
     """
-    shaped = shape.shaped(said, place, mode, manual=snapshot.manual, off=off)
+    shaped = shape.shaped(said, place, mode, manual=snapshot.manual, comments=comments, off=off)
     verdicts = list(shaped.verdicts)
     text = shaped.text
     known = unknown = 0

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from graft_server.completion.anchor import Place
 from graft_server.completion.gate import indent_of
-from graft_server.completion.lexical import quotes_left
+from graft_server.completion.lexical import comment_start, quotes_left
 from graft_server.completion.model import Mode, Verdict
 from graft_server.completion.stops import bracket_depth, brackets_of, head_of, repetition
 
@@ -33,10 +33,18 @@ class Shaped:
     verdicts: tuple[Verdict, ...]
 
 
-def shaped(text: str, place: Place, mode: Mode, *, manual: bool = False, off: frozenset[str] = frozenset()) -> Shaped:
+def shaped(
+    text: str,
+    place: Place,
+    mode: Mode,
+    *,
+    manual: bool = False,
+    comments: bool = False,
+    off: frozenset[str] = frozenset(),
+) -> Shaped:
     """All gates over text, in order; each that changed or refused something leaves a verdict.
 
-    `off` names gates that are left out, for measuring what each is worth.
+    `comments`: comments are wanted.  `off` names gates that are left out, for measuring what each is worth.
     """
     verdicts: list[Verdict] = []
 
@@ -50,6 +58,7 @@ def shaped(text: str, place: Place, mode: Mode, *, manual: bool = False, off: fr
 
     text = gate("special-tokens", text, without_specials)
     text = gate("repetition", text, without_circles)
+    text = gate("comment", text, lambda t: t if comments else without_comment(t, place))
     text = gate("seam", text, lambda t: at_seam(t, place))
     text = gate("indentation", text, lambda t: indented(t, place))
     text = gate("duplicate", text, lambda t: without_duplicates(t, place, mode))
@@ -76,6 +85,17 @@ def without_specials(text: str) -> str:
     """Up to the first special token of any model family, or replacement character."""
     found = _SPECIAL.search(text)
     return text if found is None else text[: found.start()]
+
+
+def without_comment(text: str, place: Place) -> str:
+    """Without a comment at the beginning or at the end of its only line: what a model remarks is seldom what is meant.
+
+    Comments between the lines of a block stay.
+    """
+    at = comment_start(place.before, text, place.language)
+    if at is None or ("\n" in text.rstrip() and text[:at].strip()):
+        return text
+    return text[:at].rstrip()
 
 
 def at_seam(text: str, place: Place) -> str:
