@@ -37,8 +37,6 @@ SETTINGS: dict[str, Any] = {
     # In a browser VS Code saves by itself; on a desktop it does not.
     "files.autoSave": "off",
     "telemetry.telemetryLevel": "off",
-    # `change_settings` types JSON.
-    "[jsonc]": {"editor.autoClosingBrackets": "never", "editor.autoClosingQuotes": "never"},
     "extensions.autoCheckUpdates": False,
     "git.enabled": False,
     "chat.commandCenter.enabled": False,
@@ -199,14 +197,20 @@ class Window:
         """Type like a person: one key after the other, `delay` milliseconds apart."""
         self.page.keyboard.type(text, delay=delay)
 
+    def paste(self, text: str) -> None:
+        """Put text in as one piece, so that the editor adds no brackets."""
+        self.page.evaluate("text => navigator.clipboard.writeText(text)", text)
+        self.press("Control+v")
+
     def change_settings(self, **values: Any) -> None:
         """Change the user's settings as a person does: in their file, in the editor, with Ctrl+S."""
         front = self.page.locator(".tab.active").first.get_attribute("data-resource-name") or ""
-        self.open_file(str(self.code.user / "User/settings.json"))
+        self.command("Preferences: Open User Settings (JSON)")
+        self.page.locator(".tab.active", has_text="settings.json").first.wait_for()
+        until(self.focused, 10, "the cursor in the settings")
         chosen = self.code.chosen(**values)
         self.press("Control+a")
-        # As one piece, so that the editor adds no brackets.
-        self.page.keyboard.insert_text(json.dumps(chosen))
+        self.paste(json.dumps(chosen))
         self.press("Control+s")
         file = self.code.user / "User/settings.json"
         until(lambda: file.read_text("utf-8") == json.dumps(chosen), 10, "the settings on the disk")
@@ -286,7 +290,7 @@ class Window:
     def activation(self) -> int:
         """Milliseconds that the extension took to load and activate, as Running Extensions says."""
         self.command("Developer: Show Running Extensions")
-        row = self.page.locator(".running-extensions-list .extension, .extension", has_text="graft-ls").first
+        row = self.page.locator(".editor-instance .extension", has_text="Graft").first
         row.wait_for()
         said = row.locator(".activation-time").first.inner_text()
         match = re.search(r"(\d+)\s*ms", said)
@@ -321,6 +325,7 @@ def window(code: Code, browser: Browser, folder: Path | None, *, workspace: Path
     """Open a folder (or a .code-workspace file) in a window of its own; wait until the workbench stands."""
     context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
     context.set_default_timeout(15_000)
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = context.new_page()
     try:
         query = f"workspace={workspace}" if workspace is not None else f"folder={folder}" if folder else "ew=true"

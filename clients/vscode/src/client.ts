@@ -109,7 +109,8 @@ export async function ask(session: Session, command: string, ...args: unknown[])
   }
 }
 
-async function askDetails(session: Session): Promise<void> {
+/** Numbers for the tooltip: every half minute, and when the server has finished something. */
+export async function askDetails(session: Session): Promise<void> {
   const { client } = session;
   if (!client?.isRunning()) return;
   try {
@@ -121,9 +122,6 @@ async function askDetails(session: Session): Promise<void> {
     session.log.debug(String(error));
   }
 }
-
-/** Every half minute, and when the server has finished something: today's numbers for the tooltip. */
-export const refreshDetails = askDetails;
 
 function enter(session: Session, phase: Session["view"]["phase"], reason: string): void {
   session.view.phase = phase;

@@ -2,12 +2,12 @@
 import { execFile } from "node:child_process";
 import * as fs from "node:fs/promises";
 import * as vscode from "vscode";
-import { ask, start } from "./client";
 import { findPython, installSteps, pythonCandidates, runSteps, type Source, wheelSource } from "./install";
 import { privateEnvironment, program } from "./machine";
 import { chooseModel, downloadModel } from "./models";
 import { openPage } from "./pages";
 import { repair } from "./repair";
+import { client } from "./server";
 import { type Session, show, tellOnce } from "./session";
 import { awake, choices } from "./snooze";
 
@@ -18,7 +18,7 @@ export function registerCommands(session: Session): vscode.Disposable[] {
     "graft.restart": () => {
       session.crashes.length = 0;
       session.told.clear();
-      return start(session);
+      return client().start(session);
     },
     "graft.showLog": () => session.log.show(),
     "graft.trigger": () => vscode.commands.executeCommand("editor.action.inlineSuggest.trigger"),
@@ -30,7 +30,7 @@ export function registerCommands(session: Session): vscode.Disposable[] {
     "graft.showWhatTheModelSaw": () => explain(session),
     "graft.chooseModel": () => chooseModel(session),
     "graft.downloadModel": () => downloadModel(session),
-    "graft.indexNow": () => ask(session, "graft.index"),
+    "graft.indexNow": () => client().ask(session, "graft.index"),
     "graft.repairFailingTest": () => repair(session),
     "graft.statistics": () => report(session, "Graft statistics.txt", ["stats"]),
     "graft.doctor": () => report(session, "Graft doctor.txt", ["doctor"]),
@@ -78,7 +78,7 @@ async function snooze(session: Session): Promise<void> {
 async function explain(session: Session): Promise<void> {
   const document = vscode.window.activeTextEditor?.document;
   const uri = document && document.uri.scheme !== "graft" ? [document.uri.toString()] : [];
-  const answer = await ask(session, "graft.explain", ...uri);
+  const answer = await client().ask(session, "graft.explain", ...uri);
   if (typeof answer !== "string") return;
   await openPage("What the model saw.md", `# What the model saw\n\nOf the last suggestion${document ? ` in ${vscode.workspace.asRelativePath(document.uri)}` : ""}.\n\n${answer}\n`);
 }
@@ -138,5 +138,5 @@ async function install(session: Session): Promise<void> {
   session.log.info(`installed in ${environment}`);
   session.crashes.length = 0;
   session.told.clear();
-  await start(session);
+  await client().start(session);
 }

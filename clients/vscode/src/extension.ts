@@ -1,8 +1,8 @@
 /** The extension: wires its parts together. Everything that decides is in the plain modules beside this one. */
 import * as vscode from "vscode";
-import { publish, refreshDetails, start, stop } from "./client";
 import { registerCommands } from "./commands";
 import { registerPages } from "./pages";
+import { client } from "./server";
 import { type Session, show } from "./session";
 import { awake } from "./snooze";
 
@@ -29,7 +29,7 @@ export function activate(context: vscode.ExtensionContext): void {
   session = current;
   const timer = setInterval(() => {
     show(current);
-    void refreshDetails(current);
+    if (current.client) void client().askDetails(current);
   }, 30_000);
   context.subscriptions.push(
     log,
@@ -38,29 +38,31 @@ export function activate(context: vscode.ExtensionContext): void {
     registerPages(),
     ...registerCommands(current),
     vscode.window.onDidChangeActiveTextEditor(() => show(current)),
-    vscode.workspace.onDidGrantWorkspaceTrust(() => void start(current)),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => void client().start(current)),
     vscode.workspace.onDidChangeConfiguration((change) => {
       if (!change.affectsConfiguration("graft")) return;
       show(current);
       if (change.affectsConfiguration("graft.diagnosis.hideDuplicates")) {
-        for (const key of current.found.keys()) publish(current, key);
+        for (const key of current.found.keys()) client().publish(current, key);
       }
       if (change.affectsConfiguration("graft.server.path")) {
         current.crashes.length = 0;
         current.told.clear();
-        void start(current);
+        void client().start(current);
       }
     }),
     vscode.languages.onDidChangeDiagnostics((change) => {
-      for (const uri of change.uris) publish(current, uri.toString());
+      for (const uri of change.uris) {
+        if (current.found.has(uri.toString())) client().publish(current, uri.toString());
+      }
     }),
   );
   show(current);
-  // Activation returns at once; the server starts beside it.
-  void start(current);
+  // Activation returns at once; the server starts after it.
+  setImmediate(() => void client().start(current));
   log.info(`activated in ${(performance.now() - begun).toFixed(1)} ms`);
 }
 
 export async function deactivate(): Promise<void> {
-  if (session) await stop(session);
+  if (session?.client) await client().stop(session);
 }
