@@ -27,7 +27,10 @@ class Fault:
     what: str
 
 
-KINDS = ("name", "member", "import", "keyword", "missing", "extra")
+KINDS = (
+    *("name", "member", "import", "keyword", "missing", "extra", "duplicate", "swapped", "await", "none"),
+    *("unreachable", "format"),
+)
 
 
 def plant(folder: Path, path: str, text: str, random_: random.Random, so_far: Counter[str]) -> Iterator[Fault]:
@@ -41,11 +44,15 @@ def plant(folder: Path, path: str, text: str, random_: random.Random, so_far: Co
     for kind in sorted(KINDS, key=lambda k: so_far[k]):
         nodes = list(_PLACES[kind](source))
         random_.shuffle(nodes)
-        for node in nodes[:4]:
+        for node in nodes[: _TRIES.get(kind, 4)]:
             fault = _try(kind, source, script, node, path)
             if fault is not None:
                 yield fault
                 break
+
+
+_TRIES = {"swapped": 12, "await": 8, "format": 8, "none": 8}
+"""Places tried per file and kind; more for kinds that most places are not fit for."""
 
 
 def _try(kind: str, source: Source, script: Any, node: ast.AST, path: str) -> Fault | None:
@@ -166,6 +173,81 @@ def _extra(source: Source, script: Any, call: Any) -> tuple[Edit, str]:
     return Edit("", end, end, text), f"{ast.unparse(call)[:60]} at line {call.lineno}"
 
 
+def _duplicate(source: Source, script: Any, call: Any) -> tuple[Edit, str]:
+    signature = _signature(source, script, call)
+    first = signature.params[0]
+    if not call.args or first.kind.name != "POSITIONAL_OR_KEYWORD" or any(k.arg == first.name for k in call.keywords):
+        raise _NotHere
+    end = max(source.span(a).end for a in (*call.args, *call.keywords))
+    value = source.segment(source.span(call.args[0]))
+    return Edit("", end, end, f", {first.name}={value}"), f"{ast.unparse(call)[:60]} at line {call.lineno}"
+
+
+def _swapped(source: Source, script: Any, call: Any) -> tuple[Edit, str]:
+    signature = _signature(source, script, call)
+    names = [p.name for p in signature.params]
+    given = [a.id if isinstance(a, ast.Name) else None for a in call.args]
+    for first in range(len(given) - 1):
+        pair = given[first : first + 2]
+        if pair == names[first : first + 2] and None not in pair:
+            one, two = (source.span(a) for a in call.args[first : first + 2])
+            text = f"{pair[1]}, {pair[0]}"
+            return Edit("", one.start, two.end, text), f"{ast.unparse(call)[:60]} at line {call.lineno}"
+    raise _NotHere
+
+
+def _await(source: Source, script: Any, node: Any) -> tuple[Edit, str]:
+    """Only a coroutine function that the package itself defines."""
+    _own(source, script, node.value)
+    for definition in _resolves(source, script, source.span(node.value.func).end - 1):
+        line = definition.get_line_code() if definition.line else ""
+        if not line.lstrip().startswith("async def"):
+            raise _NotHere
+    span, inner = source.span(node), source.span(node.value)
+    text = source.segment(inner)
+    return Edit("", span.start, inner.end, text), f"{ast.unparse(node)[:60]} at line {node.lineno}"
+
+
+def _none(source: Source, script: Any, statement: Any) -> tuple[Edit, str]:
+    """The result of a function that gives nothing gets an attribute read."""
+    call = statement.value
+    _own(source, script, call)
+    line, column = _jedi_place(source, source.span(call.func).end - 1)
+    found = [d for n in script.infer(line, column) for d in n.execute()]
+    if not found or any(d.full_name != "builtins.NoneType" and d.name != "NoneType" for d in found):
+        raise _NotHere
+    span = source.span(call)
+    text = source.segment(span) + ".value"
+    return Edit("", span.start, span.end, text), f"{ast.unparse(call)[:60]} at line {call.lineno}"
+
+
+def _unreachable(source: Source, script: Any, function: Any) -> tuple[Edit, str]:
+    """`return` before the last statement of a body."""
+    body = [s for s in function.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+    last = body[-1] if len(body) > 1 else None
+    plain = (ast.Assign, ast.Expr, ast.For, ast.If, ast.AugAssign)
+    if not isinstance(last, plain) or any(isinstance(n, ast.Yield | ast.YieldFrom) for n in ast.walk(function)):
+        raise _NotHere
+    span = source.span(last)
+    indent = " " * last.col_offset
+    text = f"return\n{indent}{source.segment(span)}"
+    return Edit("", span.start, span.end, text), f"{function.name} at line {function.lineno}"
+
+
+def _format(source: Source, script: Any, node: Any) -> tuple[Edit, str]:
+    """One value of a `%` format is dropped."""
+    if not (isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant) and isinstance(node.left.value, str)):
+        raise _NotHere
+    if not isinstance(node.right, ast.Tuple) or len(node.right.elts) < 2:
+        raise _NotHere
+    last, before = source.span(node.right.elts[-1]), source.span(node.right.elts[-2])
+    span = source.span(node)
+    head = Span(span.start, before.end)
+    if len(node.right.elts) == 2:
+        return Edit("", span.start, last.end, source.segment(head) + ","), f"line {node.lineno}"
+    return Edit("", span.start, last.end, source.segment(head)), f"line {node.lineno}"
+
+
 def _calls(source: Source) -> Iterator[ast.Call]:
     for call in source.all(ast.Call):
         starred = any(isinstance(a, ast.Starred) for a in call.args) or any(k.arg is None for k in call.keywords)
@@ -196,6 +278,24 @@ _PLACES: dict[str, Callable[[Source], Iterator[ast.AST]]] = {
     "keyword": lambda s: (c for c in _calls(s) if c.keywords),
     "missing": lambda s: (c for c in _calls(s) if c.args),
     "extra": lambda s: _calls(s),
+    "duplicate": lambda s: (c for c in _calls(s) if c.args),
+    "swapped": lambda s: (c for c in _calls(s) if sum(isinstance(a, ast.Name) for a in c.args) > 1),
+    "await": lambda s: (
+        n
+        for n in s.all(ast.Await)
+        if isinstance(n.value, ast.Call)
+        and isinstance(n.value.func, ast.Name | ast.Attribute)
+        and isinstance(s.parents[n], ast.Expr | ast.Attribute | ast.Subscript)
+    ),
+    "none": lambda s: (
+        n
+        for n in s.all(ast.Expr)
+        if isinstance(n.value, ast.Call)
+        and isinstance(n.value.func, ast.Name)
+        and not guarded_by(s, n, "AttributeError", "TypeError")
+    ),
+    "unreachable": lambda s: s.all(ast.FunctionDef),
+    "format": lambda s: (n for n in s.all(ast.BinOp) if not guarded_by(s, n, "TypeError", "ValueError")),
 }
 _MAKERS: dict[str, Callable[[Source, Any, Any], tuple[Edit, str]]] = {
     "name": _name,
@@ -204,6 +304,12 @@ _MAKERS: dict[str, Callable[[Source, Any, Any], tuple[Edit, str]]] = {
     "keyword": _keyword,
     "missing": _missing,
     "extra": _extra,
+    "duplicate": _duplicate,
+    "swapped": _swapped,
+    "await": _await,
+    "none": _none,
+    "unreachable": _unreachable,
+    "format": _format,
 }
 
 _WORD = re.compile(rb"[A-Za-z_]\w*")

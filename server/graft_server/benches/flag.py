@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graft_server.benches import flag_edits
+from graft_server.benches import flag_changes, flag_edits
 from graft_server.errors import UserError
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mutations", type=int, default=200, help="random mutations through check, fix, check (200)")
     parser.add_argument("--edits", type=int, default=0, help="random edits, findings compared with a whole check (0)")
     parser.add_argument("--timed", type=int, default=0, help="edits per file of about 1,000 lines, timed (0)")
+    parser.add_argument(
+        "--changes", type=int, default=0, help="changed definitions, with what they break elsewhere (0)"
+    )
     parser.add_argument("--skip-alarms", action="store_true", help="do not look for alarms on working code")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--show", action="store_true", help="print every alarm and every fault that was missed")
@@ -144,6 +147,8 @@ def _run(args: argparse.Namespace, folders: list[Path]) -> dict[str, Any]:
             figures |= _named(folder, flag_edits.timed(graph, paths, args.timed, random_))
         if args.edits:
             figures |= _named(folder, flag_edits.compared(graph, paths, args.edits, random_, show=args.show))
+        if args.changes:
+            figures |= _named(folder, flag_changes.changed(graph, paths, args.changes, random_, show=args.show))
         graph.close()
     return figures
 

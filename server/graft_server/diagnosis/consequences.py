@@ -20,7 +20,7 @@ from graft_indexer.text import encode
 from graft_server.diagnosis.calls import positional_parameters, provable_target, remembered
 from graft_server.diagnosis.model import STALE_ARGUMENTS, Diagnostic, Severity
 from graft_server.diagnosis.registry import enabled
-from graft_server.diagnosis.run import excluded, run_checks
+from graft_server.diagnosis.run import check_names, excluded
 from graft_server.diagnosis.source import Source, source_of
 from graft_server.diagnosis.subject import Subject
 from graft_server.diagnosis.suppress import unsuppressed
@@ -107,7 +107,7 @@ def stepwise(
     checks = enabled(settings.diagnosis_disabled, settings.diagnosis_enabled)
     now: dict[str, list[Diagnostic]] = {}
     for file in files:
-        found = run_checks(graph, file, checks, with_aliases(graph, file, names))
+        found = check_names(graph, file, checks, with_aliases(graph, file, names))
         if found:
             now[file] = found
         yield
@@ -123,7 +123,7 @@ def stepwise(
             yield
     if now:
         with overlaid(graph, {path: before_text}):
-            old = {p: fingerprints(run_checks(graph, p, checks, with_aliases(graph, p, names))) for p in now}
+            old = {p: fingerprints(check_names(graph, p, checks, with_aliases(graph, p, names))) for p in now}
         now = {p: list(_new(found, old[p])) for p, found in now.items()}
     # A call that does not fit any more says enough.
     moved = [d for d in moved if not any(_near(graph, d, other) for other in now.get(d.path, ()))]

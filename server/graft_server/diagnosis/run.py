@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable
 
-from graft_indexer.facts import Span
 from graft_indexer.graph import SymbolGraph
 from graft_server.diagnosis import incremental
 from graft_server.diagnosis.calls import remembered
@@ -14,7 +13,6 @@ from graft_server.diagnosis.registry import CheckInfo, enabled
 from graft_server.diagnosis.source import Source, source_of
 from graft_server.diagnosis.subject import Subject
 from graft_server.diagnosis.suppress import unsuppressed
-from graft_server.diagnosis.units import units_of
 from graft_server.settings import Settings
 
 PYTHON_SUFFIXES = (".py", ".pyi", ".pyw")
@@ -32,39 +30,41 @@ def run_checks(
     graph: SymbolGraph,
     path: str,
     checks: Iterable[CheckInfo],
-    names: frozenset[str] | None = None,
     *,
     remember: bool = True,
 ) -> list[Diagnostic]:
     """Findings of the given checks, suppressions honoured, in order of place.
 
-    Of an open buffer only what may have changed is checked again, unless `remember` is false.  With `names`, only
-    calls, attributes and imports of these names are looked at.
+    Of an open buffer only what may have changed is checked again, unless `remember` is false.
     """
     source = _readable(graph, path)
     if source is None:
         return []
-    checks = list(checks)
-    if names is not None:
-        subject = Subject(graph, path, source, names=names)
-        with remembered():
-            found = [d for c in checks for d in incremental.checked(c, subject)]
-    else:
-        found = incremental.findings(graph, path, source, checks, keep=remember and graph.is_open(path))
+    found = incremental.findings(graph, path, source, list(checks), keep=remember and graph.is_open(path))
     return _ordered(source, found)
 
 
-def check_spans(graph: SymbolGraph, path: str, checks: Iterable[CheckInfo], spans: Sequence[Span]) -> list[Diagnostic]:
-    """Findings of a file in the parts (functions, other statements) that hold one of `spans`; of checks that look at
-    whole files everywhere."""
+def check_names(
+    graph: SymbolGraph, path: str, checks: Iterable[CheckInfo], names: frozenset[str], *, whole: bool = False
+) -> list[Diagnostic]:
+    """Findings of calls, attributes and imports of some names.
+
+    Checks that look at whole files say nothing about single names, but where a star import may have brought them:
+    they are run there, and everywhere if `whole` is set.
+    """
     source = _readable(graph, path)
     if source is None:
         return []
-    found = [d for c in checks if c.whole for d in incremental.checked(c, Subject(graph, path, source))]
-    parts = [c for c in checks if not c.whole]
-    for unit in units_of(source):
-        if any(unit.span.start <= s.end and s.start <= unit.span.end for s in spans):
-            found += incremental.check_unit(graph, path, source, unit, parts)[0]
+    facts = graph.facts(path)
+    whole = whole or (facts is not None and any(i.name == "*" for i in facts.imports))
+    subject = Subject(graph, path, source, names=names)
+    found: list[Diagnostic] = []
+    with remembered():
+        for info in checks:
+            if not info.whole:
+                found += incremental.checked(info, subject)
+            elif whole:
+                found += incremental.checked(info, Subject(graph, path, source))
     return _ordered(source, found)
 
 

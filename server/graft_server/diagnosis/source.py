@@ -20,7 +20,7 @@ from graft_indexer.pytree import Tree, fix_formatted
 from graft_indexer.text import Lines, encode
 
 N = TypeVar("N", bound=ast.AST)
-_KEEP = 8
+_KEEP = 24
 """Parsed texts kept: the file, its edited variants while fixes are verified, and a few neighbours."""
 
 

@@ -8,21 +8,21 @@ from collections.abc import Iterator, Sequence
 from graft_indexer.facts import Signature, Span
 from graft_indexer.graph import Exposure, Symbol, SymbolGraph
 from graft_server.diagnosis.calls import bind, positional_parameters
-from graft_server.diagnosis.consequences import Consequences, Site, moved_argument, names_of, sites
+from graft_server.diagnosis.consequences import Consequences, Site, moved_argument, names_of, sites, with_aliases
 from graft_server.diagnosis.model import Fix
 from graft_server.diagnosis.registry import enabled
-from graft_server.diagnosis.run import check_spans
+from graft_server.diagnosis.run import check_names
 from graft_server.diagnosis.source import Source, source_of
 from graft_server.edits import Edit
-from graft_server.repair.verify import edited_texts, fingerprints, new_spans, overlaid
+from graft_server.repair.verify import edited_texts, fingerprints, overlaid
 from graft_server.settings import Settings
 
 
 def mend(graph: SymbolGraph, found: Consequences, settings: Settings | None = None) -> Fix | None:
     """Edits in every file that the change broke; None if there is nothing to mend, or the mend does not pass.
 
-    Renames are tried first, then arguments follow the new signature.  Verified where the edits are: the functions that
-    hold them are checked before and after, by all checks.
+    Renames are tried first, then arguments follow the new signature.  Verified in every edited file by all checks, as
+    far as the names go that the edits touch.
     """
     files = tuple(found.findings)
     if not files:
@@ -49,17 +49,15 @@ def mend(graph: SymbolGraph, found: Consequences, settings: Settings | None = No
     if texts is None:
         return None
     checks = enabled(settings.diagnosis_disabled, settings.diagnosis_enabled)
-    old = {p: [Span(e.start, e.end) for e in edits if e.path == p] for p in texts}
-    fresh: dict[str, list[Span]] = {}
-    for path, span in new_spans(edits):
-        fresh.setdefault(path, []).append(span)
-    # What stands where nothing was edited is as it was.
-    before_ = {p: fingerprints(check_spans(graph, p, checks, old[p])) for p in texts}
+    # The edits touch calls and references of these names and nothing else.
+    names = names_of(graph, found.exposure) | {s.name for s in found.exposure.added}
+    known = {p: with_aliases(graph, p, names) for p in texts}
+    before_ = {p: fingerprints(check_names(graph, p, checks, known[p], whole=True)) for p in texts}
     reached = [site for site in stale if any(e.path == site.path and _inside(site, e) for e in edits)]
     with overlaid(graph, texts):
         if any(graph.errors(p) or source_of(graph, p) is None for p in texts):
             return None
-        after_ = {p: fingerprints(check_spans(graph, p, checks, fresh[p])) for p in texts}
+        after_ = {p: fingerprints(check_names(graph, p, checks, known[p], whole=True)) for p in texts}
         if not all(_reaches(graph, site, edits) for site in reached):
             return None
     mended = sum((before_[p] - after_[p]).total() for p in texts) + len(reached)

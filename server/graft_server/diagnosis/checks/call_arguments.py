@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from graft_indexer.facts import ParameterKind, Span
-from graft_indexer.graph import CallSite, CallTarget
+from graft_indexer.facts import DefinitionKind, ParameterKind, Span
+from graft_indexer.graph import CallSite, CallTarget, SymbolGraph
 from graft_server.diagnosis.calls import Mismatch, Problem, bind, keyword_span, provable_target
 from graft_server.diagnosis.distance import closest
 from graft_server.diagnosis.model import Diagnostic, Severity
-from graft_server.diagnosis.source import Source, guarded_by
+from graft_server.diagnosis.source import Source, guarded_by, source_of
 from graft_server.diagnosis.subject import Subject
 
 CODE = "call-arguments"
@@ -26,8 +26,24 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
             continue
         site, target = found
         mismatches = bind(target.signature, call).mismatches
-        if mismatches and not guarded_by(source, call, "TypeError"):
+        if mismatches and not guarded_by(source, call, "TypeError") and not _interface(graph, target):
             yield from _findings(path, source, call, site, target, mismatches)
+
+
+def _interface(graph: SymbolGraph, target: CallTarget) -> bool:
+    """Whether a method is written without `self`, in a description of an interface: who implements it may take more."""
+    if target.symbol.kind is not DefinitionKind.METHOD or "staticmethod" in target.symbol.decorators:
+        return False
+    source = source_of(graph, target.symbol.path)
+    if source is None:
+        return False
+    line = source.lines.line_at(target.symbol.name_span.start) + 1
+    functions: list[ast.FunctionDef | ast.AsyncFunctionDef] = [*source.all(ast.FunctionDef)]
+    functions += source.all(ast.AsyncFunctionDef)
+    for function in functions:
+        if function.name == target.symbol.name and function.lineno == line:
+            return not (function.args.posonlyargs or function.args.args or function.args.vararg)
+    return False
 
 
 def _findings(
