@@ -1,0 +1,146 @@
+"""Models of true shapes on this machine: speed, memory and latency by size, as a table for docs/models.md.
+
+    python bench/model_sizes.py --folder FOLDER [--sizes 0.5b:Q8_0,1.5b:Q8_0] [--threads 1] [--json FILE] [--keep]
+
+The weights are random (`graft_testing.shaped_gguf`), the shapes and vocabularies those of Qwen2.5-Coder; files are
+written into FOLDER (0.5 to 8 GB each) and removed again.  Columns: tokens/s while reading a prompt that is new and
+while generating, what `graft models recommend` predicted, milliseconds for a line of 12 tokens after one key press, and
+megabytes: of the engine process alone, and of the mapped file (which two windows share).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+from graft_models.catalog import embedded_model, known_models
+from graft_models.client import LlamaEngine
+from graft_models.engine import Done, Request
+from graft_models.hardware import predict, probe
+from graft_models.prompt import Hole
+from graft_testing.shaped_gguf import write_shaped
+
+SHAPES = {e.id.rsplit("-", 1)[1]: e.shape for e in known_models() if e.id.startswith("qwen2.5-coder-") and e.shape}
+DEFAULT = "0.5b:Q8_0,0.5b:Q4_K_M,1.5b:Q8_0,1.5b:Q4_K_M,3b:Q4_K_M,7b:Q4_K_M"
+PROMPT_LINES = 60
+LINE_TOKENS = 12
+
+
+def main() -> None:
+    """Measure each size and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--sizes", default=DEFAULT)
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--keep", action="store_true", help="leave the files, and use those that are there")
+    args = parser.parse_args()
+    like = embedded_model()
+    assert like is not None
+    hardware = probe(calibrate=True)
+    args.folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for text in args.sizes.split(","):
+        size, quantization = text.split(":")
+        path = args.folder / f"{size}-{quantization}.gguf"
+        if not path.exists():
+            write_shaped(path, SHAPES[size], quantization, like)
+        row = {"model": f"{size.upper()} {quantization}", "file_mb": path.stat().st_size / 1e6}
+        row |= asyncio.run(measure(path, args.threads))
+        # K-quants are mixtures: their bytes per weight are taken from the file.
+        predicted = predict(SHAPES[size], "Q8_0" if quantization == "Q8_0" else "Q4_K", hardware.speeds)
+        if predicted:
+            row |= {"predicted_prompt_tps": predicted.read, "predicted_generate_tps": predicted.generate}
+        rows.append(row)
+        print(json.dumps({k: round(v, 1) if isinstance(v, float) else v for k, v in row.items()}), flush=True)
+        if not args.keep:
+            path.unlink()
+    table(rows)
+    if args.json:
+        speeds = [vars_of(s) for s in hardware.speeds]
+        args.json.write_text(json.dumps({"variant": hardware.variant, "speeds": speeds, "rows": rows}, indent=1) + "\n")
+
+
+def vars_of(speed: Any) -> dict[str, Any]:
+    """A slotted dataclass as a dictionary."""
+    return {name: getattr(speed, name) for name in speed.__slots__}
+
+
+async def measure(path: Path, threads: int) -> dict[str, float]:
+    """One model: load, read a new prompt, generate, type on; best of three where it is repeated."""
+    engine = LlamaEngine(path, threads=threads, device="cpu", idle_minutes=0)
+    begun = time.perf_counter()
+    status = await engine.start()
+    if status.state != "ready":
+        raise SystemExit(f"{path.name}: {status.message}")
+    load_ms = (time.perf_counter() - begun) * 1000
+    read = generate = 0.0
+    line_ms = 1e9
+    try:
+        for attempt in range(2):
+            text = "".join(f"value_{n}_{attempt} = total_{n} + item[{n}]\n" for n in range(PROMPT_LINES))
+            hole = Hole("a.py", text, "print(value)\n", "result = ")
+            done, _ = await ask(engine, hole, 24)
+            read = max(read, 1000 * done.usage.evaluated / max(1e-3, done.usage.prompt_ms))
+            generate = max(generate, 1000 * done.usage.generated / max(1e-3, done.usage.generate_ms))
+            for typed in ("result = v", "result = va", "result = val"):
+                done, took = await ask(engine, replace(hole, typed=typed), LINE_TOKENS)
+                line_ms = min(line_ms, took * LINE_TOKENS / max(1, done.usage.generated))
+        assert engine.process_id is not None
+        anonymous, file = resident(engine.process_id)
+    finally:
+        await engine.close()
+    return {
+        "load_ms": load_ms,
+        "prompt_tps": read,
+        "generate_tps": generate,
+        "line_ms": line_ms,
+        "own_mb": anonymous / 1e6,
+        "mapped_mb": file / 1e6,
+    }
+
+
+async def ask(engine: LlamaEngine, hole: Hole, tokens: int) -> tuple[Done, float]:
+    """(the answer, milliseconds)."""
+    begun = time.perf_counter()
+    done: Done | None = None
+    async for event in engine.complete(Request(1, hole, max_tokens=tokens, document="a.py")):
+        if isinstance(event, Done):
+            done = event
+    assert done is not None and not done.error, done
+    return done, (time.perf_counter() - begun) * 1000
+
+
+def resident(process: int) -> tuple[int, int]:
+    """(bytes of its own, bytes of mapped files) that a process holds now."""
+    text = Path(f"/proc/{process}/status").read_text()
+    own, file = (int(re.search(rf"{name}:\s+(\d+)", text)[1]) * 1024 for name in ("RssAnon", "RssFile"))  # type: ignore[index]
+    return own, file
+
+
+def table(rows: list[dict[str, Any]]) -> None:
+    """Markdown, as it stands in docs/models.md."""
+    print(
+        "| shape | file | load | reads | predicted | generates | predicted | a line, typing on | own memory | mapped |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for r in rows:
+        print(
+            f"| {r['model']} | {r['file_mb']:,.0f} MB | {r['load_ms'] / 1000:.1f} s | {r['prompt_tps']:.0f} tokens/s "
+            f"| {r.get('predicted_prompt_tps', 0):.0f} | {r['generate_tps']:.1f} tokens/s "
+            f"| {r.get('predicted_generate_tps', 0):.1f} | {r['line_ms']:,.0f} ms | {r['own_mb']:,.0f} MB "
+            f"| {r['mapped_mb']:,.0f} MB |"
+        )
+
+
+if __name__ == "__main__":
+    main()
