@@ -1,12 +1,14 @@
 """Quick-fixes: candidate edits for a finding, and those of them that pass verification.
 
 Candidates come from deterministic rules, one function per code, safest first.  Findings that other servers send along
-(Pyright, Ruff, mypy) are treated as the one of ours that means the same.
+(Pyright, Ruff, mypy) are treated as the one of ours that means the same; what a message suggests (of tsc and gopls,
+too) is tried first.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -16,11 +18,11 @@ from graft_indexer.graph import SymbolGraph
 from graft_indexer.text import encode
 from graft_server.diagnosis.model import Diagnostic, Fix
 from graft_server.diagnosis.registry import CODES
-from graft_server.diagnosis.run import diagnose
+from graft_server.diagnosis.run import PYTHON_SUFFIXES, diagnose
 from graft_server.diagnosis.source import Source, source_of
 from graft_server.diagnosis.suppress import FOREIGN
 from graft_server.edits import Edit, apply_edits
-from graft_server.repair import for_calls, for_imports, for_names, for_others
+from graft_server.repair import for_calls, for_imports, for_messages, for_names, for_others
 from graft_server.repair.candidate import Candidate
 from graft_server.repair.verify import fingerprints, overlaid, verify
 from graft_server.settings import Settings
@@ -31,6 +33,8 @@ MAX_TRIED = 8
 """Candidates that are verified for one finding; each costs a run of the checks on the file."""
 MAX_ROUNDS = 200
 """Findings that fix-all mends in one file."""
+
+_QUOTED = re.compile(r"['\"`]([^\W\d]\w*)['\"`]")
 
 Rule = Callable[[SymbolGraph, Source, Diagnostic], Iterator[Candidate]]
 
@@ -43,9 +47,16 @@ RULES: dict[str, Rule] = {
     "not-awaited": for_others.not_awaited,
     "unreachable-code": for_others.unreachable_code,
     "format-string": for_others.format_string,
-    **dict.fromkeys(("F401", "unused-import", "reportUnusedImport"), for_others.unused_import),
+    **dict.fromkeys(("F401", "unused-import", "reportUnusedImport", "W0611"), for_others.unused_import),
 }
-_FOREIGN_RULES = ("undefined-name", "unresolved-import", "missing-member", "unreachable-code")
+_FOREIGN_RULES = (
+    "undefined-name",
+    "unresolved-import",
+    "call-arguments",
+    "missing-member",
+    "not-awaited",
+    "unreachable-code",
+)
 """Checks whose fixes need no more than the place that another server's finding marks."""
 
 
@@ -57,17 +68,8 @@ def fixes(graph: SymbolGraph, diagnostic: Diagnostic) -> list[Fix]:
 def _fixes(
     graph: SymbolGraph, diagnostic: Diagnostic, before: Mapping[str, Counter[tuple[str, ...]]] | None
 ) -> Iterator[Fix]:
-    source = source_of(graph, diagnostic.path)
-    if source is None:
-        return
-    if diagnostic.code not in CODES:
-        # Another server's finding: what it is about is what stands there.
-        diagnostic = replace(diagnostic, names=diagnostic.names or (source.segment(diagnostic.span),))
-    rule = _rule(source, diagnostic)
-    if rule is None:
-        return
     unique: dict[tuple[Edit, ...], Candidate] = {}
-    for candidate in rule(graph, source, diagnostic):
+    for candidate in _candidates(graph, diagnostic):
         unique.setdefault(candidate.edits, candidate)
         if len(unique) >= MAX_TRIED:
             break
@@ -77,6 +79,26 @@ def _fixes(
             claims = ", ".join(verified)
             mark = "" if candidate.safe else " (unsafe)"
             yield Fix(f"{candidate.title}{mark} - checked: {claims}", candidate.safe, verified, candidate.edits)
+
+
+def _candidates(graph: SymbolGraph, diagnostic: Diagnostic) -> Iterator[Candidate]:
+    """Of a finding of ours by its code's rule; of another server's also from its message, in any language."""
+    foreign = diagnostic.code not in CODES or bool(diagnostic.source)
+    text = graph.text(diagnostic.path) if foreign else None
+    if text is not None:
+        yield from for_messages.candidates(encode(text), diagnostic)
+    source = source_of(graph, diagnostic.path) if diagnostic.path.endswith(PYTHON_SUFFIXES) else None
+    if source is None:
+        return
+    if foreign:
+        # What it is about is the name that stands there, or else one that the message quotes.
+        there = source.segment(diagnostic.span)
+        quoted = tuple(_QUOTED.findall(diagnostic.message))
+        names = (there, *quoted) if there.isidentifier() else (*quoted, there)
+        diagnostic = replace(diagnostic, names=diagnostic.names or names)
+    rule = _rule(source, diagnostic)
+    if rule is not None:
+        yield from rule(graph, source, diagnostic)
 
 
 def _rule(source: Source, diagnostic: Diagnostic) -> Rule | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from graft_indexer.facts import ParameterKind, Signature
 from graft_indexer.graph import CallSite, SymbolGraph
 from graft_server.diagnosis.calls import Problem, bind, keyword_span, provable_target, required_names
+from graft_server.diagnosis.distance import closest
 from graft_server.diagnosis.model import Diagnostic
 from graft_server.diagnosis.source import Source
 from graft_server.edits import Edit
@@ -31,7 +32,8 @@ def candidates(graph: SymbolGraph, source: Source, diagnostic: Diagnostic) -> It
                 if any(p.name == keyword.arg for p in target.signature.parameters):
                     yield from _by_position(source, path, call, keyword, target.signature)
                 else:
-                    yield from _unknown(source, path, call, keyword, diagnostic.candidates)
+                    near = diagnostic.candidates or _near(call, keyword, target.signature)
+                    yield from _unknown(source, path, call, keyword, near)
         elif mismatch.problem is Problem.TOO_MANY and diagnostic.names[0] not in (k.arg for k in call.keywords):
             nodes = [n for n in mismatch.nodes if isinstance(n, ast.expr)]
             listed = ", ".join(source.segment(source.span(n)) for n in nodes)
@@ -57,6 +59,15 @@ def _call_at(source: Source, diagnostic: Diagnostic) -> ast.Call | None:
             # A finding on the callee belongs to the call of that callee, not to one inside its expression.
             best = call
     return best
+
+
+def _near(call: ast.Call, keyword: ast.keyword, signature: Signature) -> tuple[str, ...]:
+    """Parameters that no argument fills yet and that a misspelt keyword may mean."""
+    filled = {k.arg for k in call.keywords} | set(bind(signature, call).given)
+    free = [
+        p.name for p in signature.parameters if p.name not in filled and p.kind is not ParameterKind.POSITIONAL_ONLY
+    ]
+    return tuple(closest(keyword.arg or "", free))
 
 
 def _unknown(

@@ -12,6 +12,9 @@ from contextlib import contextmanager
 
 from graft_indexer.facts import Span
 from graft_indexer.graph import SymbolGraph
+from graft_indexer.syntax import error_spans, language_of
+from graft_indexer.syntax import parse as parse_tree
+from graft_indexer.text import encode
 from graft_server.diagnosis.model import Diagnostic
 from graft_server.diagnosis.registry import CODES, enabled
 from graft_server.diagnosis.run import PYTHON_SUFFIXES, run_checks
@@ -74,6 +77,8 @@ def verify(
     texts = edited_texts(graph, edits)
     if texts is None or any(path.endswith(PYTHON_SUFFIXES) and parse(text) is None for path, text in texts.items()):
         return None
+    if not any(path.endswith(PYTHON_SUFFIXES) for path in texts):
+        return _parses_elsewhere(graph, texts)
     known = dict(before or {})
     for path in texts:
         if path not in known:
@@ -102,6 +107,19 @@ def verify(
     if ours:
         claims.append(GONE)
     return (*claims, NOTHING_NEW)
+
+
+def _parses_elsewhere(graph: SymbolGraph, texts: Mapping[str, str]) -> tuple[str, ...] | None:
+    """Of languages without checks only this can be said: the edit breaks no syntax.  None for others, too."""
+    for path, text in texts.items():
+        language = language_of(path)
+        present = graph.text(path)
+        if language is None or present is None:
+            return None
+        was, now = (parse_tree(encode(t), language).root_node for t in (present, text))
+        if now.has_error and (not was.has_error or len(error_spans(now)) > len(error_spans(was))):
+            return None
+    return (PARSES,)
 
 
 def fingerprint(diagnostic: Diagnostic) -> tuple[str, ...]:
