@@ -13,6 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 LONGEST_MATCH = 16
 POSITIONS = 48
@@ -46,8 +47,8 @@ class Guess:
 
 @dataclass(slots=True)
 class _File:
-    words: list[str]
-    pairs: dict[tuple[str, str], list[int]] = field(default_factory=lambda: defaultdict(list))
+    words: list[Any]
+    pairs: dict[tuple[Any, Any], list[int]] = field(default_factory=lambda: defaultdict(list))
 
 
 class Counts:
@@ -59,7 +60,10 @@ class Counts:
 
     def learn(self, path: str, text: str) -> None:
         """Take in a file, in place of what was known of it."""
-        words = ["\n", *tokens(text)]
+        self.learn_words(path, ["\n", *tokens(text)])
+
+    def learn_words(self, path: str, words: list[Any]) -> None:
+        """The same for a file that is cut already, into whatever can be compared (a model's own tokens, say)."""
         made = _File(words)
         for i in range(2, len(words)):
             made.pairs[words[i - 2], words[i - 1]].append(i)
@@ -72,11 +76,11 @@ class Counts:
         """Leave a file out from now on."""
         self._files.pop(path, None)
 
-    def next_words(self, path: str, context: list[str]) -> tuple[dict[str, float], int]:
+    def next_words(self, path: str, context: list[Any]) -> tuple[dict[Any, float], int]:
         """Probabilities of what may follow `context` (they sum to less than 1), and the longest match in tokens."""
         if len(context) < 2:
             return {}, 0
-        by_length: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+        by_length: dict[int, dict[Any, float]] = defaultdict(lambda: defaultdict(float))
         longest = 0
         for name, file in self._files.items():
             weight = OWN_FILE if name == path else 1.0
@@ -84,8 +88,8 @@ class Counts:
                 length = _match(file.words, position, context)
                 by_length[length][file.words[position]] += weight
                 longest = max(longest, length)
-        out: dict[str, float] = {}
-        seen: dict[str, float] = defaultdict(float)
+        out: dict[Any, float] = {}
+        seen: dict[Any, float] = defaultdict(float)
         # From the longest match down, counts of at least that length; each level hands what it is unsure of downwards.
         left = 1.0
         for length in range(longest, 1, -1):
@@ -124,7 +128,7 @@ class Counts:
         return None
 
 
-def _match(words: list[str], position: int, context: list[str]) -> int:
+def _match(words: list[Any], position: int, context: list[Any]) -> int:
     """How many tokens before `position` equal the end of `context`."""
     length = 2
     while (

@@ -1,7 +1,7 @@
 """What is generated does not depend on what lay in memory, on how a prompt was cut into batches, or on other files.
 
-Greedy text and log-probabilities are compared bit for bit between an engine that reuses everything, with an odd batch
-size, and one that reads every prompt anew.
+Greedy text and log-probabilities are compared bit for bit between an engine that reuses everything and drafts, with an
+odd batch size, and one that reads every prompt anew and makes one token at a time.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from graft_models.engine import Allow, Done, DoneReason, Need, Request, Stop, Token
 from graft_models.llama.jobs import Windows, complete, warm
 from graft_models.llama.model import Model
+from graft_models.llama.speculation import Speculation
 from graft_models.prompt import ContextPart, Hole, anchor
 from graft_testing.tiny_gguf import Shape, write
 
@@ -60,7 +61,9 @@ def answer(model: Model, windows: Windows, request: Request) -> tuple[Done, list
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Model]:
     path = write(tmp_path_factory.mktemp("model") / "tiny.gguf", shape=Shape(layers=2, context=1024), quantized=True)
-    return Model(path, threads=1, batch=7), Model(path, threads=1, batch=64, reuse=False)
+    reusing, fresh = Model(path, threads=1, batch=7), Model(path, threads=1, batch=64, reuse=False)
+    reusing.speculation, fresh.speculation = Speculation("on"), Speculation("off")
+    return reusing, fresh
 
 
 @settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -102,6 +105,7 @@ def test_a_long_session_in_little_memory_changes_nothing(models: tuple[Model, Mo
     """Many files, holes read ahead, several candidates: cells are freed and filled again in every order."""
     path = Path(models[0].info.path)
     reusing, fresh = (Model(path, threads=1, batch=b, reuse=r, context=600) for b, r in ((7, True), (64, False)))
+    reusing.speculation, fresh.speculation = Speculation("on"), Speculation("off")
     chance = random.Random(seed)
     texts = {f"{name}.py": "import os\n\ndef f(self):\n    return 1\n" * chance.randint(2, 30) for name in "abcdefgh"}
     windows, at, current = Windows(), 0, "a.py"
@@ -122,7 +126,7 @@ def test_a_long_session_in_little_memory_changes_nothing(models: tuple[Model, Mo
         same.take_over(windows)
         expected, _ = answer(fresh, same, request)
         assert (got.texts, got.logprobs) == (expected.texts, expected.logprobs)
-    assert reusing.native.straightened > 0
+    assert reusing.native.straightened > 0 and reusing.speculation.accepted_total > 0
     for model in (reusing, fresh):
         model.native.close()
 

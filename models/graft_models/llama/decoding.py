@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from graft_models.engine import Allow, Done, DoneReason, Need, Request, Stop, Token, Trigger, Usage
+from graft_models.llama import speculation
 from graft_models.llama.constraint import Names, name_length
 from graft_models.llama.kv import Slot
 from graft_models.llama.model import STREAMS, Model, aside_from, log_probability
@@ -86,6 +87,8 @@ class Generation:
         self.needs = 0
         self.streams: list[Stream] = []
         self._ordered = True
+        self._said = model.said.get(request.document, ())
+        self._prompt = np.array(prepared.tokens, dtype=np.int32)
         self._waiting: list[Stream] = []
         """Candidates that begin where the typed text is healed."""
         self._names_cache: dict[tuple[str, ...], Names] = model.name_sets
@@ -124,6 +127,12 @@ class Generation:
 
     def _step(self, live: list[Stream], slot: Slot) -> Iterator[None]:
         """Evaluate the last token of every live stream in one batch and choose the next ones."""
+        drafted = self._draft(live[0])
+        if drafted:
+            self._verify(live[0], slot, drafted)
+            yield
+            return
+        began = time.perf_counter()
         tokens = [s.tokens[-1] for s in live]
         positions = [s.position for s in live]
         native = self.model.native
@@ -137,6 +146,8 @@ class Generation:
             for stream in live:
                 native.remove(stream.sequence, stream.position)
         else:
+            if len(live) == 1:
+                self.model.speculation.single(clock_ms(began))
             for row, stream in enumerate(live):
                 stream.position += 1
                 if len(self.streams) == 1:
@@ -147,6 +158,37 @@ class Generation:
                 else:
                     self._take(stream, self._choose(stream, logits), logits)
         yield
+
+    def _draft(self, stream: Stream) -> list[int]:
+        """What may follow, for a single greedy stream that nothing constrains now."""
+        free = len(self.streams) == 1 and self.request.temperature <= 0 and not stream.rest and stream.names is None
+        if not free or not self.model.speculation.wanted():
+            return []
+        room = min(self.request.max_tokens - stream.counted, self.model.context - stream.position - 2) - 1
+        return speculation.draft(self._said, self._prompt, stream.tokens, min(speculation.DRAFT, room))
+
+    def _verify(self, stream: Stream, slot: Slot, drafted: list[int]) -> None:
+        """Evaluate the last token and a draft in one batch; take tokens as long as they are those drafted."""
+        native, start = self.model.native, stream.position
+        rows = [stream.tokens[-1], *drafted]
+        began = time.perf_counter()
+        code = native.decode(rows, range(start, start + len(rows)), [stream.sequence] * len(rows), [True] * len(rows))
+        if code != 0:
+            # No room or cut short: the next step goes without a draft, and sees to it.
+            if code == 2:
+                native.remove(stream.sequence, start)
+            self._said, self._prompt = (), self._prompt[:0]
+            return
+        spent = clock_ms(began)
+        for row, token in enumerate(rows):
+            stream.position += 1
+            slot.tokens.append(token)
+            logits = native.logits_view(row)
+            self._take(stream, self._choose(stream, logits), logits)
+            if stream.reason is not None or (row < len(drafted) and stream.tokens[-1] != drafted[row]):
+                break
+        native.remove(stream.sequence, stream.position)
+        self.model.speculation.batch(spent, len(drafted), stream.position - start - 1)
 
     # Choosing a token
     def _first_tokens(self, logits: Floats) -> None:
@@ -421,6 +463,7 @@ def finish(generation: Generation, slot: Slot, usage: Usage) -> Done:
         sums.append(sum(own))
         counts.append(len(own))
     if len(streams) == 1:
+        generation.model.remember_said(generation.request.document, streams[0].tokens)
         kept = sum(1 for end in streams[0].ends if end <= len(texts[0]))
         generation.model.cache.truncate(slot, min(len(slot.tokens), len(generation.prepared.tokens) + kept))
     return Done(reason, tuple(texts), tuple(sums), tuple(counts), usage)

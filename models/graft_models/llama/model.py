@@ -18,6 +18,7 @@ from graft_models.llama.devices import devices
 from graft_models.llama.kv import Cache, Slot
 from graft_models.llama.native import Floats, L, Log, Native, NativeError, Options
 from graft_models.llama.snapshots import Snapshots, fingerprint
+from graft_models.llama.speculation import Speculation
 from graft_models.llama.vocabulary import Ids, Vocabulary
 from graft_models.machine import default_threads
 from graft_models.machine import memory as machine_memory
@@ -31,6 +32,8 @@ CPU_BATCH = 64
 """Tokens per decode on the CPU; larger ones read 10 % faster, but a cancel loses what it cuts short."""
 STEP_MS = 60.0
 """What a batch may take in the background."""
+SAID = 128
+"""Tokens of the last answer that are kept as a draft of the next."""
 GPU_BATCH = 512
 DEFAULT_CONTEXT = 4096
 MOST_KV_BYTES = 1_500_000_000
@@ -118,6 +121,9 @@ class Model:
         self.cache = Cache(native, DOCUMENTS, partial=self._probe_removal(), reuse=reuse)
         kind = "q8_0" if self.native.options.quantized_memory else "f16"
         self.snapshots = Snapshots(snapshots, fingerprint(path, kind)) if snapshots is not None else None
+        self.speculation = Speculation("auto" if self.cache.partial else "off")
+        self.said: dict[str, tuple[int, ...]] = {}
+        """The tokens that were generated last, per document."""
         self.name_sets: dict[tuple[str, ...], Names] = {}
         """Recent sets of names; each keeps the tokens allowed at the places it was asked about."""
         self.info = self._info(metadata)
@@ -233,6 +239,13 @@ class Model:
             for slot in self.cache.slots:
                 if slot.document and slot.tokens and not slot.busy:
                     self.snapshots.save(self.native, slot.document, slot.sequence, slot.tokens)
+
+    def remember_said(self, document: str, tokens: Sequence[int]) -> None:
+        """Keep what was generated for a document; a few documents only."""
+        self.said.pop(document, None)
+        self.said[document] = tuple(tokens[-SAID:])
+        if len(self.said) > 16:
+            del self.said[next(iter(self.said))]
 
     def feed(self, slot: Slot, tokens: Sequence[int], *, background: bool = False) -> Iterator[int]:
         """Evaluate what of `tokens` the slot does not hold yet; the logits after the last are in `slot.ends`.
