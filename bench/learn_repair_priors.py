@@ -1,7 +1,8 @@
 """Learn how often each operator of `graft repair` is what mends a bug, from patch releases of real packages.
 
-    python bench/learn_repair_priors.py FOLDER --fetch      # pip downloads the wheels of bench/repair_pairs.json
-    python bench/learn_repair_priors.py FOLDER              # counts, and writes rewrites/priors.json
+    python bench/learn_repair_priors.py FOLDER --fetch              # downloads the wheels of bench/repair_pairs.json
+    python bench/learn_repair_priors.py FOLDER --fixes FIXES.jsonl  # tries every operator on every fix (minutes)
+    python bench/learn_repair_priors.py FOLDER --fixes FIXES.jsonl --mix    # writes rewrites/priors.json from that
 
 For each pair x.y.z -> x.y.z+1 the functions that stand in both releases are compared as `ast` prints them, so that
 comments and layout say nothing.  A function that differs in one place, at most two lines of it, is taken as a fix; each
@@ -15,7 +16,6 @@ import argparse
 import ast
 import difflib
 import json
-import multiprocessing
 import subprocess
 import sys
 import textwrap
@@ -298,61 +298,55 @@ def normal(weights: dict[str, float]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Count, print, write."""
+    """Fetch, judge the fixes, or mix what was judged."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else "")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--fetch", action="store_true")
-    parser.add_argument(
-        "--details", type=Path, metavar="FILE", help="append every fix with its operators, as JSON lines"
-    )
-    parser.add_argument("--counted", action="store_true", help="keep the counts that were written, mix them anew")
-    parser.add_argument("--show", type=int, default=0, metavar="N", help="print N changes that no operator makes")
+    parser.add_argument("--packages", default="", metavar="A,B", help="only these")
+    parser.add_argument("--fixes", type=Path, metavar="FILE", help="every fix with its operators, as JSON lines")
+    parser.add_argument("--mix", action="store_true", help="count what FILE holds, and write the priors")
     args = parser.parse_args()
     pairs: dict[str, list[list[str]]] = json.loads(PAIRS.read_text("utf-8"))
-    if args.counted:
-        known: dict[str, Any] = json.loads(FILE.read_text("utf-8"))
-        write({**known, "priors": mixture(known["counts"])})
-        return
+    pairs = {name: found for name, found in pairs.items() if not args.packages or name in args.packages.split(",")}
     if args.fetch:
         fetch(args.folder, pairs)
-    found, several, used = read(args.folder, pairs)
+    elif args.mix:
+        write([json.loads(line) for line in args.fixes.read_text("utf-8").splitlines()])
+    else:
+        found, several, used = read(args.folder, pairs)
+        with args.fixes.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"packages": sorted(pairs), "pairs": used, "several": several}) + "\n")
+            for fix, operators in map(judge, found):
+                row = {"where": fix.where, "operators": operators, "removed": fix.removed, "added": fix.added}
+                file.write(json.dumps(row) + "\n")
+
+
+def write(rows: list[dict[str, Any]]) -> None:
+    """Count, keep the figures, print them."""
     counts: Counter[str] = Counter()
     alike: Counter[tuple[str, str]] = Counter()
-    covered = 0
-    missed = []
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        for fix, operators in pool.imap_unordered(judge, found, chunksize=4):
-            # One cleaning of a whole code base is not many fixes.
-            release = " ".join(fix.where.split()[:2])
-            operators = [operator for operator in operators if alike[release, operator] < MOST_ALIKE]
-            alike.update((release, operator) for operator in operators)
-            covered += bool(operators)
-            for operator in operators:
-                counts[operator] += 1 / len(operators)  # type: ignore[assignment]
-            if args.details is not None:
-                rows = {"where": fix.where, "operators": operators, "removed": fix.removed, "added": fix.added}
-                with args.details.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(rows) + "\n")
-            if not operators:
-                missed.append(fix)
-    for fix in sorted(missed, key=lambda f: f.where)[: args.show]:
-        print(fix.where, *(f"  - {t.strip()}" for t in fix.removed), *(f"  + {t.strip()}" for t in fix.added), sep="\n")
-    value: dict[str, Any] = {
+    parts = [row for row in rows if "pairs" in row]
+    fixed = [row for row in rows if "where" in row]
+    for row in fixed:
+        # One cleaning of a whole code base is not many fixes.
+        release = " ".join(row["where"].split()[:2])
+        operators = [operator for operator in row["operators"] if alike[release, operator] < MOST_ALIKE]
+        alike.update((release, operator) for operator in operators)
+        for operator in operators:
+            counts[operator] += 1 / len(operators)  # type: ignore[assignment]
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    priors = sorted(mixture(dict(counts)).items(), key=lambda item: -item[1])
+    value = {
         "source": "fixes between consecutive patch releases, counted by bench/learn_repair_priors.py",
-        "pairs": used,
-        "packages": sorted(pairs),
-        "one_place": len(found),
-        "several_places": several,
-        "covered": covered,
-        "counts": {name: round(count, 2) for name, count in sorted(counts.items(), key=lambda x: (-x[1], x[0]))},
         "published": ["TSSB-3M (arXiv 2201.12046)", "HumanEvalFix (arXiv 2308.07124)"],
+        "packages": sorted({name for part in parts for name in part["packages"]}),
+        "pairs": sum(part["pairs"] for part in parts),
+        "one_place": len(fixed),
+        "several_places": sum(part["several"] for part in parts),
+        "covered": sum(bool(row["operators"]) for row in fixed),
+        "counts": {name: round(count, 2) for name, count in ordered},
+        "priors": {name: round(p, 5) for name, p in priors},
     }
-    write({**value, "priors": mixture(dict(counts))})
-
-
-def write(value: dict[str, Any]) -> None:
-    """Keep the figures, likeliest operators first."""
-    value["priors"] = {n: round(p, 5) for n, p in sorted(value["priors"].items(), key=lambda item: -item[1])}
     FILE.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
     print(json.dumps(value, indent=1))
 

@@ -180,3 +180,9 @@ def test_lines_around() -> None:
     assert enclosing_headers(PROGRAM, 8) == []
     assert is_import(PROGRAM, 1)
     assert not is_import(PROGRAM, 3)
+
+
+def test_handlers_take_what_the_failing_tests_met_first() -> None:
+    text = "def g(a):\n    try:\n        f(a)\n    except KeyError:\n        raise\n"
+    found = [m.text for m in mutations(text, [3], raised=["OverflowError"]) if m.operator == "exception"]
+    assert found[:2] == ["(KeyError, OverflowError)", "OverflowError"]

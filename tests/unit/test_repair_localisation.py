@@ -50,6 +50,41 @@ def test_traceback_and_the_condition_above_it_are_joined() -> None:
     check(base, 2, 1)
 
 
+LAZY = """import os
+
+LIMIT = 3
+
+
+def f(x):
+    try:
+        return int(x)
+    except ValueError:
+        return 0
+
+
+@os.cache
+def g(x):
+    return x
+"""
+
+
+def test_what_runs_on_import_is_hardly_suspicious() -> None:
+    # The failing test happened to import the module first, so nothing else ran these lines.
+    base = Baseline(spectra=[spectrum(True, 0, 2, 5, 6, 7, 12, 13), spectrum(False, 5, 6, 7)])
+    places = suspicious(base, "", Path("/w"), texts=lambda path: LAZY)
+    assert {p.line for p in places[:3]} == {5, 6, 7}
+    assert {p.line for p in places} == {2, 5, 6, 7, 12, 13}
+
+
+def test_a_handler_that_did_not_take_the_exception_is_suspicious() -> None:
+    base = Baseline(
+        spectra=[spectrum(True, 5, 6, 7, 8), spectrum(False, 5, 6, 7)],
+        errors=[{"type": "OverflowError", "message": "", "id": "t", "stack": [["/w/a.py", 8]]}],
+    )
+    places = suspicious(base, "", Path("/w"), texts=lambda path: LAZY)
+    assert {p.line for p in places[:2]} == {7, 8}
+
+
 def test_without_a_tracer_the_printed_traceback_counts() -> None:
     check(Baseline(errors=[{"type": "E", "message": ""}]), 2, output='  File "/w/a.py", line 3, in f\n    y = 1\n')
     assert printed_stack("lib/b.py:12: AssertionError\n") == [["lib/b.py", 12]]

@@ -16,7 +16,15 @@ from graft_indexer.rewrites.buglab import BUGLAB, Rewrite, RewriteKind, rewrites
 from graft_indexer.rewrites.mutations import Mutation, module_of, mutations, of_line
 from graft_indexer.rewrites.priors import PRIORS, prior
 from graft_indexer.rewrites.scope import Module, Scope
-from graft_indexer.rewrites.tree import enclosing_headers, is_import, is_load, local_names, parse, text_of
+from graft_indexer.rewrites.tree import (
+    enclosing_headers,
+    function_lines,
+    is_import,
+    is_load,
+    local_names,
+    parse,
+    text_of,
+)
 
 __all__ = [
     "BUGLAB",
@@ -27,6 +35,7 @@ __all__ = [
     "RewriteKind",
     "Scope",
     "enclosing_headers",
+    "function_lines",
     "is_import",
     "is_load",
     "local_names",

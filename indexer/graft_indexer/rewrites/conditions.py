@@ -64,7 +64,7 @@ def conditions(module: Module, statement: Node, scope: Scope) -> Iterator[Change
         if test is not None:
             yield from _of_test(test, scope)
     if statement.type == "except_clause":
-        yield from _handled(statement, scope)
+        yield from _handled(module, statement, scope)
 
 
 def _of_test(test: Node, scope: Scope) -> Iterator[Change]:
@@ -88,7 +88,7 @@ def _of_test(test: Node, scope: Scope) -> Iterator[Change]:
             yield replace(test, f"{atom} or {text}", "condition-extend")
 
 
-def _handled(clause: Node, scope: Scope) -> Iterator[Change]:
+def _handled(module: Module, clause: Node, scope: Scope) -> Iterator[Change]:
     """A handler takes one more exception, or another one."""
     if not clause.named_children or clause.named_children[0].type == "block":
         return
@@ -96,9 +96,9 @@ def _handled(clause: Node, scope: Scope) -> Iterator[Change]:
     if value.type == "as_pattern":
         value = value.named_children[0]
     text = text_of(value)
-    for name in dict.fromkeys((*scope.exceptions, *EXCEPTIONS)):
+    for name in dict.fromkeys((*module.raised, *scope.exceptions, *EXCEPTIONS)):
         if name in text:
             continue
-        yield replace(value, name, "exception")
         joined = f"{text[:-1].rstrip(', ')}, {name})" if value.type == "tuple" else f"({text}, {name})"
         yield replace(value, joined, "exception")
+        yield replace(value, name, "exception")

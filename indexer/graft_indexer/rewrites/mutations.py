@@ -31,18 +31,21 @@ class Mutation:
     line: int
 
 
-def mutations(text: str, lines: Collection[int], *, donors: Iterable[str] = ()) -> list[Mutation]:
+def mutations(
+    text: str, lines: Collection[int], *, donors: Iterable[str] = (), raised: Iterable[str] = ()
+) -> list[Mutation]:
     """All mutations of the given lines (0-based), in no particular order, without duplicates.
 
-    `donors` are statements of other files that may be inserted.
+    `donors` are statements of other files that may be inserted; `raised` are names of exceptions that the failing tests
+    met: handlers take these first.
     """
-    module = module_of(text)
+    module = module_of(text, raised)
     return [m for line in sorted(set(lines)) for m in of_line(module, line, tuple(donors))]
 
 
-def module_of(text: str) -> Module:
+def module_of(text: str, raised: Iterable[str] = ()) -> Module:
     """A text parsed once, for `of_line`."""
-    return Module(parse(text).root_node, encode(text))
+    return Module(parse(text).root_node, encode(text), tuple(raised))
 
 
 def of_line(module: Module, line: int, donors: tuple[str, ...] = ()) -> list[Mutation]:

@@ -54,9 +54,10 @@ class Scope:
 class Module:
     """A tree with its text, and the scopes computed so far."""
 
-    def __init__(self, root: Node, data: bytes) -> None:
+    def __init__(self, root: Node, data: bytes, raised: tuple[str, ...] = ()) -> None:
         self.root = root
         self.data = data
+        self.raised = raised
         self._scopes: dict[int, Scope] = {}
         self._shared: Scope | None = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 import tree_sitter_python
 from tree_sitter import Language, Node, Parser, Tree
@@ -235,23 +235,34 @@ def regions(statement: Node) -> list[Node]:
     return [part for name in HEADERS[statement.type] for part in statement.children_by_field_name(name)]
 
 
+@lru_cache(maxsize=16)
+def _rows_and_root(text: str) -> tuple[list[str], Node]:
+    return text.split("\n"), parse(text).root_node
+
+
 def _at(text: str, line: int) -> Node | None:
     """The smallest node at the first character of a line."""
-    rows = text.split("\n")
+    rows, root = _rows_and_root(text)
     if line >= len(rows):
         return None
     column = len(encode(rows[line])) - len(encode(rows[line].lstrip()))
-    return parse(text).root_node.descendant_for_point_range((line, column), (line, column))
+    return root.descendant_for_point_range((line, column), (line, column))
 
 
 def enclosing_headers(text: str, line: int) -> list[int]:
-    """0-based lines of the conditions and loops that a line lies below, innermost first, within its function."""
+    """0-based lines of the conditions and loops that a line lies below, innermost first, within its function.
+
+    With them the handlers of a `try` whose body holds the line: those that did not take what was raised there.
+    """
     out: list[int] = []
     node = _at(text, line)
+    below: Node | None = None
     while node is not None and node.type not in ("function_definition", "class_definition"):
         if node.type in (*LOOPS, "elif_clause", "with_statement") and node.start_point[0] < line:
             out.append(node.start_point[0])
-        node = node.parent
+        elif node.type == "try_statement" and below is not None and node.child_by_field_name("body") == below:
+            out += [child.start_point[0] for child in node.named_children if child.type == "except_clause"]
+        below, node = node, node.parent
     return out
 
 
@@ -263,3 +274,17 @@ def is_import(text: str, line: int) -> bool:
             return True
         node = node.parent
     return False
+
+
+def function_lines(text: str, line: int) -> range:
+    """0-based lines of the body of the function whose body or head holds a line; empty for a line of none.
+
+    The head is the line that a tracer reports for a call: the first decorator's, or that of `def`.
+    """
+    node = _at(text, line)
+    while node is not None and node.type not in ("function_definition", "decorated_definition"):
+        node = node.parent
+    if node is not None and node.type == "decorated_definition":
+        node = node.child_by_field_name("definition")
+    body = node.child_by_field_name("body") if node is not None else None
+    return range(body.start_point[0], body.end_point[0] + 1) if body is not None else range(0)

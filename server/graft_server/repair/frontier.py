@@ -10,7 +10,10 @@ from graft_server.repair.proposals import Proposal
 
 
 class Frontier:
-    """Streams of proposals merged by score.  No text of a file is given out twice, except by `again`."""
+    """Streams of proposals merged by score.
+
+    No text of a file is given out twice, except by `again`, or when its oddities were counted and it was put back.
+    """
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Proposal, Iterator[Proposal], bool]] = []
@@ -32,7 +35,7 @@ class Frontier:
             _, _, proposal, stream, again = heapq.heappop(self._heap)
             self._advance(stream, again)
             key = (proposal.path, hash(proposal.text))
-            if again or key not in self._seen:
+            if again or proposal.oddities is not None or key not in self._seen:
                 self._seen.add(key)
                 return proposal, again
         return None

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from graft_indexer.rewrites import enclosing_headers, is_import
+from graft_indexer.rewrites import enclosing_headers, function_lines, is_import
 
 TRACEBACK = re.compile(r'File "([^"\n]+)", line (\d+)|^([^\s:"]+\.\w+):(\d+):', re.MULTILINE)
 NETWORK = re.compile(
@@ -162,17 +162,24 @@ def suspicious(
     if not failed and base.errors:
         failed = [base.imported]
     scores: dict[tuple[str, int], float] = {}
-    for key in set().union(*failed) if failed else set():
-        if allowed(key[0]):
+    on_import: dict[tuple[str, int], float] = {}
+    executed: set[tuple[str, int]] = set().union(*failed)
+    for key in executed:
+        if not allowed(key[0]):
+            continue
+        text = texts(key[0])
+        if text and failed != [base.imported] and not called(executed, key, text):
+            # A module that happened to be imported by a failing test first.
+            if not is_import(text, key[1]):
+                on_import[key] = 1.0
+        else:
             ef = sum(key in lines for lines in failed)
             ep = sum(key in lines for lines in passed)
             scores[key] = ef / math.sqrt(len(failed) * (ef + ep))
     weights = by_rank(scores)
-    on_import = {
-        key: 1.0
-        for key in base.imported
-        if allowed(key[0]) and key not in scores and not is_import(texts(key[0]), key[1])
-    }
+    for key in base.imported:
+        if allowed(key[0]) and key not in scores and not is_import(texts(key[0]), key[1]):
+            on_import[key] = 1.0
     for key, share in by_rank(on_import).items():
         weights[key] = weights.get(key, 0.0) + min(IMPORT_SHARE, 0.01 * len(on_import)) * share
     stacks = [error.get("stack", []) for error in base.errors]
@@ -192,6 +199,12 @@ def suspicious(
     best = sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:MAX_LINES]
     whole = sum(value for _, value in best) or 1.0
     return [Place(path, line, value / whole) for (path, line), value in best]
+
+
+def called(executed: set[tuple[str, int]], key: tuple[str, int], text: str) -> bool:
+    """Whether a line ran because a function was called, not because its module was imported."""
+    path, line = key
+    return any((path, number) in executed for number in function_lines(text, line))
 
 
 def by_rank(scores: Mapping[tuple[str, int], float]) -> dict[tuple[str, int], float]:

@@ -39,6 +39,8 @@ class Proposal:
     operators: tuple[str, ...]
     lines: tuple[int, ...]
     """Changed lines, 0-based, in the original text for the first and in the changed text for the second edit."""
+    oddities: int | None = None
+    """How many this edit brings in, once they were counted (`oddities.py`)."""
 
     @property
     def text(self) -> str:
@@ -51,12 +53,14 @@ class Proposal:
         return len(self.operators)
 
 
-def proposals(texts: Mapping[str, str], places: Sequence[Place], donors: Sequence[str] = ()) -> Iterator[Proposal]:
-    """One-edit proposals for all places, most probable first, no edit twice.
+def proposals(
+    texts: Mapping[str, str], places: Sequence[Place], donors: Sequence[str] = (), raised: Sequence[str] = ()
+) -> Iterator[Proposal]:
+    """One-edit proposals for all places, most probable first, no edit twice; `raised` as in `mutations`.
 
     Syntax is checked when a proposal is about to run (`parses`), not here: most never run.
     """
-    return _best_first(texts, [(p.path, p.line, p.weight) for p in places], tuple(donors), None, 0.0)
+    return _best_first(texts, [(p.path, p.line, p.weight) for p in places], tuple(donors), None, 0.0, raised)
 
 
 def second_edits(first: Proposal, original: str, places: Sequence[Place], bonus: float) -> Iterator[Proposal]:
@@ -83,6 +87,7 @@ def _best_first(
     donors: tuple[str, ...],
     first: Proposal | None,
     bonus: float,
+    raised: Sequence[str] = (),
 ) -> Iterator[Proposal]:
     serial = itertools.count()
     base = (first.score if first else 0.0) + bonus
@@ -102,7 +107,7 @@ def _best_first(
             continue
         path, line, weight = item
         if path not in modules:
-            modules[path] = module_of(texts[path])
+            modules[path] = module_of(texts[path], raised)
         found = of_line(modules[path], line, donors)
         for mutation, part in zip(found, shares(found), strict=True):
             score = base + math.log(max(weight * PRIORS[mutation.operator] * part, LEAST))
