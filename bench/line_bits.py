@@ -2,11 +2,11 @@
 
     python bench/line_bits.py FOLDER [--model GGUF] [--lines 120] [--json FILE]
 
-FOLDER holds packages (folders with Python sources) that no training saw.  For lines drawn from them, with 0, 30 and 60 %
-typed: the hole at the start of the line with the typed text forced, and the hole at the cursor, both with token healing.
-Then the same with a nested cache n-gram over token ids of the open file (and of its neighbours) mixed in, the weight
-fitted on every other package and measured on the rest.  The line break at the end is not counted: in one layout it is
-part of the answer, in the other of the suffix.
+FOLDER holds packages (folders with Python sources) that no training saw.  For lines drawn from them, with 0, 30 and
+60 % typed: the hole at the start of the line with the typed text forced, and the hole at the cursor, both with token
+healing.  Then the same with a nested cache n-gram over token ids of the open file (and of its neighbours) mixed in, the
+weight fitted on every other package and measured on the rest.  The line break at the end is not counted: in one layout
+it is part of the answer, in the other of the suffix.
 """
 
 from __future__ import annotations
