@@ -24,6 +24,17 @@ const PATIENCE = 30_000;
 /** After shutdown a server may take so long to end before it is killed. Milliseconds. */
 const FAREWELL = 5_000;
 
+/** The library's own pop-ups, one per failed attempt, go to the log: the extension says what is to be said, once. */
+class QuietClient extends LanguageClient {
+  override error(message: string, data?: unknown): void {
+    super.error(message, data, false);
+  }
+
+  override warn(message: string, data?: unknown): void {
+    super.warn(message, data, false);
+  }
+}
+
 /** Start the server, or start it anew. What is wrong is said once; never rejects. */
 export async function start(session: Session): Promise<void> {
   const turn = ++session.turn;
@@ -41,10 +52,10 @@ export async function start(session: Session): Promise<void> {
   // Not in the workspace: Python would look there for modules first.
   const running = startProcess(found.command, ["serve", "--stdio"], session.context.extensionPath, (level, line) => session.log[level](line));
   session.running = running;
-  const client = new LanguageClient("graft", "Graft", () => streams(running), clientOptions(session, running));
+  const client = new QuietClient("graft", "Graft", () => streams(running), clientOptions(session, running));
   session.client = client;
   void running.ended.then((exit) => {
-    if (session.running === running) crashed(session, exit.reason);
+    if (session.running === running) crashed(session, running.complaint || exit.reason);
   });
   client.onNotification("graft/status", (status: ServerStatus) => {
     if (session.client !== client) return;
@@ -53,7 +64,7 @@ export async function start(session: Session): Promise<void> {
     if (!status.busy) void askDetails(session);
   });
   const patience = setTimeout(() => {
-    session.log.error("the server has not answered");
+    running.complaint = `did not answer within ${PATIENCE / 1000} s`;
     running.kill();
   }, PATIENCE);
   try {
@@ -67,7 +78,12 @@ export async function start(session: Session): Promise<void> {
     clearTimeout(patience);
   }
   if (session.client !== client) return;
-  const version = client.initializeResult?.serverInfo?.version ?? "";
+  if (!client.initializeResult) {
+    // The library gave up quietly.
+    running.kill();
+    return;
+  }
+  const version = client.initializeResult.serverInfo?.version ?? "";
   session.view.version = version;
   if (older(version || "0", OLDEST)) {
     enter(session, "outdated", `${found.command} is version ${version || "unknown"}; this extension needs ${OLDEST} or newer`);
@@ -190,8 +206,8 @@ function clientOptions(session: Session, running: Running): LanguageClientOption
     synchronize: { configurationSection: "graft" },
     errorHandler: {
       error: (error) => {
-        // What it writes is not the protocol: it will not get better.
-        session.log.error(`not understood: ${error.message}`);
+        // What it writes is not the protocol: it will not get better. (A pipe that broke has its reason in the exit.)
+        if (running.child.exitCode === null && !running.child.stdin.destroyed) running.complaint ||= `wrote what is no message of the protocol (${error.message.split("\n")[0]})`;
         running.kill();
         return { action: ErrorAction.Shutdown, handled: true };
       },

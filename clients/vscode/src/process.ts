@@ -13,6 +13,8 @@ export interface Running {
   /** Resolves once, however the process ends, also if it never began. */
   ended: Promise<Exit>;
   kill(): void;
+  /** Why it was killed, for the user; empty if it was not. */
+  complaint: string;
 }
 
 /** Start the server; lines of its standard error go to `log` with their level. */
@@ -31,7 +33,7 @@ export function startProcess(command: string, args: readonly string[], cwd: stri
       resolve({ reason: said.last ? `${how}: ${said.last}` : how });
     });
   });
-  return { child, ended, kill: () => void child.kill("SIGKILL") };
+  return { child, ended, kill: () => void child.kill("SIGKILL"), complaint: "" };
 }
 
 const LINE = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ (DEBUG|INFO|WARNING|ERROR|CRITICAL) (.*)$/;
