@@ -38,7 +38,7 @@ def _import_low_level() -> Any:
 
 
 L = _import_low_level()
-load_backends(L._lib, Path(L.__file__).parent / "lib")
+load_backends(L._lib, Path(L._base_path))
 
 
 class NativeError(Exception):
