@@ -7,14 +7,12 @@ lets the engine go on.
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 
-from graft_indexer.facts import ParameterKind
 from graft_indexer.graph import SymbolGraph
 from graft_models.engine import Allow, Need, Trigger
+from graft_server.completion import known
 from graft_server.completion.anchor import Place
 from graft_server.completion.lexical import CODE, bare, scope_of
-from graft_server.completion.probe import NAME, probing
 from graft_server.completion.stops import head_of
 
 MAX_NAMES = 2000
@@ -98,34 +96,18 @@ def name_due(before: str) -> bool:
     return _BINDS.search(statement) is None or re.search(r"\bin\s[^=]*$", statement) is not None
 
 
-_Key = tuple[int, str, str, str]
-_known: OrderedDict[_Key, tuple[frozenset[str], bool]] = OrderedDict()
-"""Visible names of the last places; asked for several times per decode.  On the graph's thread only."""
-
-
 def _visible(graph: SymbolGraph, path: str, place: Place, generated: str, need: Need) -> Allow | None:
-    key = (id(graph), path, place.before, place.after)
-    if key not in _known:
-        with probing(graph, path, place) as offset:
-            answer = graph.visible_names(path, offset)
-            keywords = keyword_names(graph, path, offset)
-            call = graph.call_at(path, offset)
-        # Inside a call whose parameters are not known, a name may be a keyword.
-        closed = answer.closed and (call is None or bool(keywords))
-        _known[key] = (frozenset(s.name for s in answer.value) | frozenset(keywords), closed)
-        while len(_known) > 4:
-            _known.popitem(last=False)
-    names, closed = _known[key]
+    names = known.visible(graph, path, place)
+    # Inside a call whose parameters are not known, a name may be a keyword.
+    closed = names.closed and (not names.in_call or bool(names.keywords))
     # What the answer itself binds on its way may be used below.
     bound = re.findall(r"[A-Za-z_]\w*", _without_name(generated))
-    every = names - {NAME} | {*bound, *_WORDS, *_PREFIXES}
+    every = {s.name for s in names.symbols} | {*names.keywords, *bound, *_WORDS, *_PREFIXES}
     return _allow(need, tuple(sorted(every)), closed)
 
 
 def _members(graph: SymbolGraph, path: str, place: Place, generated: str, line: str, need: Need) -> Allow | None:
-    begun = len(place.before + generated) - len(_without_name(place.before + generated))
-    with probing(graph, path, place, generated) as offset:
-        answer = graph.members_at(path, offset - begun - 1)
+    answer = known.members(graph, path, place, generated)
     names = sorted(dict.fromkeys(s.name for s in answer.value), key=lambda name: name.startswith("_"))
     # At the start of a statement the member may be assigned to, and so be new.
     return _allow(need, tuple(names), answer.closed and not re.match(r"\s*[\w.]+\.$", line))
@@ -135,18 +117,3 @@ def _allow(need: Need, names: tuple[str, ...], closed: bool) -> Allow | None:
     if not names or len(names) > MAX_NAMES:
         return None
     return Allow(need.need, names, open=not closed)
-
-
-def keyword_names(graph: SymbolGraph, path: str, offset: int) -> tuple[str, ...]:
-    """Keyword arguments that the call around `offset` still takes; empty if its target is not known for certain."""
-    call = graph.call_at(path, offset)
-    if call is None:
-        return ()
-    target = graph.call_target(path, call)
-    if not target.value:
-        return ()
-    return tuple(
-        p.name
-        for p in target.value[0].signature.parameters
-        if p.kind in (ParameterKind.POSITIONAL_OR_KEYWORD, ParameterKind.KEYWORD_ONLY)
-    )

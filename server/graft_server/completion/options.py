@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from graft_indexer.facts import DefinitionKind
 from graft_indexer.graph import Symbol, SymbolGraph
+from graft_server.completion import known
 from graft_server.completion.anchor import Place
-from graft_server.completion.probe import NAME, probing
 
 _MEMBER = re.compile(r"\.(\w*)$")
 _FROM = re.compile(r"^\s*from\s+(\.*)([\w.]*)\s+import\s+(?:\(\s*)?((?:\w+\s*,\s*)*)(\w*)$")
@@ -60,18 +60,19 @@ def options_at(graph: SymbolGraph, path: str, place: Place, limit: int = 200) ->
         return Options(found.group(3), made, modules.closed, "import")
     if found := _MEMBER.search(line):
         typed = found.group(1)
-        with probing(graph, path, place) as end:
-            answer = graph.members_at(path, end - len(typed.encode()) - 1)
+        answer = known.members(graph, path, place)
         return _options(typed, list(answer.value), answer.closed, "member", limit)
     word = re.search(r"\w*$", line)
     typed = word.group() if word is not None else ""
     if typed[:1].isdigit() or _BINDS.search(line):
         return Options(typed, (), False, "name")
-    with probing(graph, path, place) as end:
-        names = graph.visible_names(path, end)
-        arguments = _keyword_options(graph, path, end, typed)
-    symbols = [s for s in names.value if s.name != NAME]
-    found_names = _options(typed, symbols, names.closed, "name", limit)
+    names = known.visible(graph, path, place)
+    arguments = [
+        Option(f"{name}=", DefinitionKind.PARAMETER, "argument", None, -1)
+        for name in names.keywords
+        if name.startswith(typed)
+    ]
+    found_names = _options(typed, names.symbols, names.closed, "name", limit)
     return Options(typed, (*arguments, *found_names.options)[:limit], names.closed, "name")
 
 
@@ -100,13 +101,3 @@ def detail_of(symbol: Symbol) -> str:
 
     head = header(symbol)
     return head.rstrip(":") if head != symbol.name else symbol.kind.value
-
-
-def _keyword_options(graph: SymbolGraph, path: str, offset: int, typed: str) -> tuple[Option, ...]:
-    from graft_server.completion.constraint import keyword_names
-
-    return tuple(
-        Option(f"{name}=", DefinitionKind.PARAMETER, "argument", None, -1)
-        for name in keyword_names(graph, path, offset)
-        if name.startswith(typed)
-    )

@@ -1,0 +1,92 @@
+"""What the graph knows where a name begins, asked once while the name is typed.
+
+The same question is put by the constraint, by the graph's own guess and by the classic list, and again with every
+letter of the name: the answer depends on what stands before the name and after the cursor only.  On the graph's thread
+only.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from graft_indexer.facts import ParameterKind
+from graft_indexer.graph import Answer, Symbol, SymbolGraph
+from graft_server.completion.anchor import Place
+from graft_server.completion.probe import NAME, probing
+
+T = TypeVar("T")
+
+FRESH_SECONDS = 3.0
+"""Other files may change meanwhile: an answer is not kept longer."""
+_MOST = 6
+_NAME_TAIL = re.compile(r"\w*\Z")
+_kept: OrderedDict[tuple[Any, ...], tuple[float, SymbolGraph, Any]] = OrderedDict()
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names that an expression may begin with; `keywords` are arguments that the call around it still takes."""
+
+    symbols: tuple[Symbol, ...]
+    closed: bool
+    keywords: tuple[str, ...]
+    in_call: bool
+
+
+def begun(text: str) -> str:
+    """The beginning of a name that `text` ends with."""
+    found = _NAME_TAIL.search(text)
+    return found.group() if found is not None else ""
+
+
+def before_name(place: Place, generated: str = "") -> Place:
+    """The place where the name at the cursor begins, `generated` put in before it."""
+    text = place.before + generated
+    return replace(place, before=text[: len(text) - len(begun(text))])
+
+
+def _once(what: str, graph: SymbolGraph, path: str, place: Place, ask: Callable[[], T]) -> T:
+    key = (what, id(graph), path, place.before, place.after)
+    have = _kept.get(key)
+    if have is not None and have[1] is graph and time.monotonic() - have[0] < FRESH_SECONDS:
+        return have[2]  # type: ignore[no-any-return]
+    made = ask()
+    _kept[key] = (time.monotonic(), graph, made)
+    _kept.move_to_end(key)
+    while len(_kept) > _MOST:
+        _kept.popitem(last=False)
+    return made
+
+
+def visible(graph: SymbolGraph, path: str, place: Place) -> Names:
+    """The names that may stand where the name at the cursor begins."""
+    start = before_name(place)
+
+    def ask() -> Names:
+        with probing(graph, path, start) as offset:
+            answer = graph.visible_names(path, offset)
+            call = graph.call_at(path, offset)
+            keywords: tuple[str, ...] = ()
+            if call is not None and (target := graph.call_target(path, call)).value:
+                wanted = (ParameterKind.POSITIONAL_OR_KEYWORD, ParameterKind.KEYWORD_ONLY)
+                keywords = tuple(p.name for p in target.value[0].signature.parameters if p.kind in wanted)
+        symbols = tuple(s for s in answer.value if s.name != NAME)
+        return Names(symbols, answer.closed, keywords, call is not None)
+
+    return _once("visible", graph, path, start, ask)
+
+
+def members(graph: SymbolGraph, path: str, place: Place, generated: str = "") -> Answer[Sequence[Symbol]]:
+    """The members of what stands before the dot at the cursor, after `generated`."""
+    start = before_name(place, generated)
+
+    def ask() -> Answer[Sequence[Symbol]]:
+        with probing(graph, path, start) as offset:
+            return graph.members_at(path, offset - 1)
+
+    return _once("members", graph, path, start, ask)
