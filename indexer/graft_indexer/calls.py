@@ -99,6 +99,8 @@ def constructor(inference: Inference, cls: Cls) -> tuple[list[CallTarget], str]:
         for keyword in current.node.keywords:
             if keyword.arg == "metaclass":
                 meta = inference.infer(current.file, current.outer, keyword.value)
+                if not meta.closed or not meta.values:
+                    return [], "the metaclass is not known"
                 for one in meta.values:
                     if isinstance(one, ClassValue):
                         called = classes.member(one.cls, "__call__")

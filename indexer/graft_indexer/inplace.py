@@ -59,7 +59,7 @@ def edit_body(tree: Tree, text: str) -> BodyEdit | None:
     if any(b.start < begin or b.end > end for b in tree.broken):
         return None
     try:
-        patch = middle(edit, first, last, nested=bool(containers))
+        patch = middle(edit, first, last, indent=containers[-1].body[0].col_offset if containers else None)
     except (WholeError, SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     if patch is None or patch.unreadable or len(patch.body) != 1:

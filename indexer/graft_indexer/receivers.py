@@ -52,6 +52,12 @@ _MADE_OF_ONE = frozenset(
     {"builtins.list", "builtins.set", "builtins.frozenset", "builtins.tuple", "collections.deque", "builtins.enumerate",
      "builtins.reversed"}
 )  # fmt: skip
+_CLASS_MAKERS = frozenset(
+    {"collections.namedtuple", "typing.NamedTuple", "typing.TypedDict", "typing.NewType", "types.new_class",
+     "dataclasses.make_dataclass", "typing_extensions.TypedDict", "typing_extensions.NamedTuple",
+     "typing_extensions.NewType", "attr.make_class", "attrs.make_class"}
+)  # fmt: skip
+"""What gives a new class when it is called."""
 CONTEXT_MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
 PROPERTIES = frozenset(
     {"property", "builtins.property", "functools.cached_property", "abc.abstractproperty", "enum.property",
@@ -209,7 +215,7 @@ class Inference:
         match binding.how:
             case How.CLASS:
                 assert isinstance(binding.node, ast.ClassDef)
-                return Result((ClassValue(class_of(file, binding.node, binding.scope)),))
+                return self._class(class_of(file, binding.node, binding.scope))
             case How.FUNCTION:
                 return self.function(file, binding)
             case How.IMPORT | How.FROM:
@@ -259,6 +265,13 @@ class Inference:
             case _:
                 return unknown("not followed")
         return self.taken_apart(value, binding.path)
+
+    def _class(self, cls: Cls) -> Result:
+        """A class as its statement leaves it: a decorator may have put something else in its place."""
+        for decorator in cls.node.decorator_list if not cls.file.is_stub else ():
+            if not self.classes.known_decorator(cls, decorator):
+                return Result((ClassValue(cls),), f"the decorator {ast.unparse(decorator)[:60]} may replace the class")
+        return Result((ClassValue(cls),))
 
     def _first_iterable(self, file: PyFile, binding: Binding, scope: Scope) -> Result:
         assert binding.value is not None
@@ -477,7 +490,8 @@ class Inference:
             scope = first.scope if first.scope.is_class else (first.scope.parent or first.scope)
             if first.scope.is_function:
                 scope = first.scope
-            return self.annotations.evaluate(owner.file, scope, _inner(first.annotation), substitution, self_value)
+            found = self.annotations.evaluate(owner.file, scope, _inner(first.annotation), substitution, self_value)
+            return self._read(found) if member.bindings else found
         functions = [b for b in member.bindings if b.how is How.FUNCTION]
         for binding in member.bindings:
             if binding.how is How.FUNCTION:
@@ -486,7 +500,7 @@ class Inference:
             elif binding.how is How.CLASS:
                 results.append(self.binding(owner.file, binding))
             else:
-                results.append(self._bound(receiver, owner, self.binding(owner.file, binding)))
+                results.append(self._read(self._bound(receiver, owner, self.binding(owner.file, binding))))
         results.extend(self.binding(owner.file, b) for b in member.attributes)
         if not results:
             return unknown("only named in __slots__")
@@ -500,6 +514,25 @@ class Inference:
                 if reason or more:
                     return Result(found.values, reason or "a subclass sets it too")
         return found
+
+    def _read(self, result: Result) -> Result:
+        """What reading an attribute of a class gives: descriptors say it themselves."""
+        parts: list[Result] = []
+        plain: list[Value] = []
+        for value in result.values:
+            if not isinstance(value, Instance) or self.classes.member(value.cls, "__get__") is None:
+                plain.append(value)
+                continue
+            getter = self.attribute(value, "__get__")
+            functions = [v for v in getter.values if isinstance(v, FunctionValue)]
+            if len(functions) == 1 and functions[0].node.returns is not None:
+                parts.append(self.returned(functions[0], None, None))
+            else:
+                parts.append(unknown("a descriptor"))
+        if not parts:
+            return result
+        found = union([Result(tuple(plain)), *parts])
+        return Result(found.values, found.reason or result.reason)
 
     def _bound(self, receiver: Instance | ClassValue, owner: Cls, result: Result) -> Result:
         """Functions that became attributes by assignment (`__radd__ = __add__`)."""
@@ -638,7 +671,10 @@ class Inference:
                 case ClassValue():
                     results.append(self.constructed(value, file, scope, node))
                 case FunctionValue():
-                    results.append(self.returned(value, node, (file, scope)))
+                    if f"{value.file.name}.{value.node.name}" in _CLASS_MAKERS:
+                        results.append(unknown("a class made by a call"))
+                    else:
+                        results.append(self.returned(value, node, (file, scope)))
                 case Instance(cls=cls):
                     called = self.attribute(value, "__call__")
                     functions = [v for v in called.values if isinstance(v, FunctionValue)]
@@ -659,7 +695,7 @@ class Inference:
                 of = self.infer(file, scope, node.args[0])
                 values = tuple(ClassValue(v.cls, v.args, exact=v.exact) for v in of.values if isinstance(v, Instance))
                 return Result(values, of.reason or ("" if len(values) == len(of.values) else "type() of something"))
-            case ast.Name(id="type") | ast.Name(id="NewType") | ast.Name(id="namedtuple"):
+            case ast.Name(id="type"):
                 return unknown("a class made by a call")
             case ast.Name(id="cast") | ast.Attribute(attr="cast") if len(node.args) == 2:
                 name = self.annotations.name_of(file, scope, node.func)
@@ -698,12 +734,18 @@ class Inference:
         new = self.classes.member(cls, "__new__")
         if new is not None and not new.owner.file.is_stub:
             reason = "__new__ may return something else"
+        if cls.full_name in _CLASS_MAKERS:
+            return unknown("a class made by a call")
         if self.is_enum(cls):
+            if cls.file.is_stub or len(node.args) + len(node.keywords) > 1:
+                return unknown("a class made by a call")
             return Result((Instance(cls),), "")
         for current in shape.order:
             for keyword in current.node.keywords:
                 if keyword.arg == "metaclass" and not current.file.is_stub:
                     result = self.infer(current.file, current.outer, keyword.value)
+                    if not result.closed or not result.values:
+                        reason = reason or "the metaclass is not known"
                     for meta in result.values:
                         if isinstance(meta, ClassValue):
                             called = self.classes.member(meta.cls, "__call__")

@@ -130,7 +130,7 @@ def _spliced(edit: Edit, body: list[ast.stmt], start: int, end: int, *, nested: 
     if isinstance(inner, ast.ClassDef) and first_line(inner.body[0]) - 1 > inner.lineno - 1:
         patch = _in_class(edit, inner, last)
     if patch is None:
-        patch = middle(edit, first, last, nested=nested)
+        patch = middle(edit, first, last, indent=body[0].col_offset if nested else None)
     if patch is None or patch.unreadable:
         return None
     tail = body[rest:]
@@ -184,8 +184,16 @@ def _after(edit: Edit, body: list[ast.stmt], end: int) -> int:
     return starts[line] if line < len(starts) else len(edit.before.data) + 1
 
 
-def middle(edit: Edit, first: int, last: int, *, nested: bool) -> Patch | None:
-    """The statements of old lines `first` to `last` parsed again."""
+def middle(edit: Edit, first: int, last: int, *, indent: int | None) -> Patch | None:
+    """The statements of old lines `first` to `last` parsed again; `indent` is the column of a class's body.  None if
+    they cannot be told without the lines around."""
+    patch = _middle(edit, first, last, nested=indent is not None)
+    if patch is not None and indent is not None and any(s.col_offset != indent for s in patch.body):
+        return None  # on its own any indentation parses
+    return patch
+
+
+def _middle(edit: Edit, first: int, last: int, *, nested: bool) -> Patch | None:
     stop = last + edit.shift
     text = _rows(edit.data, edit.lines, first, stop)
     try:

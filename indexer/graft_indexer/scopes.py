@@ -9,6 +9,7 @@ comprehensions, `except ... as` names end with their handler, type parameters ha
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -180,7 +181,7 @@ def module_scope(tree: Tree, tests: Known = Known(), implicit: Iterable[str] = (
 
 def _dynamic_module(tree: Tree) -> str:
     text = tree.text
-    if "global_enum" in text and tree.data.find(b"@") >= 0:
+    if "_enum" in text and _SPREAD.search(text):
         return "an enum is spread over the module"
     if not any(word in text for word in ("globals()", "exec(", "vars()", "locals()", "sys.modules[", "_convert")):
         return ""
@@ -191,6 +192,7 @@ def _dynamic_module(tree: Tree) -> str:
     return ""
 
 
+_SPREAD = re.compile(r"^[ \t]*@(?:\w+\.)*(?:global_enum|_simple_enum)\b", re.M)
 _NAMESPACES = ("globals", "locals", "vars")
 _READS = ("get", "keys", "items", "values", "copy", "__contains__", "__getitem__")
 

@@ -330,7 +330,8 @@ class World:
                 found = self.lookup_in(source, name, seen)
                 if found.targets:
                     return Found(found.targets, found.reason)
-                reason = found.reason
+                # The standard library's stubs are complete for public names, however its sources make them.
+                reason = found.reason if module.origin is not Origin.STUB or name.startswith("_") else ""
             elif name.startswith("_"):
                 reason = "stubs leave out private names"
         if not reason and module.is_package:

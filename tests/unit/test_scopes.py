@@ -240,7 +240,7 @@ def _tables(table: symtable.SymbolTable) -> list[symtable.SymbolTable]:
     return [table, *(t for child in table.get_children() for t in _tables(child))]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(blocks(), blocks(), st.data())
 def test_edits_parse_to_the_same_tree(first: str, second: str, data: st.DataObject) -> None:
     """Parsing after an edit with the tree before gives what parsing afresh gives, broken text included."""
