@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import ast
 import asyncio
+import dataclasses
 import json
 import statistics
 import subprocess
@@ -34,7 +35,7 @@ from graft_server.errors import UserError
 
 if TYPE_CHECKING:
     from graft_models.engine import Engine
-    from graft_server.repair.outcome import Report
+    from graft_server.repair.outcome import Report, Verdict
 
 ARMS = {"operators": "off", "order": "order", "candidates": "candidates"}
 """Arm -> what the model is used for."""
@@ -65,6 +66,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--withhold", action="store_true", help="keep every second test back as well (a second pass)")
     parser.add_argument("--only-withhold", action="store_true", help="only that second pass")
     parser.add_argument("--rows", type=Path, metavar="FILE", help="keep finished programs, and skip them next time")
+    parser.add_argument(
+        "--verdicts", type=Path, metavar="DIR", help="remember what each text's tests said, so that arms share the runs"
+    )
+    parser.add_argument("--most-runs", type=int, default=0, metavar="N", help="test runs per program (0: by time only)")
     parser.add_argument("--slice", type=float, default=0.0, metavar="SECONDS", help="begin nothing more after that")
 
 
@@ -221,6 +226,8 @@ async def one(
     from graft_server.repair.outcome import Task
     from graft_server.repair.search import repair
 
+    memory = args.verdicts / f"{program.name}-{len(tests)}.json" if args.verdicts is not None else None
+    known = recall(memory)
     with tempfile.TemporaryDirectory(prefix="graft-bench-") as name:
         folder = write(program, Path(name), tests)
         task = Task(
@@ -230,8 +237,11 @@ async def one(
             jobs=args.jobs,
             engine=engine,
             model=ARMS[arm],  # type: ignore[arg-type]
+            most_runs=args.most_runs,
+            known=known,
         )
         report: Report = await repair(task)
+        remember(memory, known)
     row: dict[str, Any] = {
         "name": program.name,
         "status": report.status,
@@ -259,6 +269,23 @@ async def one(
         if checked["correct"]:
             break
     return row
+
+
+def recall(memory: Path | None) -> dict[str, Verdict] | None:
+    """Verdicts by digest of the text, as `remember` wrote them; None if none are to be kept."""
+    from graft_server.repair.outcome import Verdict
+
+    if memory is None:
+        return None
+    rows = json.loads(memory.read_text("utf-8")) if memory.exists() else {}
+    return {key: Verdict(*row) for key, row in rows.items()}
+
+
+def remember(memory: Path | None, known: dict[str, Verdict] | None) -> None:
+    """Keep verdicts for the next arm."""
+    if memory is not None and known is not None:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        memory.write_text(json.dumps({key: dataclasses.astuple(value) for key, value in known.items()}), "utf-8")
 
 
 def check(program: Program, text: str, inputs: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -21,6 +21,20 @@ EXIT_CODES: dict[Status, int] = {
     "cancelled": 2,
     "sandbox-failed": 2,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`passed`: the tests that this stage ran all passed.  `mended`: how many failing tests now pass.
+
+    `runs`: how often tests were started.  `timeout`: it was stopped, so a longer limit may tell otherwise.
+    """
+
+    passed: bool
+    mended: int = 0
+    runs: int = 1
+    timeout: bool = False
+    tests: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +59,10 @@ class Task:
     sandbox: Literal["auto", "overlay", "copy"] = "auto"
     patches: int = 5
     """Stop after so many different passing patches."""
+    most_runs: int = 0
+    """Stop after so many test runs (0: only the budget counts)."""
+    known: MutableMapping[str, Verdict] | None = None
+    """Verdicts by digest of a file's text, read and added to: the benchmark's arms need not run one text twice."""
 
     @property
     def run_limit(self) -> float:

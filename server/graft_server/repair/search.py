@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
-from graft_indexer.text import decode
+from graft_indexer.text import decode, encode
 from graft_server.repair import differential
 from graft_server.repair.frontier import Frontier
 from graft_server.repair.infill import infill
@@ -25,8 +25,8 @@ from graft_server.repair.judge import Answer, first_runs, judge, no_places
 from graft_server.repair.localisation import Baseline, Place, read_traces, suspicious
 from graft_server.repair.oddities import brought_in
 from graft_server.repair.order import by_likelihood
-from graft_server.repair.outcome import OnProgress, Progress, Report, Status, Task, ignore_progress
-from graft_server.repair.patches import make_patch, unified, write_patch
+from graft_server.repair.outcome import OnProgress, Progress, Report, Status, Task, Verdict, ignore_progress
+from graft_server.repair.patches import digest, make_patch, unified, write_patch
 from graft_server.repair.proposals import (
     Proposal,
     donor_statements,
@@ -229,7 +229,10 @@ async def work(
     state: Search, validator: Validator, texts: dict[str, str], places: list[Place], progress: OnProgress
 ) -> None:
     """Take proposals off the frontier until time is up, enough pass, or none is left."""
-    while time.monotonic() < state.deadline and len(state.passing) < 2 * state.task.patches:
+    task = state.task
+    while time.monotonic() < state.deadline and len(state.passing) < 2 * task.patches:
+        if task.most_runs and state.runs >= task.most_runs:
+            return
         item = state.frontier.pop()
         if item is None:
             return
@@ -242,15 +245,9 @@ async def work(
             if count:
                 state.frontier.add([proposal])
                 continue
-        left = state.deadline - time.monotonic()
-        clock = state.clock.longer(8) if again else state.clock
-        clock = replace(clock, wall=max(0.5, min(clock.wall, left)))
-        verdict = await validator.trial(proposal, clock)
+        verdict = await judged(state, validator, proposal, again)
         state.runs += verdict.runs
         state.done += 1
-        if verdict.passed and validator.warm:
-            state.runs += 1
-            verdict = replace(await validator.confirm(proposal), tests=verdict.tests)
         if verdict.passed:
             accept(state, proposal, verdict.tests)
         elif verdict.timeout and not again:
@@ -261,6 +258,24 @@ async def work(
             progress(Progress("trying changes", state.done, 0, len(state.passing)))
         # Nothing above may have waited for anything; cancellation and the other sandbox get their turn here.
         await asyncio.sleep(0)
+
+
+async def judged(state: Search, validator: Validator, proposal: Proposal, again: bool) -> Verdict:
+    """Run a proposal; what passes in the warm runner must pass with the command itself."""
+    known = state.task.known if not again else None
+    key = digest(encode(proposal.text))
+    if known is not None and key in known:
+        return known[key]
+    left = state.deadline - time.monotonic()
+    clock = state.clock.longer(8) if again else state.clock
+    clock = replace(clock, wall=max(0.5, min(clock.wall, left)))
+    verdict = await validator.trial(proposal, clock)
+    if verdict.passed and validator.warm:
+        confirmed = await validator.confirm(proposal)
+        verdict = replace(confirmed, tests=verdict.tests, runs=verdict.runs + 1)
+    if known is not None:
+        known[key] = verdict
+    return verdict
 
 
 def partly(state: Search, proposal: Proposal, share: float, texts: dict[str, str], places: list[Place]) -> None:

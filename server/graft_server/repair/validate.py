@@ -15,6 +15,7 @@ from typing import Any
 
 from graft_indexer.text import encode
 from graft_server.repair.localisation import Baseline
+from graft_server.repair.outcome import Verdict
 from graft_server.repair.proposals import Proposal
 from graft_server.repair.sandbox import Limits, Sandbox, TestResult
 
@@ -44,20 +45,6 @@ class Clock:
     def longer(self, factor: float) -> Clock:
         """For those that ran out of time at first."""
         return Clock(self.cpu * factor, self.cpu_all * factor, self.wall * factor)
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """`passed`: the tests that this stage ran all passed.  `mended`: how many failing tests now pass.
-
-    `runs`: how often tests were started.  `timeout`: it was stopped, so a longer limit may tell otherwise.
-    """
-
-    passed: bool
-    mended: int = 0
-    runs: int = 1
-    timeout: bool = False
-    tests: int = 0
 
 
 def warm_plan(base: Baseline, targets: Sequence[str], root: Path, seen: Path) -> WarmPlan | None:
