@@ -1,9 +1,10 @@
-"""Build the wheel and test it where it will live: installed in an environment of its own.
+"""Build what a release publishes, into dist/, and test it where it will live.
 
-    .venv/bin/python .ci/dist.py [--keep]
+    .venv/bin/python .ci/dist.py [--no-portable]
 
-Checked: `graft --version` is the version of pyproject.toml; `graft check` finds a planted undefined name and exits 1;
-the embedded model's bytes in the wheel are those of the tracked file; nothing of tests or training is inside.
+dist/ then holds the `graft-ls` wheel, a portable llama.cpp (`portable.py`), every wheel that both need for Python 3.11
+to 3.13, and SHA256SUMS.  Checked: the wheel's content against the tracked files; that versions agree (`release.py`); an
+installation without network and compiler (`fresh.py`).
 """
 
 import hashlib
@@ -11,30 +12,54 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import tomllib
 import zipfile
-from pathlib import Path
 
-from install import ROOT, WHEELS
+import portable
+import release
+from install import ROOT
 
-PLANTED = "def total(values):\n    return sum(valeus)\n"
+DIST = ROOT / "dist"
+PYTHONS = ("3.11", "3.12", "3.13")
 
 
 def main():
     """Build and check; returns 0, or says what is wrong and returns 1."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
-    shutil.rmtree(ROOT / "dist", ignore_errors=True)
+    problems = release.disagreements(version)
+    shutil.rmtree(DIST, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "build", "--wheel", "--outdir", "dist", str(ROOT)], cwd=ROOT, check=True)
-    (wheel,) = (ROOT / "dist").glob("*.whl")
-    problems = check_content(wheel)
-    with tempfile.TemporaryDirectory(prefix="graft-dist-") as folder:
-        problems += check_installed(wheel, Path(folder), version)
+    (wheel,) = DIST.glob("*.whl")
+    problems += check_content(wheel)
+    if "--no-portable" not in sys.argv[1:]:
+        native = portable.portable_wheel()
+        if native is None:
+            return 1
+        shutil.copy(native, DIST)
+        problems += dependencies(wheel)
+        release.write_sums(DIST)
+        if not problems and subprocess.run([sys.executable, str(ROOT / ".ci/fresh.py")]).returncode:
+            problems.append("the fresh installation failed")
     for problem in problems:
         print(f"{wheel.name}: {problem}", file=sys.stderr)
     if not problems:
-        print(f"{wheel.name}: {wheel.stat().st_size / 1e6:.1f} MB, installed and tested")
+        for path in sorted(DIST.glob("*.whl")):
+            print(f"{path.stat().st_size / 1e6:8.1f} MB  {path.name}")
     return 1 if problems else 0
+
+
+def dependencies(wheel):
+    """Fetch the wheels that ours need, for each Python and the oldest C library that the portable wheel runs on."""
+    machine = os.uname().machine
+    platforms = [f"manylinux_2_{n}_{machine}" for n in (34, 28, 17, 5)] + [f"manylinux2014_{machine}"]
+    for version in PYTHONS:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+        command += ["--only-binary", ":all:", "--python-version", version, "--dest", str(DIST)]
+        command += [f"--platform={p}" for p in platforms]
+        command += ["--find-links", str(DIST), "--constraint", str(ROOT / "requirements.lock"), f"{wheel}[llama]"]
+        if subprocess.run(command).returncode:
+            return [f"its dependencies could not be fetched for Python {version}"]
+    return []
 
 
 def check_content(wheel):
@@ -61,31 +86,6 @@ def check_content(wheel):
     rest = {name.split("/")[0] for name in names}
     unknown = {n for n in rest if n not in ("graft_indexer", "graft_models", "graft_server")}
     problems += [f"{name} does not belong in it" for name in unknown if not name.endswith(".dist-info")]
-    return problems
-
-
-def check_installed(wheel, folder, version):
-    """Install the wheel as a user would, and use it on a file outside the checkout."""
-    problems = []
-    subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
-    install = [str(folder / "venv/bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    install += ["--find-links", str(WHEELS)]
-    subprocess.run([*install, "--constraint", str(ROOT / "requirements.lock"), f"{wheel}[llama]"], check=True)
-    (folder / "work").mkdir()
-    (folder / "work/planted.py").write_text(PLANTED, "utf-8")
-    environment = {**os.environ, "HOME": str(folder / "home"), "XDG_CACHE_HOME": str(folder / "cache")}
-    environment.pop("PYTHONPATH", None)
-
-    def graft(*arguments):
-        command = [str(folder / "venv/bin/graft"), *arguments]
-        return subprocess.run(command, cwd=folder / "work", env=environment, capture_output=True, text=True)
-
-    said = graft("--version")
-    if said.stdout.strip() != f"graft {version}":
-        problems.append(f"graft --version said {said.stdout + said.stderr!r}")
-    checked = graft("check", "planted.py")
-    if checked.returncode != 1 or "valeus" not in checked.stdout:
-        problems.append(f"graft check exited {checked.returncode} and said {checked.stdout + checked.stderr!r}")
     return problems
 
 
