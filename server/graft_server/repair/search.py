@@ -245,11 +245,11 @@ async def work(
             if count:
                 state.frontier.add([proposal])
                 continue
-        verdict = await judged(state, validator, proposal, again)
+        verdict, at = await judged(state, validator, proposal, again)
         state.runs += verdict.runs
         state.done += 1
         if verdict.passed:
-            accept(state, proposal, verdict.tests)
+            accept(state, proposal, verdict.tests, at)
         elif verdict.timeout and not again:
             state.frontier.add([replace(proposal, score=proposal.score - LATE_COST)], again=True)
         elif proposal.size == 1:
@@ -260,22 +260,27 @@ async def work(
         await asyncio.sleep(0)
 
 
-async def judged(state: Search, validator: Validator, proposal: Proposal, again: bool) -> Verdict:
-    """Run a proposal; what passes in the warm runner must pass with the command itself."""
+async def judged(state: Search, validator: Validator, proposal: Proposal, again: bool) -> tuple[Verdict, int]:
+    """Run a proposal; what passes in the warm runner must pass with the command itself.
+
+    With the verdict how many test runs there had been when its own tests ended: while the command is repeated, which
+    takes as long as many trials, the other sandbox goes on.
+    """
     known = state.task.known if not again else None
     key = digest(encode(proposal.text))
     if known is not None and key in known:
-        return known[key]
+        return known[key], state.runs + known[key].runs
     left = state.deadline - time.monotonic()
     clock = state.clock.longer(8) if again else state.clock
     clock = replace(clock, wall=max(0.5, min(clock.wall, left)))
     verdict = await validator.trial(proposal, clock)
+    at = state.runs + verdict.runs
     if verdict.passed and validator.warm:
         confirmed = await validator.confirm(proposal)
         verdict = replace(confirmed, tests=verdict.tests, runs=verdict.runs + 1)
     if known is not None:
         known[key] = verdict
-    return verdict
+    return verdict, at
 
 
 def partly(state: Search, proposal: Proposal, share: float, texts: dict[str, str], places: list[Place]) -> None:
@@ -291,14 +296,14 @@ def partly(state: Search, proposal: Proposal, share: float, texts: dict[str, str
     state.frontier.add(second_edits(proposal, texts[proposal.path], places, bonus))
 
 
-def accept(state: Search, proposal: Proposal, tests: int) -> None:
-    """A change after which the command succeeded; the first one shortens what time is left."""
+def accept(state: Search, proposal: Proposal, tests: int, at: int) -> None:
+    """A change after which the command succeeded, after `at` test runs; the first one shortens the time left."""
     if any(same_meaning(p.text, proposal.text) for p in state.passing if p.path == proposal.path):
         return
     state.passing.append(proposal)
     state.tests = tests
     if len(state.passing) == 1:
-        state.runs_at_first = state.runs
+        state.runs_at_first = at
         now = time.monotonic()
         state.deadline = min(state.deadline, now + max(MORE_SECONDS, 0.5 * (now - state.began)))
 
