@@ -105,6 +105,8 @@ class Session:
     engine: Engine | None = None
     found: dict[str, tuple[int, list[Diagnostic]]] = field(default_factory=dict)
     """Diagnostics by document address, with the version they were made for."""
+    hints: dict[str, tuple[int, list[Diagnostic]]] = field(default_factory=dict)
+    """The model's hints by document address, with the version they were made for."""
     foreign: dict[str, tuple[Foreign, ...]] = field(default_factory=dict)
     """What other servers show in a document, by its address."""
     named_tasks: dict[str, asyncio.Task[Any]] = field(default_factory=dict)

@@ -251,3 +251,36 @@ def test_formats(tmp_path: Path, code: str, expected: list[str]) -> None:
 )
 def test_formats_that_fit(tmp_path: Path, code: str) -> None:
     assert see(tmp_path, code).findings == []
+
+
+def test_generator_that_nobody_iterates(tmp_path: Path) -> None:
+    code = "def rows():\n    print('read')\n    yield 1\n\n\nrows()\nlist(rows())\nfor row in rows():\n    pass\n"
+    assert see(tmp_path, code).findings == snapshot(
+        ["6:1 [rows()] not-iterated: generator `rows` is never iterated: nothing in it runs"]
+    )
+
+
+def test_methods_of_coroutines_are_not_results(tmp_path: Path) -> None:
+    code = "class A:\n    async def run(self): ...\n    def __await__(self):\n        return self.run().__await__()\n"
+    assert see(tmp_path, code).findings == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        # Names that are computed, and set on an object of the module.
+        "//- /codes.py\nclass Table:\n    pass\ncodes = Table()\nfor name in open('x'):\n    setattr(codes, name, 1)\n"
+        "//- /main.py\nfrom codes import codes\ncodes.ok\n",
+        # Set by another object.
+        "//- /parts.py\ndef start(c):\n    c.ready = True\n//- /main.py\n"
+        "class Machine:\n    def go(self):\n        return self.ready\n",
+        # A property object is what reading it gives.
+        "class A:\n    items = property(lambda self: {1})\n    def go(self):\n        self.items.add(2)\n",
+        # A class body reads the outer name until its own is bound.
+        "class Queue:\n    def __init__(self, a, b): ...\nclass App:\n    kind = Queue\n    def Queue(self, a):\n"
+        "        return self.kind(1, 2)\n",
+    ],
+)
+def test_working_code_that_looked_wrong(tmp_path: Path, code: str) -> None:
+    """Kept from the alarms of `graft bench flag` that turned out false."""
+    assert see(tmp_path, code).findings == []

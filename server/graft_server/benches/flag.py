@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graft_server.benches import flag_changes, flag_edits
+from graft_server.benches import flag_changes, flag_edits, flag_hints
 from graft_server.errors import UserError
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--changes", type=int, default=0, help="changed definitions, with what they break elsewhere (0)"
     )
+    parser.add_argument("--hints", type=int, default=0, help="functions to ask the model about (0)")
     parser.add_argument("--skip-alarms", action="store_true", help="do not look for alarms on working code")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--show", action="store_true", help="print every alarm and every fault that was missed")
@@ -141,6 +142,9 @@ def _run(args: argparse.Namespace, folders: list[Path]) -> dict[str, Any]:
         figures |= recall(graphs, sample, args.faults, random_, show=args.show)
     if args.mutations:
         figures |= mutations(graphs, sample, args.mutations, random_, show=args.show)
+    if args.hints:
+        asked = [folder / path for folder, path in sample]
+        figures |= flag_hints.measured(asked, args.hints, random_, show=args.show)
     for folder, graph in graphs.items():
         paths = [p for f, p in sample if f == folder]
         if args.timed:

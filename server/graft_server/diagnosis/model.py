@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 STALE_ARGUMENTS = "stale-arguments"
 """Found by comparing a definition with what it was before a save (`consequences`), not by looking at a file."""
+MODEL_HINT = "model-hint"
+"""Of a model, not of the graph (`model_hints`)."""
 BREAKS = "breaks-callers"
 """At a changed definition: what its change breaks in other files."""
 

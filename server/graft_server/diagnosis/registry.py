@@ -17,7 +17,7 @@ from graft_server.diagnosis.checks import (
     unreachable_code,
     unresolved_import,
 )
-from graft_server.diagnosis.model import BREAKS, STALE_ARGUMENTS, Check, Severity
+from graft_server.diagnosis.model import BREAKS, MODEL_HINT, STALE_ARGUMENTS, Check, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ CHECKS: tuple[CheckInfo, ...] = (
         "two variables passed to each other's parameters",
     ),
     CheckInfo(results.NOT_AWAITED, results.NOT_AWAITED_SEVERITY, results.not_awaited, "a coroutine nobody awaits"),
+    CheckInfo(results.NOT_ITERATED, results.NOT_ITERATED_SEVERITY, results.not_iterated, "a generator nobody iterates"),
     CheckInfo(
         results.NONE_USED,
         results.NONE_USED_SEVERITY,
@@ -89,7 +90,7 @@ CHECKS: tuple[CheckInfo, ...] = (
     ),
 )
 
-CODES = (*(c.code for c in CHECKS), STALE_ARGUMENTS, BREAKS)
+CODES = (*(c.code for c in CHECKS), STALE_ARGUMENTS, BREAKS, MODEL_HINT)
 
 
 def enabled(disabled: Collection[str] = (), also: Collection[str] = ()) -> tuple[CheckInfo, ...]:

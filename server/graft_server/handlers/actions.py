@@ -68,6 +68,7 @@ async def code_actions(ls: GraftServer, params: types.CodeActionParams) -> list[
     out: list[types.CodeAction] = []
     found: list[Diagnostic] = await _current(ls, document)
     if _wants(only, "quickfix"):
+        found = [*found, *diagnostics.hints(ls, document)]
         ours = [d for d in found if d.path == path and d.span.end >= span.start and d.span.start <= span.end]
         theirs = [convert.finding_of(d, path, document.lines, ls.session.unit) for d in from_others]
         # A finding that both have is mended once, as ours: its fix can be checked by running the check again.
@@ -225,7 +226,7 @@ async def resolved(ls: GraftServer, action: types.CodeAction) -> types.CodeActio
         return action
     if data.get("foreign"):
         return await _resolved_foreign(ls, document, folder, path, action, data)
-    for item in await _current(ls, document):
+    for item in (*await _current(ls, document), *diagnostics.hints(ls, document)):
         same = item.code == data.get("code") and (
             document.version != data.get("version")
             or (item.span.start, item.span.end) == (data.get("start"), data.get("end"))

@@ -12,9 +12,11 @@ from lsprotocol import types
 
 from graft_indexer.text import Lines
 from graft_server import convert
-from graft_server.diagnosis.model import Diagnostic
+from graft_server.diagnosis.model import MODEL_HINT, Diagnostic
 from graft_server.diagnosis.overlap import duplicate
 from graft_server.diagnosis.pending import broken_elsewhere
+from graft_server.diagnosis.suppress import unsuppressed
+from graft_server.settings import Settings
 from graft_server.slices import sliced
 from graft_server.workspace import BACKGROUND, NORMAL, Document, Folder
 
@@ -40,6 +42,8 @@ def register(server: GraftServer) -> None:
         check_soon(ls, document, priority=NORMAL)
         if document.saved != before or ls.session.pending_of(document) is not None:
             _supersede(ls, f"consequences {document.uri}", _look_at_consequences(ls, document, before))
+        if document.saved != before and model_hint_wanted(ls.session.settings):
+            _supersede(ls, f"hints {document.uri}", _ask_the_model(ls, document, before))
         if document.saved != before:
             # What was saved may change what holds in other open files.
             for other in list(ls.session.documents.values()):
@@ -111,6 +115,7 @@ def clear(ls: GraftServer, uri: str) -> None:
     """Take a closed document's diagnostics off the screen, but for what other files' changes broke in it."""
     ls.published.pop(uri, None)
     ls.session.foreign.pop(uri, None)
+    ls.session.hints.pop(uri, None)
     for name in (f"check {uri}", f"ready {uri}"):
         task = ls.session.named_tasks.pop(name, None)
         if task is not None:
@@ -193,6 +198,39 @@ async def _look_at_consequences(ls: GraftServer, document: Document, before: byt
     publish(ls, document)
 
 
+def model_hint_wanted(settings: Settings) -> bool:
+    """Off by default, as a check is: switched on by its code."""
+    return MODEL_HINT in settings.diagnosis_enabled and MODEL_HINT not in settings.diagnosis_disabled
+
+
+async def _ask_the_model(ls: GraftServer, document: Document, before: bytes) -> None:
+    """Let the model look at the functions that a save changed; what wins by its margin is shown as a hint."""
+    from graft_server.diagnosis import model_hints
+
+    session = ls.session
+    engine, version = session.engine, document.version
+    _, path = session.place_of(document)
+    if engine is None or document.language != "python" or document.oversized:
+        return
+    kept = [d for d in hints(ls, document) if d.path == path]
+    text = document.text
+    for span in model_hints.changed_functions(before.decode("utf-8", "surrogateescape"), text):
+        found = model_hints.winner(await model_hints.doubts(engine, path, text, span))
+        if document.version != version:
+            return
+        kept = [d for d in kept if not span.covers(d.span)]
+        if found is not None:
+            kept.append(model_hints.diagnostic(path, found))
+    session.hints[document.uri] = (version, kept)
+    publish(ls, document)
+
+
+def hints(ls: GraftServer, document: Document) -> list[Diagnostic]:
+    """The model's hints for the present text."""
+    version, found = ls.session.hints.get(document.uri, (None, []))
+    return list(found) if version == document.version else []
+
+
 def learn(ls: GraftServer, document: Document, found: Iterable[types.Diagnostic], *, complete: bool) -> None:
     """Other servers' findings in a document became known; ours that say the same are taken off the screen.
 
@@ -226,6 +264,7 @@ def _converted(ls: GraftServer, document: Document, found: Sequence[Diagnostic])
         size = len(document.data)
         shown += [d for d in pending.findings(path) if (d.code, d.span) not in texts and d.span.end <= size]
         shown += broken_elsewhere(pending, path)
+    shown += unsuppressed(document.text, hints(ls, document))
     return [_one(ls, folder, d, document.lines) for d in shown if not hidden(ls, document, d)]
 
 

@@ -16,7 +16,7 @@ from difflib import SequenceMatcher
 
 from graft_indexer.graph import SymbolGraph
 from graft_indexer.text import encode
-from graft_server.diagnosis.model import Diagnostic, Fix
+from graft_server.diagnosis.model import MODEL_HINT, Diagnostic, Fix
 from graft_server.diagnosis.registry import CODES
 from graft_server.diagnosis.run import PYTHON_SUFFIXES, diagnose
 from graft_server.diagnosis.source import Source, source_of
@@ -47,6 +47,7 @@ RULES: dict[str, Rule] = {
     "not-awaited": for_others.not_awaited,
     "unreachable-code": for_others.unreachable_code,
     "format-string": for_others.format_string,
+    MODEL_HINT: for_others.model_hint,
     **dict.fromkeys(("F401", "unused-import", "reportUnusedImport", "W0611"), for_others.unused_import),
 }
 _FOREIGN_RULES = (

@@ -96,6 +96,13 @@ def format_string(graph: SymbolGraph, source: Source, diagnostic: Diagnostic) ->
             return
 
 
+def model_hint(graph: SymbolGraph, source: Source, diagnostic: Diagnostic) -> Iterator[Candidate]:
+    """The rewrite that the model prefers; unsafe, because it is a guess."""
+    for text in diagnostic.candidates:
+        edit = Edit(diagnostic.path, diagnostic.span.start, diagnostic.span.end, text)
+        yield Candidate(f"Change to `{text}`", False, (edit,))
+
+
 def unused_import(graph: SymbolGraph, source: Source, diagnostic: Diagnostic) -> Iterator[Candidate]:
     """Drop one unused name (Ruff's F401, Pyright's reportUnusedImport) from its import statement."""
     path = diagnostic.path

@@ -15,7 +15,7 @@ from graft_indexer.graph import SymbolGraph
 from graft_indexer.syntax import error_spans, language_of
 from graft_indexer.syntax import parse as parse_tree
 from graft_indexer.text import encode
-from graft_server.diagnosis.model import Diagnostic
+from graft_server.diagnosis.model import MODEL_HINT, Diagnostic
 from graft_server.diagnosis.registry import CODES, enabled
 from graft_server.diagnosis.run import PYTHON_SUFFIXES, run_checks
 from graft_server.diagnosis.source import parse
@@ -83,7 +83,7 @@ def verify(
     for path in texts:
         if path not in known:
             known[path] = fingerprints(run_checks(graph, path, enabled()))
-    ours = diagnostic.code in CODES
+    ours = diagnostic.code in CODES and diagnostic.code != MODEL_HINT  # the model is not asked again
     target = fingerprint(diagnostic)
     # A check that is off by default is run for its own finding.
     checks = enabled(also=(diagnostic.code,))

@@ -1,4 +1,4 @@
-"""`not-awaited` and `none-used`: what a function of the repository returns is not what the call makes of it."""
+"""`not-awaited`, `not-iterated`, `none-used`: a call does not make of a result what the function returns."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from graft_server.diagnosis.subject import Subject
 
 NOT_AWAITED = "not-awaited"
 NOT_AWAITED_SEVERITY = Severity.ERROR
+NOT_ITERATED = "not-iterated"
+NOT_ITERATED_SEVERITY = Severity.ERROR
 NONE_USED = "none-used"
 NONE_USED_SEVERITY = Severity.WARNING
 
@@ -41,6 +43,26 @@ def not_awaited(subject: Subject) -> Iterator[Diagnostic]:
             NOT_AWAITED,
             NOT_AWAITED_SEVERITY,
             f"coroutine `{target.symbol.name}` {what}",
+            names=(target.symbol.name,),
+            related=((target.symbol.path, target.symbol.name_span, f"`{target.symbol.name}` is defined here"),),
+        )
+
+
+def not_iterated(subject: Subject) -> Iterator[Diagnostic]:
+    """A generator function that is called for its effect: without somebody who iterates its body never runs."""
+    graph, path, source = subject.graph, subject.path, subject.source
+    for call in subject.calls():
+        if not isinstance(source.parents[call], ast.Expr):
+            continue
+        target = _function(graph, path, source, call)
+        if target is None or not target.signature.is_generator or guarded_by(source, call, "TypeError"):
+            continue
+        yield Diagnostic(
+            path,
+            source.span(call),
+            NOT_ITERATED,
+            NOT_ITERATED_SEVERITY,
+            f"generator `{target.symbol.name}` is never iterated: nothing in it runs",
             names=(target.symbol.name,),
             related=((target.symbol.path, target.symbol.name_span, f"`{target.symbol.name}` is defined here"),),
         )
