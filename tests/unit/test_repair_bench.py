@@ -43,6 +43,7 @@ def test_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     again = json.loads(out.read_text())
     assert again["operators_runs_to_first_median"] == figures["operators_runs_to_first_median"]
     figures = again
+    capsys.readouterr()
     # What is written down is not run again.
     assert main([*arguments, "--slice", "0.001"]) == 0
     assert json.loads(out.read_text()) == figures
