@@ -8,13 +8,19 @@ from urllib.parse import quote
 
 from graft_server import __version__
 from graft_server.diagnosis.model import Severity
-from graft_server.diagnosis.registry import CHECKS
+from graft_server.diagnosis.registry import CHECKS, CODES
 
 _LEVELS = {"error": "error", "warning": "warning", "information": "note", "hint": "note"}
 
 
+def _uri(path: str) -> str:
+    """A relative reference, or the address of an absolute path."""
+    return ("file://" if path.startswith("/") else "") + quote(path)
+
+
 def sarif(diagnostics: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """A log of one run; `diagnostics` are entries of `graft check --format json`."""
+    """A log of one run; `diagnostics` are entries of `graft check --format json`, whose
+    edits also have their `region`: SARIF allows text to replace only what is named by lines and columns."""
     rules = [
         {
             "id": c.code,
@@ -45,10 +51,11 @@ def _result(entry: dict[str, Any]) -> dict[str, Any]:
     }
     result: dict[str, Any] = {
         "ruleId": entry["code"],
+        "ruleIndex": CODES.index(entry["code"]),
         "level": _LEVELS[entry["severity"]],
         "message": {"text": entry["message"]},
         "locations": [
-            {"physicalLocation": {"artifactLocation": {"uri": quote(entry["path"])}, "region": region}},
+            {"physicalLocation": {"artifactLocation": {"uri": _uri(entry["path"])}, "region": region}},
         ],
     }
     if entry["fixes"]:
@@ -57,10 +64,10 @@ def _result(entry: dict[str, Any]) -> dict[str, Any]:
                 "description": {"text": fix["title"]},
                 "artifactChanges": [
                     {
-                        "artifactLocation": {"uri": quote(path)},
+                        "artifactLocation": {"uri": _uri(path)},
                         "replacements": [
                             {
-                                "deletedRegion": {"byteOffset": e["start"], "byteLength": e["end"] - e["start"]},
+                                "deletedRegion": e["region"],
                                 "insertedContent": {"text": e["text"]},
                             }
                             for e in fix["edits"]

@@ -1,6 +1,7 @@
 """`graft check` and `graft fix` as a user runs them."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -73,8 +74,63 @@ def test_sarif(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
         {"startLine": 2, "startColumn": 12, "endLine": 2, "endColumn": 18}
     )
     assert result["fixes"][0]["artifactChanges"][0]["replacements"][0] == snapshot(
-        {"deletedRegion": {"byteOffset": 26, "byteLength": 6}, "insertedContent": {"text": "length"}}
+        {
+            "deletedRegion": {"startLine": 2, "startColumn": 12, "endLine": 2, "endColumn": 18},
+            "insertedContent": {"text": "length"},
+        }
     )
+
+
+def _region(value: dict[str, int]) -> None:
+    """SARIF 2.1.0, 3.30: a text region by lines and columns, both from 1, and no bytes beside them."""
+    assert set(value) == {"startLine", "startColumn", "endLine", "endColumn"}
+    assert all(isinstance(v, int) and v >= 1 for v in value.values())
+    assert (value["startLine"], value["startColumn"]) <= (value["endLine"], value["endColumn"])
+
+
+def _address(value: dict[str, str]) -> None:
+    """3.4.3: a relative reference or an absolute URI, percent-encoded."""
+    assert re.fullmatch(r"(?:file://)?[A-Za-z0-9._~%!$&'()*+,;=:@/-]+", value["uri"])
+    assert not value["uri"].startswith("/")
+
+
+def test_sarif_has_the_shape_that_the_standard_asks_for(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "a b.py").write_text("import nothere\n\n\ndef f(length):\n    return lenght + os.sep\n\n\nf(1, 2)\n")
+    outside = tmp_path / "elsewhere"
+    outside.mkdir()
+    (outside / "é.py").write_text("print(undefined)\n")
+    assert main(["check", ".", str(outside), "--format", "sarif"]) == 1
+    log = json.loads(capsys.readouterr().out)
+    assert log["version"] == "2.1.0"
+    assert log["$schema"].startswith("https://")
+    for run in log["runs"]:
+        assert run["columnKind"] in ("utf16CodeUnits", "unicodeCodePoints")
+        driver = run["tool"]["driver"]
+        assert driver["name"]
+        ids = [r["id"] for r in driver["rules"]]
+        assert len(ids) == len(set(ids))
+        for rule in driver["rules"]:
+            assert rule["shortDescription"]["text"]
+            assert rule["defaultConfiguration"]["level"] in ("none", "note", "warning", "error")
+        assert len(run["results"]) >= 4
+        for result in run["results"]:
+            assert ids[result["ruleIndex"]] == result["ruleId"]
+            assert result["level"] in ("none", "note", "warning", "error")
+            assert result["message"]["text"]
+            for location in result["locations"]:
+                _address(location["physicalLocation"]["artifactLocation"])
+                _region(location["physicalLocation"]["region"])
+            for fix in result.get("fixes", ()):
+                assert fix["description"]["text"]
+                assert fix["artifactChanges"]
+                for change in fix["artifactChanges"]:
+                    _address(change["artifactLocation"])
+                    assert change["replacements"]
+                    for replacement in change["replacements"]:
+                        _region(replacement["deletedRegion"])
+                        assert isinstance(replacement["insertedContent"]["text"], str)
 
 
 def test_fix_prints_a_diff_that_patch_applies(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

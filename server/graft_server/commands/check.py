@@ -35,7 +35,9 @@ def run(args: argparse.Namespace) -> int:
             for path in disk.selected(graph.paths(), wanted):
                 files += 1
                 found = diagnose(graph, path, settings)
-                entries += _entries(graph, root, path, found, with_fixes=args.format != "text")
+                entries += _entries(
+                    graph, root, path, found, with_fixes=args.format != "text", with_regions=args.format == "sarif"
+                )
         finally:
             graph.close()
     if args.format == "json":
@@ -63,7 +65,7 @@ def settings_of(root: Path) -> Settings:
 
 
 def _entries(
-    graph: SymbolGraph, root: Path, path: str, found: list[Diagnostic], *, with_fixes: bool
+    graph: SymbolGraph, root: Path, path: str, found: list[Diagnostic], *, with_fixes: bool, with_regions: bool
 ) -> list[dict[str, Any]]:
     from graft_indexer.text import Lines
     from graft_server import disk
@@ -98,6 +100,7 @@ def _entries(
                                 "start": disk.disk_offset(d, e.start),
                                 "end": disk.disk_offset(d, e.end),
                                 "text": e.text,
+                                **({"region": region(d.text, e.start, e.end)} if with_regions else {}),
                             }
                             for e in fix.edits
                             for d in (decoded if e.path == path else disk.read(root / e.path),)
@@ -108,6 +111,15 @@ def _entries(
             }
         )
     return entries
+
+
+def region(text: str, start: int, end: int) -> dict[str, int]:
+    """Bytes of a text as SARIF's text region: lines and columns from 1, columns in code points."""
+    from graft_indexer.text import Lines
+
+    lines = Lines.of(text)
+    (line, column), (end_line, end_column) = (lines.position(at, "utf-32") for at in (start, end))
+    return {"startLine": line + 1, "startColumn": column + 1, "endLine": end_line + 1, "endColumn": end_column + 1}
 
 
 def shown(root: Path, path: str) -> str:
