@@ -124,6 +124,8 @@ def _definitions(spec: _Spec, matches: list[dict[str, list[Node]]], data: bytes)
             if known.kind == kind and "base" in captures:
                 known.captures.setdefault("base", []).extend(captures["base"])
             continue
+        if data[start : start + 1] == b":" and data[start : start + 2] != b"::":
+            start += 1  # Ruby's symbols
         text = data[start:end].decode("utf-8", "surrogateescape")
         found[key] = _Found(node.start_byte, node.end_byte, kind, text, start, end, captures)
     return _nested(spec, sorted(found.values(), key=lambda f: (f.start, -f.end, f.name_start)), data)
@@ -131,7 +133,7 @@ def _definitions(spec: _Spec, matches: list[dict[str, list[Node]]], data: bytes)
 
 def _rank(kind: int) -> int:
     """Of two patterns that match the same name the one that says more counts."""
-    return {-1: 0, Kind.VARIABLE: 1, Kind.TYPE_ALIAS: 2}.get(kind, 3)
+    return {-1: 0, Kind.VARIABLE: 1, Kind.TYPE_ALIAS: 2, Kind.ATTRIBUTE: 2}.get(kind, 3)
 
 
 def _nested(spec: _Spec, found: list[_Found], data: bytes) -> list[DefinitionRow]:
@@ -148,7 +150,8 @@ def _nested(spec: _Spec, found: list[_Found], data: bytes) -> list[DefinitionRow
             continue
         owner = item.captures.get("parent")
         if owner:
-            parent, within = _owner(data, owner[0]), Kind.CLASS
+            around = f"{parent}." if within == Kind.MODULE else ""
+            parent, within = around + _owner(data, owner[0]), Kind.CLASS
         local = within in _CALLABLE
         if kind in (Kind.VARIABLE, Kind.ATTRIBUTE) and local:
             continue
@@ -198,7 +201,8 @@ def _line_start(data: bytes, at: int) -> int:
     return at - len(lead.lstrip())
 
 
-_PLAIN = re.compile(r"[\w\d]")
+_PLAIN = re.compile(r"\w")
+_TAGS = re.compile(r"</?\w+[^<>]*>")
 
 
 def doc_above(data: bytes, at: int, info: LanguageInfo) -> str | None:
@@ -232,7 +236,7 @@ def doc_above(data: bytes, at: int, info: LanguageInfo) -> str | None:
 
 def _first_line(lines: list[bytes]) -> str | None:
     for line in lines:
-        text = line.strip().lstrip(b"*/!-#").strip().decode("utf-8", "replace")
+        text = _TAGS.sub("", line.strip().lstrip(b"*/!-#").strip().decode("utf-8", "replace")).strip()
         if _PLAIN.search(text) and not text.startswith(("@", "eslint", "prettier", "tslint", "nolint", "go:build")):
             return text[:200]
     return None

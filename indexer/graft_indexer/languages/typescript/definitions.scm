@@ -25,6 +25,10 @@
 (class_body (method_definition name: (_) @name body: (_) @body) @definition.method)
 (class_body (method_signature name: (_) @name) @definition.method)
 (class_body (abstract_method_signature name: (_) @name) @definition.method)
+(class_body
+  (public_field_definition name: (_) @name value: (arrow_function body: (_) @body)) @definition.method)
+(class_body
+  (public_field_definition name: (_) @name value: (function_expression body: (_) @body)) @definition.method)
 (class_body (public_field_definition name: (_) @name type: (type_annotation (_) @type)?) @definition.field)
 (interface_body (property_signature name: (_) @name type: (type_annotation (_) @type)?) @definition.field)
 (interface_body (method_signature name: (_) @name) @definition.method)

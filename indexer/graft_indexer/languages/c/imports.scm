@@ -1,0 +1,2 @@
+; What is imported.
+(preproc_include path: (_) @module) @import

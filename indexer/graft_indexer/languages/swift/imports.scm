@@ -1,0 +1,2 @@
+; What is imported.
+(import_declaration (identifier) @module) @import
