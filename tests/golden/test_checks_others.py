@@ -284,3 +284,16 @@ def test_methods_of_coroutines_are_not_results(tmp_path: Path) -> None:
 def test_working_code_that_looked_wrong(tmp_path: Path, code: str) -> None:
     """Kept from the alarms of `graft bench flag` that turned out false."""
     assert see(tmp_path, code).findings == []
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("def f() -> None:\n    return print(1)\n\n\nf().value\n", 1),
+        ("class A:\n    def f(self) -> None: ...\n\n\nA().f().value\n", 1),
+        ("def f():\n    return print(1)\n\n\nf().value\n", 0),
+        ("from x import deco\n\n\n@deco\ndef f() -> None: ...\n\n\nf().value\n", 0),
+    ],
+)
+def test_none_by_annotation(tmp_path: Path, code: str, found: int) -> None:
+    assert len([f for f in see(tmp_path, code).findings if "none-used" in f]) == found

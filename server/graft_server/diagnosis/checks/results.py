@@ -80,7 +80,9 @@ def none_used(subject: Subject) -> Iterator[Diagnostic]:
         target = _function(graph, path, source, call)
         if target is None or target.signature.is_async or target.signature.is_generator:
             continue
-        if target.symbol.kind is not DefinitionKind.FUNCTION or not _returns_nothing(graph, target):
+        declared = target.signature.returns == "None" and not target.symbol.decorators
+        plain = target.symbol.kind is DefinitionKind.FUNCTION and _returns_nothing(graph, target)
+        if not declared and not plain:
             continue
         if guarded_by(source, call, "TypeError", "AttributeError"):
             continue
