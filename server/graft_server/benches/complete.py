@@ -38,7 +38,7 @@ from graft_server.completion.decoding import LINE_TOKENS
 from graft_server.completion.stops import bracket_depth
 from graft_server.errors import UserError
 
-KINDS = ("definition", "outline", "usage", "caller", "test")
+KINDS = ("definition", "outline", "usage", "test")
 CHARACTERS_PER_TOKEN = 3.0
 SUFFIX_SHARE = 0.15
 
@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--items", type=int, default=100, help="lines to complete (100)")
     parser.add_argument("--budget", type=int, default=FLOOR, help=f"prompt tokens ({FLOOR})")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--arms", nargs="+", metavar="ARM", help="only these; in_file always")
     parser.add_argument("--parts", action="store_true", help="also each kind of context alone, and left out")
 
 
@@ -102,6 +103,11 @@ async def _run(args: argparse.Namespace) -> dict[str, Any]:
     budget = int(args.budget * CONTEXT_SHARE)
     chosen = folders(args.packages)
     arms = arms_of(args.parts)
+    if args.arms:
+        unknown = [arm for arm in args.arms if arm not in arms]
+        if unknown:
+            raise UserError(f"no such arm: {', '.join(unknown)}; there are {', '.join(arms)}")
+        arms = {arm: how for arm, how in arms.items() if arm in args.arms or arm == "in_file"}
     scores = {arm: Score() for arm in arms}
     count = calls = characters = 0
     model = ""
@@ -259,6 +265,8 @@ def summary(scores: dict[str, Score], count: int, calls: int, characters: int) -
             worse = sum(a > b + 0.05 for a, b in zip(score.each, base.each, strict=True))
             out[f"{arm}_better_percent"] = round(100 * better / count, 1)
             out[f"{arm}_worse_percent"] = round(100 * worse / count, 1)
+    if "oracle" not in scores or "graft" not in scores:
+        return out
     gain = base.nats - scores["oracle"].nats
     out["graft_share_of_oracle_bits_percent"] = round(100 * (base.nats - scores["graft"].nats) / gain, 1) if gain else 0
     return out

@@ -24,6 +24,9 @@ BUDGET_TOKENS = 512
 BYTES_PER_TOKEN = 3.5
 NEAR_LINES = 12
 """Lines above the cursor whose names are looked up."""
+LEAST_LINES = 6
+USAGE_VALUE = 0.9
+"""Of the best window; definitions of the nearest names have up to 1.0."""
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _SKIP = frozenset(
     re.findall(
@@ -33,7 +36,7 @@ _SKIP = frozenset(
         "str int list dict set tuple range isinstance match case type",
     )
 )
-_ORDER = {"header": 0, "outline": 1, "definition": 2, "usage": 3, "caller": 4, "test": 5, "edit": 6}
+_ORDER = {"header": 0, "outline": 1, "definition": 2, "usage": 3, "test": 4, "edit": 5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ FRESH_SECONDS = 120.0
 
 
 class SlowParts:
-    """Callers, tests and usages per function, gathered in the background; on the graph's thread only."""
+    """Tests and usages per function, gathered in the background; on the graph's thread only."""
 
     def __init__(self, size: int = 32, clock: Callable[[], float] = time.monotonic) -> None:
         self._kept: OrderedDict[tuple[str, str], tuple[float, tuple[ContextPart, ...]]] = OrderedDict()
@@ -151,16 +154,28 @@ def tokens_of(text: str) -> int:
 
 
 def choose(parts: Iterable[ContextPart], budget: int) -> tuple[ContextPart, ...]:
-    """The parts with the highest value that fit, in the order of how seldom they change."""
+    """The parts with the highest value that fit, in the order of how seldom they change; a window is cut to fit."""
     left = budget
     kept: list[ContextPart] = []
     for part in sorted(parts, key=lambda p: -p.value):
         cost = tokens_of(part.text) + 8
+        if cost > left and part.kind == "usage":
+            part = _shortened(part, left - 8)
+            cost = tokens_of(part.text) + 8
         if cost <= left:
             kept.append(part)
             left -= cost
     merged = _merged(kept)
     return tuple(sorted(merged, key=lambda p: (_ORDER.get(p.kind, 9), p.path)))
+
+
+def _shortened(part: ContextPart, tokens: int) -> ContextPart:
+    """A window without as many of its last lines as it has to lose; as it is if fewer than `LEAST_LINES` would stay."""
+    lines = part.text.split("\n")
+    while len(lines) > LEAST_LINES and tokens_of("\n".join(lines)) > tokens:
+        lines.pop()
+    text = "\n".join(lines).rstrip("\n") + "\n"
+    return replace(part, text=text) if tokens_of(text) <= tokens else part
 
 
 def _merged(parts: list[ContextPart]) -> list[ContextPart]:
@@ -276,21 +291,6 @@ def _around(work: _Gathering) -> Symbol | None:
     return None
 
 
-def _callers(work: _Gathering) -> None:
-    """Lines that call the function around the cursor: how it is used says what it must do."""
-    function = _around(work)
-    if function is None:
-        return
-    for place in work.graph.callers(function).value[:3]:
-        if work.late():
-            return
-        if place.path == work.path:
-            continue
-        lines = (work.graph.text(place.path) or "").split("\n")
-        window = lines[max(0, place.line - 3) : place.line + 1]
-        work.add(place.path, "\n".join(window) + "\n", "caller", 0.45)
-
-
 def _tests(work: _Gathering) -> None:
     """The most direct test of the function around the cursor."""
     function = _around(work)
@@ -306,13 +306,13 @@ def _tests(work: _Gathering) -> None:
 
 
 def _usages(work: _Gathering) -> None:
-    """Windows of other files that look like the code at the cursor."""
-    for window in work.graph.usages(work.path, work.offset, limit=2):
+    """Windows of other files that look like the code at the cursor: the best one before all but the nearest names."""
+    for rank, window in enumerate(work.graph.usages(work.path, work.offset, limit=2)):
         if work.late():
             return
-        work.add(window.path, window.text, "usage", 0.5 * window.score)
+        work.add(window.path, window.text, "usage", USAGE_VALUE / (1 + rank))
 
 
 Source = tuple[str, Callable[[_Gathering], None]]
 FAST: tuple[Source, ...] = (("definition", _definitions), ("outline", _outlines))
-SLOW: tuple[Source, ...] = (("caller", _callers), ("test", _tests), ("usage", _usages))
+SLOW: tuple[Source, ...] = (("test", _tests), ("usage", _usages))

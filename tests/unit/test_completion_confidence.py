@@ -1,0 +1,95 @@
+"""What is likely enough to be shown: the fitted filters, and the threshold for models that they do not fit."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from graft_models.engine import ModelInfo, Status
+from graft_models.scripted import ScriptedEngine
+from graft_server.completion import confidence, graphonly
+from graft_server.completion.anchor import Place
+from graft_server.completion.confidence import FEATURES, features, fitted, of_guess, of_model, read
+from graft_server.completion.flight import Raw
+from graft_server.completion.graphonly import Guess
+from graft_server.completion.model import Verdict
+from graft_server.completion.screen import Screened
+
+PLACE = Place("import os\n\n\ndef f(path):\n    return os.pa", "\n")
+RAW = Raw("th.join(path)", [(0, -0.1), (2, -0.2), (7, -2.0)], stopped=True)
+SCREENED = Screened("th.join(path)", "th.join(path)", (), 3, 0)
+
+
+class Engine(ScriptedEngine):
+    """Says it has a certain model."""
+
+    def __init__(self, name: str, parameters: int) -> None:
+        super().__init__([""])
+        self.info = ModelInfo(name, "", parameters=parameters)
+
+    @property
+    def status(self) -> Status:
+        return Status("ready", "", self.info)
+
+
+def known(values: tuple[float, ...]) -> dict[str, float]:
+    return dict(zip(FEATURES, values, strict=True))
+
+
+def test_features_say_what_is_known() -> None:
+    found = known(features(RAW, 0, SCREENED, PLACE))
+    assert found["log_probability_least"] == -2.0 and found["log_probability_first"] == -0.1
+    assert found["log_probability_mean"] == pytest.approx(-2.3 / 3)
+    assert found["in_word"] == 1.0 and found["line_start"] == 0.0 and found["whole_line"] == 1.0
+    assert found["names_known"] == 1.0 and found["names_unknown"] == 0.0
+    assert found["names_seen"] == pytest.approx(1 / 3)  # "path", of "th", "join" and "path"
+
+
+def test_only_tokens_of_the_text_that_is_left_count() -> None:
+    cut = replace(SCREENED, text="th.join", verdicts=(Verdict("brackets", True, "cut 6 characters"),))
+    found = known(features(RAW, 0, cut, PLACE))
+    assert found["log_probability_least"] == -0.2 and found["whole_line"] == 0.0 and found["cut"] == 1.0
+    typed = known(features(RAW, 2, replace(SCREENED, text=".join(path)"), PLACE))
+    assert typed["log_probability_first"] == -0.2
+
+
+def test_the_shipped_filters_fit_their_features_and_name_their_source() -> None:
+    assert fitted() is not None
+    data = json.loads(Path(confidence.__file__).with_name("show_filter.json").read_text())
+    assert data["provenance"]["keys"] > 1000 and len(data["provenance"]["packages"]) >= 4
+    assert read(data | {"model_text": data["model_text"] | {"features": ["other"]}}) is None
+
+
+def test_the_model_it_was_fitted_to_is_filtered_and_others_have_a_threshold() -> None:
+    made = fitted()
+    assert made is not None
+
+    def verdict(engine: ScriptedEngine, setting: float, score: float) -> confidence.Confidence:
+        raw = Raw(RAW.text, [(at, score) for at, _ in RAW.marks], stopped=True)
+        return of_model(engine, setting, raw, 0, SCREENED, PLACE, score)
+
+    own = Engine(made.model, 6_800_000)
+    assert verdict(own, 0.0, -0.01).likely > verdict(own, 0.0, -3.0).likely > 0.0
+    assert verdict(own, 0.0, -0.01).verdict.passed and not verdict(own, 0.0, -3.0).verdict.passed
+    # The user's own threshold counts, whatever the filter says.
+    assert not verdict(own, 0.99, -0.05).verdict.passed
+    big = Engine("other-7b", 7_000_000_000)
+    assert verdict(big, 0.0, math.log(0.4)).verdict.passed and verdict(big, 0.0, -0.01).likely == 0.0
+    assert verdict(big, 0.0, math.log(0.3)).verdict.detail == "0.30 per token, 0.35 wanted"
+    assert not verdict(Engine("other-100m", 100_000_000), 0.0, math.log(0.6)).verdict.passed
+
+
+def guess(**values: float) -> Guess:
+    base = dict.fromkeys(graphonly.FEATURES, 0.0) | values
+    return Guess("rest", tuple(base[name] for name in graphonly.FEATURES))
+
+
+def test_a_guess_without_rivals_is_likelier(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = guess(typed=math.log1p(4), rest=math.log1p(4), candidates=math.log1p(1), share=1.0, lead=1.0, closed=1.0)
+    among = guess(typed=math.log1p(1), rest=math.log1p(4), candidates=math.log1p(40), share=0.1, lead=0.01)
+    assert of_guess(alone).likely > of_guess(among).likely
+    assert of_guess(alone).verdict.passed and not of_guess(among).verdict.passed
+    monkeypatch.setattr(confidence, "fitted", lambda: None)
+    assert of_guess(alone).verdict.passed and not of_guess(among).verdict.passed
