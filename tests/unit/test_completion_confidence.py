@@ -40,8 +40,8 @@ def known(values: tuple[float, ...]) -> dict[str, float]:
 
 def test_features_say_what_is_known() -> None:
     found = known(features(RAW, 0, SCREENED, PLACE))
-    assert found["log_probability_least"] == -2.0 and found["log_probability_first"] == -0.1
-    assert found["log_probability_mean"] == pytest.approx(-2.3 / 3)
+    assert found["probability_least"] == math.exp(-2.0) and found["probability_first"] == math.exp(-0.1)
+    assert found["probability_mean"] == pytest.approx(math.exp(-2.3 / 3))
     assert found["in_word"] == 1.0 and found["line_start"] == 0.0 and found["whole_line"] == 1.0
     assert found["names_known"] == 1.0 and found["names_unknown"] == 0.0
     assert found["names_seen"] == pytest.approx(1 / 3)  # "path", of "th", "join" and "path"
@@ -50,9 +50,9 @@ def test_features_say_what_is_known() -> None:
 def test_only_tokens_of_the_text_that_is_left_count() -> None:
     cut = replace(SCREENED, text="th.join", verdicts=(Verdict("brackets", True, "cut 6 characters"),))
     found = known(features(RAW, 0, cut, PLACE))
-    assert found["log_probability_least"] == -0.2 and found["whole_line"] == 0.0 and found["cut"] == 1.0
+    assert found["probability_least"] == math.exp(-0.2) and found["whole_line"] == 0.0 and found["cut"] == 1.0
     typed = known(features(RAW, 2, replace(SCREENED, text=".join(path)"), PLACE))
-    assert typed["log_probability_first"] == -0.2
+    assert typed["probability_first"] == math.exp(-0.2)
 
 
 def test_the_shipped_filters_fit_their_features_and_name_their_source() -> None:

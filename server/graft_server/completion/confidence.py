@@ -35,11 +35,12 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 _SEEN_CHARACTERS = 8000
 
 FEATURES = (
-    *("log_probability_mean", "log_probability_least", "log_probability_first", "log_probability_sum"),
+    *("probability_mean", "probability_least", "probability_first"),
     *("length", "typed", "line_start", "in_word", "after_dot", "in_call", "whole_line", "lines", "cut"),
     *("names", "names_seen", "names_known", "names_unknown", "line_seen", "closers"),
 )
-"""In the order of `features`; lengths as logarithms, the others as counts, shares or 0 and 1."""
+"""In the order of `features`; lengths as logarithms, the others as probabilities, counts, shares or 0 and 1.
+Logarithms of the probabilities in their place lose a fifth of the log-loss on packages that were not fitted."""
 
 
 def features(raw: Raw, skip: int, screened: Screened, place: Place) -> tuple[float, ...]:
@@ -53,10 +54,9 @@ def features(raw: Raw, skip: int, screened: Screened, place: Place) -> tuple[flo
     first = (place.line + text).partition("\n")[0].strip()
     decided = max(1, screened.known + screened.unknown)
     return (
-        sum(kept) / len(kept),
-        min(kept),
-        kept[0],
-        sum(kept),
+        math.exp(sum(kept) / len(kept)),
+        math.exp(min(kept)),
+        math.exp(kept[0]),
         math.log1p(len(text)),
         math.log1p(len(line)),
         float(not line),
