@@ -113,7 +113,7 @@ def test_none_used(tmp_path: Path) -> None:
     "code",
     [
         "async def load(): ...\n\nasync def main():\n    await load()\n    task = load()\n",
-        "async def items():\n    yield 1\n\nasync def main():\n    items()\n",
+        "async def items():\n    yield 1\n\nasync def main():\n    async for _ in items(): ...\n",
         "def log(x):\n    raise NotImplementedError\n\nvalue = log(1) + 1\n",
         "def log(x):\n    yield x\n\nfor v in log(1): ...\n",
         "def log(x): ...\n\nvalue = log(1) + 1\n",

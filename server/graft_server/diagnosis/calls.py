@@ -91,6 +91,7 @@ _TRANSPARENT = frozenset(
         *("dataclass", "dataclasses.dataclass", "total_ordering", "functools.total_ordering"),
         *("cache", "functools.cache", "lru_cache", "functools.lru_cache"),
         *("runtime_checkable", "typing.runtime_checkable", "unique", "enum.unique"),
+        *("disjoint_base", "typing.disjoint_base", "typing_extensions.disjoint_base"),
     }
 )
 

@@ -52,9 +52,11 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
         span = source.span(node)
         start = span.end - len(name.encode())
         # The list says what the classes have; this one name is looked for everywhere: set by others, by subclasses.
-        absent = graph.definition_at(path, start)
-        if absent.value or not absent.closed or _filled(graph, path, end):
-            continue
+        # Not of a module: what it has is what its file or its stub says.
+        if not _is_module(graph, path, end):
+            absent = graph.definition_at(path, start)
+            if absent.value or not absent.closed or _filled(graph, path, end):
+                continue
         near = closest(name, members)
         hint = f"; did you mean `{near[0]}`?" if near else ""
         receiver = " ".join(source.segment(source.span(node.value)).split())
@@ -108,23 +110,31 @@ def _described(members: Sequence[Symbol]) -> bool:
     return any(m.origin in (Origin.STUB, Origin.STDLIB) for m in members if not m.name.startswith("__"))
 
 
+def _is_module(graph: SymbolGraph, path: str, end: int) -> bool:
+    symbols = graph.definition_at(path, end - 1).value
+    return bool(symbols) and all(s.kind is DefinitionKind.MODULE for s in symbols)
+
+
 def _filled(graph: SymbolGraph, path: str, end: int) -> bool:
-    """Whether the file that binds the receiver sets attributes on something by names that are computed."""
+    """Whether the file that binds the receiver sets attributes on it by names that are computed."""
     for symbol in graph.definition_at(path, end - 1).value:
         source = source_of(graph, symbol.path) if symbol.path else None
-        if source is not None and _sets_computed(source):
+        if source is not None and symbol.name in _filled_names(source):
             return True
     return False
 
 
 @lru_cache(maxsize=64)
-def _sets_computed(source: Source) -> bool:
-    return any(
-        isinstance(call.func, ast.Name)
+def _filled_names(source: Source) -> frozenset[str]:
+    """Variables `x` of a file with `setattr(x, name, ...)`."""
+    return frozenset(
+        call.args[0].id
+        for call in source.all(ast.Call)
+        if isinstance(call.func, ast.Name)
         and call.func.id == "setattr"
         and len(call.args) == 3
+        and isinstance(call.args[0], ast.Name)
         and not isinstance(call.args[1], ast.Constant)
-        for call in source.all(ast.Call)
     )
 
 
