@@ -252,11 +252,19 @@ def test_the_best_parts_that_fit_stable_ones_first() -> None:
         ContextPart("e.py", "edit = 1\n", "edit", 0.9),
         ContextPart("b.py", "def b(): ...\n", "definition", 1.0),
         ContextPart("a.py", "def a(): ...\n", "definition", 0.8),
-        ContextPart("big.py", "x = 1\n" * 500, "usage", 2.0),
+        ContextPart("big.py", "x = 1\n" * 500, "definition", 2.0),
     ]
     assert [p.path for p in choose(parts, 60)] == ["a.py", "b.py", "e.py"]
     assert [p.path for p in choose(parts, 15)] == ["b.py"]
     assert tokens_of("x" * 35) == 10
+
+
+def test_a_window_is_cut_to_fit_but_not_to_nothing() -> None:
+    window = ContextPart("w.py", "".join(f"line_{n}\n" for n in range(20)), "usage", 0.9)
+    (cut,) = choose([window], 30)
+    assert cut.text.startswith("line_0\nline_1\n") and cut.text.endswith("\n") and 6 <= cut.text.count("\n") < 20
+    assert tokens_of(cut.text) + 8 <= 30
+    assert choose([window], 15) == ()
 
 
 def test_names_near_the_cursor_nearest_first() -> None:
