@@ -36,7 +36,6 @@ _OWN = (b"self", b"cls")
 _MAX_CLASSES = 300
 """Subclasses looked at; beyond that the answer is open."""
 _MAX_OUTSIDE = 24
-_MAX_SYMBOLS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +60,13 @@ class _Outside:
     """Words in calls that make or fill classes."""
     pieces: dict[bytes, _Piece]
     """By their text: an edit changes one of them."""
-    bases: frozenset[str]
-    """Last names of what its classes derive from, and what those names are imported as."""
     changes_path: bool
     """It writes of `sys.path`."""
 
     @property
     def outline(self) -> tuple[object, ...]:
         """All but the places."""
-        return self.stores.keys(), self.asked, self.called, self.bases, self.changes_path
+        return self.stores.keys(), self.asked, self.called, self.changes_path
 
 
 class Repository:
@@ -82,7 +79,7 @@ class Repository:
         self._outside_bases = OutsideBases()
         self._builtin_names: dict[str, tuple[str, list[tuple[str, Span]]]] = {}
         self._seen: dict[str, _Outside] = {}
-        self._outside_symbols: dict[tuple[str, str, int, str], Symbol] = {}
+        self._bases: dict[str, tuple[str, frozenset[str]]] = {}
         self._tokens: dict[str, tuple[Token, Token]] = {}
         """Of each file: what it does to others, and where."""
         self._words: dict[str, Token] = {}
@@ -110,12 +107,11 @@ class Repository:
             memo.change(*(t for t in touched if t is not None))
         tokens = self._tokens.get(path)
         if tokens is not None:
-            old = self._seen.get(path)
-            if words is None or old is None:
-                memo.change(*tokens)
-            else:
-                new = self._of(path)
-                memo.change(*(tokens if new.outline != old.outline else tokens[1:]))
+            old, bases = self._seen.get(path), self._bases.get(path)
+            same = words is not None and (bases is None or bases[1] == self._bases_of(path))
+            if same and old is not None:
+                same = old.outline == self._of(path).outline
+            memo.change(*(tokens[1:] if same else tokens))
 
     def files_with(self, name: str) -> list[str]:
         """Python files of the workspace that hold an identifier."""
@@ -167,9 +163,18 @@ class Repository:
             at += len(text)
         known = self._seen[path] = _Outside(
             digest, stores, frozenset(asked), frozenset(called), pieces if self.source.is_open(path) else {},
-            self.source.bases(path), b"sys.path" in data,
+            b"sys.path" in data,
         )  # fmt: skip
         return known
+
+    def _bases_of(self, path: str) -> frozenset[str]:
+        """Last names of what the classes of a file derive from, and the names that those are imported by."""
+        self._note(path)
+        digest = self.source.digest(path) or ""
+        known = self._bases.get(path)
+        if known is None or known[0] != digest:
+            known = self._bases[path] = (digest, self.source.bases(path))
+        return known[1]
 
     def changes_path(self) -> bool:
         """Whether any file of the workspace writes of `sys.path`."""
@@ -192,29 +197,27 @@ class Repository:
     def set_from_outside(self, holders: Sequence[Cls], known: Container[str] = ()) -> list[Symbol]:
         """Attributes that files which mention one of the classes set on something that is not self; without those
         that are `known` already."""
+        names = tuple(dict.fromkeys(c.name for c in holders if c.file.name not in ("builtins", "typing")))
         owner = holders[0].full_name
-        found: dict[str, Symbol] = {}
-        for cls in holders:
-            if cls.file.name in ("builtins", "typing"):
-                continue
-            for name, path in self._set_near(cls.name).items():
-                if name in known or name in found:
-                    continue
-                self._note(path, places=True)
-                offset = self._of(path).stores.get(name, 0)
-                key = (path, name, offset, owner)
-                symbol = self._outside_symbols.get(key)
-                if symbol is None:
-                    span = Span(offset, offset + len(name.encode()))
-                    module = self.world.finder.module_name(path)
-                    symbol = Symbol(
-                        name, f"{owner}.{name}", DefinitionKind.ATTRIBUTE, path, span, span, module=module
-                    )  # fmt: skip
-                    if len(self._outside_symbols) > _MAX_SYMBOLS:
-                        self._outside_symbols.clear()
-                    self._outside_symbols[key] = symbol
-                found[name] = symbol
-        return list(found.values())
+        found = self.world.memo.remember(("set outside", owner, names), lambda: self._set_outside(owner, names))
+        return [symbol for symbol in found if symbol.name not in known]
+
+    def _set_outside(self, owner: str, class_names: Sequence[str]) -> list[Symbol]:
+        paths: dict[str, str] = {}
+        for class_name in class_names:
+            for name, path in self._set_near(class_name).items():
+                paths.setdefault(name, path)
+        for path in set(paths.values()):
+            self._note(path, places=True)
+        found: list[Symbol] = []
+        for name, path in paths.items():
+            offset = self._of(path).stores.get(name, 0)
+            span = Span(offset, offset + len(name.encode()))
+            module = self.world.finder.module_name(path)
+            found.append(
+                Symbol(name, f"{owner}.{name}", DefinitionKind.ATTRIBUTE, path, span, span, module=module)
+            )  # fmt: skip
+        return found
 
     def _set_near(self, class_name: str) -> dict[str, str]:
         """Attributes set on something that is not self, in files that mention a class -> the first such file."""
@@ -299,7 +302,7 @@ class Repository:
                 return None
         if cls.file is not self.world.builtins:
             for path in self.files_with(cls.name):
-                if cls.name not in self._of(path).bases:
+                if cls.name not in self._bases_of(path):
                     continue
                 file = self.world.file(path)
                 if file is not None:

@@ -40,17 +40,20 @@ def is_property(node: Function) -> bool:
 def module_symbol(world: World, module: Module, name: str | None = None) -> Symbol:
     """A module; `name` is what it is called where it is seen."""
     path = module.path or module.source
-    size = 0
-    doc = None
-    file = world.file(path) if path else None
-    if file is not None:
-        file.note_text()
-        size = len(file.tree.data)
-        doc = doc_line(ast.Module(body=file.tree.body[:1], type_ignores=[]))
+    size, doc = world.memo.remember(("module text", path), lambda: _size_and_doc(world, path)) if path else (0, None)
     return Symbol(
         name or module.name.rpartition(".")[2], module.name, DefinitionKind.MODULE, path, Span(0, size), _NOTHING,
         doc=doc, module=module.name, origin=module.origin,
     )  # fmt: skip
+
+
+def _size_and_doc(world: World, path: str) -> tuple[int, str | None]:
+    """Bytes of a module's text and the first line of its docstring."""
+    file = world.file(path)
+    if file is None:
+        return 0, None
+    file.note_text()
+    return len(file.tree.data), doc_line(ast.Module(body=file.tree.body[:1], type_ignores=[]))
 
 
 def file_symbol(file: PyFile) -> Symbol:
