@@ -29,8 +29,8 @@ from graft_server.settings import Settings
 
 MAX_FILES = 400
 """Files that are looked at after one save, those that import the file or name its classes first."""
-_CHAIN = 400
-"""Files followed from importer to importer."""
+_CHAIN = 60
+"""Files that pass a name on; more are not followed."""
 _INSIDE = (DefinitionKind.METHOD, DefinitionKind.PROPERTY, DefinitionKind.ATTRIBUTE, DefinitionKind.VARIABLE)
 
 
@@ -190,12 +190,14 @@ def owner_of(symbol: Symbol) -> str:
 def _files(graph: SymbolGraph, path: str, exposure: Exposure, names: frozenset[str]) -> list[str]:
     """Files to look at, the likeliest first: they hold one of the names as a word, and say so outside of strings."""
     importers = dict.fromkeys(graph.importers(path))
-    queue = list(importers)
-    while queue and len(importers) < _CHAIN:
-        # A package that passes the name on has importers of its own.
+    queue = [p for p in importers if _passes_on(graph, p, names)]
+    seen = set(queue)
+    while queue and len(seen) < _CHAIN:
+        # A package that passes a name on has importers of its own.
         for other in graph.importers(queue.pop(0)):
-            if other not in importers:
-                importers[other] = None
+            importers[other] = None
+            if other not in seen and _passes_on(graph, other, names):
+                seen.add(other)
                 queue.append(other)
     affected = dict.fromkeys([*importers, *exposure.affected])
     for symbol in (*exposure.removed, *(b for b, _ in exposure.changed), *exposure.added):
@@ -207,6 +209,17 @@ def _files(graph: SymbolGraph, path: str, exposure: Exposure, names: frozenset[s
     word = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(names)))})\b") if names else None
     found = [p for p in affected if word is not None and word.search(graph.text(p) or "")]
     return found[:MAX_FILES]
+
+
+def _passes_on(graph: SymbolGraph, path: str, names: frozenset[str]) -> bool:
+    """Whether others may import one of the names from a file that imports it itself."""
+    facts = graph.facts(path)
+    if facts is None:
+        return False
+    if any(i.name == "*" for i in facts.imports):
+        return True
+    shown = path.endswith(("/__init__.py", "/__init__.pyi")) or not names.isdisjoint(facts.exports or ())
+    return shown and any(i.name in names for i in facts.imports)
 
 
 def with_aliases(graph: SymbolGraph, file: str, names: frozenset[str]) -> frozenset[str]:
