@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import math
 import random
 import re
@@ -51,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--budget", type=int, default=FLOOR, help=f"prompt tokens ({FLOOR})")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--arms", nargs="+", metavar="ARM", help="only these; in_file always")
+    parser.add_argument("--rows", type=Path, metavar="FILE", help="write every item of every arm, as JSON lines")
     parser.add_argument("--parts", action="store_true", help="also each kind of context alone, and left out")
 
 
@@ -110,6 +112,7 @@ async def _run(args: argparse.Namespace) -> dict[str, Any]:
         arms = {arm: how for arm, how in arms.items() if arm in args.arms or arm == "in_file"}
     scores = {arm: Score() for arm in arms}
     count = calls = characters = 0
+    rows: list[str] = []
     model = ""
     for number, folder in enumerate(chosen):
         share = args.items * (number + 1) // len(chosen) - args.items * number // len(chosen)
@@ -134,6 +137,9 @@ async def _run(args: argparse.Namespace) -> dict[str, Any]:
                         )  # fmt: skip
                         parts = await asyncio.wrap_future(bench.graph.submit(wanted))
                         await _ask(bench.engine, item, parts, args.budget, scores[arm], folder.name, arm in ARMS)
+                        known = [(p.kind, round(p.value, 4), tokens_of(p.text)) for p in parts]
+                        row = {"item": count, "arm": arm, "calls": item.calls, "truth": item.truth, "parts": known}
+                        rows.append(json.dumps({**row, "nats": round(scores[arm].each[-1], 4)}))
                     bench.graph.sync(item.path, None)
                     count += 1
                     calls += item.calls
@@ -144,6 +150,8 @@ async def _run(args: argparse.Namespace) -> dict[str, Any]:
             print(f"\r{count} items", end="", file=sys.stderr, flush=True)
     if not count:
         raise UserError("there is nothing to complete in these folders")
+    if args.rows is not None:
+        args.rows.write_text("\n".join(rows) + "\n", "utf-8")
     figures: dict[str, Any] = {
         "model": model,
         "packages": ", ".join(f.name for f in chosen),

@@ -25,8 +25,10 @@ BYTES_PER_TOKEN = 3.5
 NEAR_LINES = 12
 """Lines above the cursor whose names are looked up."""
 LEAST_LINES = 6
-USAGE_VALUE = 0.9
-"""Of the best window; definitions of the nearest names have up to 1.0."""
+USAGE_VALUE = 0.6
+"""Of the best window, more the more alike it is; definitions of the nearest names have up to 1.0."""
+LEAST_SCORE = 0.0
+"""Windows less alike than this are left out."""
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _SKIP = frozenset(
     re.findall(
@@ -310,7 +312,8 @@ def _usages(work: _Gathering) -> None:
     for rank, window in enumerate(work.graph.usages(work.path, work.offset, limit=2)):
         if work.late():
             return
-        work.add(window.path, window.text, "usage", USAGE_VALUE / (1 + rank))
+        if window.score >= LEAST_SCORE:
+            work.add(window.path, window.text, "usage", (USAGE_VALUE + 0.4 * window.score) / (1 + rank))
 
 
 Source = tuple[str, Callable[[_Gathering], None]]
