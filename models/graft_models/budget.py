@@ -81,12 +81,14 @@ def offload(needs: Needs, cells: int, devices: Sequence[Device], wanted: str, ca
 class Memory:
     """`context` tokens in `cells` of key and value memory (0: the model cannot be loaded); `reason` is one line.
 
-    The reason is empty if all is as asked.
+    The reason is empty if all is as asked.  `copies`: there is room for weights that are laid out anew for the
+    processor (llama.cpp repacks some quantizations: faster to generate with, but a copy that windows do not share).
     """
 
     context: int
     cells: int
     reason: str = ""
+    copies: bool = True
 
 
 def fit_memory(needs: Needs, context: int, most_cells: int, available: int, ceiling: int = 0) -> Memory:
@@ -110,6 +112,7 @@ def fit_memory(needs: Needs, context: int, most_cells: int, available: int, ceil
         need = needs.total(fitting + CANDIDATE_CELLS)
         return Memory(0, 0, f"the model needs {need // MEGABYTE:,} MB of memory and {said}; choose a smaller one")
     cells = min(possible, most_cells)
+    copies = needs.total(cells) + needs.weights <= room
     if fitting < context:
-        return Memory(fitting, cells, f"context cut from {context} to {fitting} tokens: {said}")
-    return Memory(context, cells)
+        return Memory(fitting, cells, f"context cut from {context} to {fitting} tokens: {said}", copies)
+    return Memory(context, cells, "", copies)

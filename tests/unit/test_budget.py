@@ -68,6 +68,13 @@ def test_other_documents_give_way_before_the_context() -> None:
     assert memory.context == 4096 and memory.cells == 6000 and not memory.reason
 
 
+def test_weights_are_copied_only_where_there_is_room_for_both() -> None:
+    needs = Needs(500 * MB, 24, 100_000)
+    assert fit_memory(needs, 1024, 4096, needs.total(4096) + 500 * MB + RESERVE).copies
+    assert not fit_memory(needs, 1024, 4096, needs.total(4096) + 499 * MB + RESERVE).copies
+    assert fit_memory(needs, 1024, 4096, 0).copies
+
+
 def test_a_ceiling_is_named_when_it_decides() -> None:
     memory = fit_memory(SEVEN, 4096, 16_384, 64_000 * MB, 4_000 * MB)
     assert memory.context == 0

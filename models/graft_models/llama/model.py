@@ -89,7 +89,7 @@ class Model:
                 raise NativeError(memory.reason)
             self.context, cells = memory.context, memory.cells
             self.notes += [memory.reason] if memory.reason else []
-            self._load(path, 0, cells, batch, repack, log)
+            self._load(path, 0, cells, batch, repack and memory.copies, log)
         self.notes += [plan.reason] if plan.reason else []
         self.device = plan.device
         native = self.native

@@ -1,9 +1,12 @@
-"""What llama.cpp finds on this machine, and how fast it is: `python -P -m graft_models.llama.probe [--calibrate]`.
+"""What llama.cpp finds on this machine, and how fast it is.
 
-Prints one JSON object and ends: {"version", "variant", "features", "devices": [...], "speeds": [...]}.  A speed is
-measured with two layers of the shape of a 1.5 billion weight model (the kernels' cost depends on the shapes and the
-quantization, not on the values), and tells how other sizes will do: reading a prompt is bound by arithmetic on the
-weights of the layers, generating by the bytes of all weights.
+    python -P -m graft_models.llama.probe [--calibrate [THREADS [cpu]]]
+
+With `cpu` processor time is taken for time: on one thread it is what a quiet machine would show.  Prints one JSON
+object and ends: {"variant", "features", "offload", "devices": [...], "speeds": [...], "log"}.  A speed is measured with
+two layers of the shape of a 1.5 billion weight model (the kernels' cost depends on the shapes and the quantization, not
+on the values), and tells how other sizes will do: reading a prompt is bound by arithmetic on the weights of the layers,
+generating by the bytes of all weights.
 """
 
 from __future__ import annotations
@@ -14,10 +17,13 @@ import struct
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+Clock = Callable[[], float]
+"""Seconds."""
 WIDTH, INNER, HEADS, KV_HEADS, LAYERS, VOCABULARY = 1536, 8960, 12, 2, 2, 256
 _QUANTIZED = {"Q8_0": (8, 32, b"\x00\x1c" + bytes(range(32))), "Q4_K": (12, 256, b"\x00\x1c" * 2 + bytes(range(140)))}
 """Name -> (ggml type, weights per block, one block); the scales are 2^-8, so that no value overflows."""
@@ -107,7 +113,7 @@ def _string(text: str) -> bytes:
     return struct.pack("<Q", len(data)) + data
 
 
-def measure(quantization: str, gpu_layers: int, threads: int) -> dict[str, Any]:
+def measure(quantization: str, gpu_layers: int, threads: int, clock: Clock = time.perf_counter) -> dict[str, Any]:
     """Speed on one device: weights per second while reading, bytes per second while generating."""
     from graft_models.llama.model import has_tiles
     from graft_models.llama.native import Log, Native, Options
@@ -133,9 +139,9 @@ def measure(quantization: str, gpu_layers: int, threads: int) -> dict[str, Any]:
             read = generate = 0.0
             for attempt in range(3):
                 native.remove(0, 0)
-                read = max(read, READ_TOKENS / _timed(native, range(READ_TOKENS)))
+                read = max(read, READ_TOKENS / _timed(native, range(READ_TOKENS), clock))
                 for position in range(READ_TOKENS, READ_TOKENS + (GENERATED_TOKENS if attempt else 2)):
-                    generate = max(generate, 1 / _timed(native, range(position, position + 1)))
+                    generate = max(generate, 1 / _timed(native, range(position, position + 1), clock))
         finally:
             native.close()
     return {
@@ -147,12 +153,12 @@ def measure(quantization: str, gpu_layers: int, threads: int) -> dict[str, Any]:
     }
 
 
-def _timed(native: Any, positions: range) -> float:
+def _timed(native: Any, positions: range, clock: Clock) -> float:
     count = len(positions)
-    begun = time.perf_counter()
+    begun = clock()
     native.decode([7] * count, positions, [0] * count, [*[False] * (count - 1), True])
     native.logits(count - 1)
-    return time.perf_counter() - begun
+    return clock() - begun
 
 
 def main() -> int:
@@ -176,7 +182,9 @@ def main() -> int:
     }
     if "--calibrate" in sys.argv[1:]:
         places = [0, -1] if report["offload"] and any(d.kind == "gpu" for d in found) else [0]
-        report["speeds"] = [measure(q, layers, default_threads()) for q in _QUANTIZED for layers in places]
+        threads = int(sys.argv[2]) if len(sys.argv) > 2 else default_threads()
+        clock = time.process_time if sys.argv[3:] == ["cpu"] else time.perf_counter
+        report["speeds"] = [measure(q, layers, threads, clock) for q in _QUANTIZED for layers in places]
     os.write(out, json.dumps(report).encode())
     return 0
 
