@@ -66,6 +66,12 @@ async def test_a_save_breaks_closed_files_and_one_action_mends_them(start: Start
     assert broken == snapshot(
         {"one.py": [("call-arguments", "`area` needs `depth`")], "two.py": [("call-arguments", "`area` needs `depth`")]}
     )
+    # Looking at such a file and closing it again takes nothing off the screen.
+    other = await opened(client, root / "one.py")
+    since = len(client.heard)
+    client.notify("textDocument/didClose", {"textDocument": {"uri": other}})
+    kept = await client.notification(PUBLISH, since=since, uri=other)
+    assert [d["code"] for d in kept["diagnostics"]] == ["call-arguments"]
     hint = await client.wait_for(
         lambda m: m.get("method") == PUBLISH and m["params"]["uri"] == uri and bool(m["params"]["diagnostics"]),
         since=heard,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import importlib
 import logging
 from collections.abc import Iterable, Sequence
@@ -68,12 +69,14 @@ def register(server: GraftServer) -> None:
         document = ls.session.documents.get(params.text_document.uri)
         if document is None:
             return types.RelatedFullDocumentDiagnosticReport([])
-        version = document.version
-        identifier = f"{version}"
-        if params.previous_result_id == identifier and document.uri in ls.session.found:
+        await check(ls, document, priority=NORMAL)
+        version, found = ls.session.found.get(document.uri, (document.version, []))
+        items = _converted(ls, document, found) if version == document.version else []
+        # What is found depends on other files, too: the version alone does not tell.
+        identifier = f"{version}.{hashlib.sha256(repr(items).encode('utf-8', 'replace')).hexdigest()[:16]}"
+        if params.previous_result_id == identifier:
             return types.RelatedUnchangedDocumentDiagnosticReport(identifier)
-        found = await check(ls, document, priority=NORMAL)
-        return types.RelatedFullDocumentDiagnosticReport(_converted(ls, document, found), result_id=identifier)
+        return types.RelatedFullDocumentDiagnosticReport(items, result_id=identifier)
 
 
 IDLE_SECONDS = 0.3
@@ -121,7 +124,20 @@ def clear(ls: GraftServer, uri: str) -> None:
         if task is not None:
             task.cancel()
     if not ls.features.pulls:
-        ls.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
+        ls.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, _broken_in(ls, uri)))
+
+
+def _broken_in(ls: GraftServer, uri: str) -> list[types.Diagnostic]:
+    """What saved changes broke in a file that is not open."""
+    session = ls.session
+    absolute = convert.path_of(uri)
+    folder = session.folder_of(absolute)
+    path = folder.relative(absolute) if folder is not None else None
+    if folder is None or path is None:
+        return []
+    found = session.pending(folder).findings(path)
+    lines = session.lines_of(folder, path) if found else None
+    return [_one(ls, folder, d, lines) for d in found] if lines is not None else []
 
 
 async def _check_and_publish(ls: GraftServer, document: Document, priority: int) -> None:
@@ -191,11 +207,11 @@ async def _look_at_consequences(ls: GraftServer, document: Document, before: byt
         if opened is not None:
             publish(ls, opened)
             continue
-        lines = session.lines_of(folder, other)
-        if lines is not None:
-            found = [_one(ls, folder, d, lines) for d in pending.findings(other)]
-            ls.text_document_publish_diagnostics(types.PublishDiagnosticsParams(convert.uri_of(absolute), found))
+        uri = convert.uri_of(absolute)
+        ls.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, _broken_in(ls, uri)))
     publish(ls, document)
+    if ls.features.pulls and ls.features.refresh_diagnostics and shown | pending.files():
+        ls.workspace_diagnostic_refresh(None)
 
 
 def model_hint_wanted(settings: Settings) -> bool:
