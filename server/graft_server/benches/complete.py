@@ -39,7 +39,7 @@ from graft_server.completion.decoding import LINE_TOKENS
 from graft_server.completion.stops import bracket_depth
 from graft_server.errors import UserError
 
-KINDS = ("definition", "outline", "usage", "test")
+KINDS = ("definition", "outline", "usage")
 CHARACTERS_PER_TOKEN = 3.0
 SUFFIX_SHARE = 0.15
 

@@ -38,7 +38,7 @@ _SKIP = frozenset(
         "str int list dict set tuple range isinstance match case type",
     )
 )
-_ORDER = {"header": 0, "outline": 1, "definition": 2, "usage": 3, "test": 4, "edit": 5}
+_ORDER = {"header": 0, "outline": 1, "definition": 2, "usage": 3, "edit": 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ FRESH_SECONDS = 120.0
 
 
 class SlowParts:
-    """Tests and usages per function, gathered in the background; on the graph's thread only."""
+    """Usages per function, gathered in the background; on the graph's thread only."""
 
     def __init__(self, size: int = 32, clock: Callable[[], float] = time.monotonic) -> None:
         self._kept: OrderedDict[tuple[str, str], tuple[float, tuple[ContextPart, ...]]] = OrderedDict()
@@ -286,27 +286,6 @@ def _outlines(work: _Gathering) -> None:
         return
 
 
-def _around(work: _Gathering) -> Symbol | None:
-    for around in work.graph.enclosing(work.path, work.offset):
-        if around.kind in CALLABLE:
-            return around
-    return None
-
-
-def _tests(work: _Gathering) -> None:
-    """The most direct test of the function around the cursor."""
-    function = _around(work)
-    if function is None:
-        return
-    for test in work.graph.tests_of(function)[:1]:
-        if work.late() or test.path == work.path:
-            return
-        text = work.graph.text(test.path) or ""
-        body = text.encode("utf-8", "surrogateescape")[test.span.start : test.span.end]
-        lines = body.decode("utf-8", "surrogateescape").split("\n")[:12]
-        work.add(test.path, "\n".join(lines) + "\n", "test", 0.4)
-
-
 def _usages(work: _Gathering) -> None:
     """Windows of other files that look like the code at the cursor: the best one before all but the nearest names."""
     for rank, window in enumerate(work.graph.usages(work.path, work.offset, limit=2)):
@@ -318,4 +297,4 @@ def _usages(work: _Gathering) -> None:
 
 Source = tuple[str, Callable[[_Gathering], None]]
 FAST: tuple[Source, ...] = (("definition", _definitions), ("outline", _outlines))
-SLOW: tuple[Source, ...] = (("test", _tests), ("usage", _usages))
+SLOW: tuple[Source, ...] = (("usage", _usages),)
