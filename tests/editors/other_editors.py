@@ -29,7 +29,8 @@ def documented(page: str, language: str) -> list[str]:
     text = (ROOT / "docs/editors" / page).read_text("utf-8")
     blocks = [part.split("```")[0] for part in text.split(f"```{language}\n")[1:]]
     assert blocks, f"{page} has no {language}"
-    return [block.replace('"graft"', f'"{GRAFT}"') for block in blocks]
+    program = f'"{GRAFT}"'
+    return [b.replace('command = "graft"', f"command = {program}").replace('("graft"', f"({program}") for b in blocks]
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -189,7 +189,7 @@ function lasting(log: vscode.LogOutputChannel): vscode.LogOutputChannel {
 }
 
 function streams(running: Running): Promise<StreamInfo> {
-  return Promise.resolve({ reader: running.child.stdout, writer: running.child.stdin });
+  return Promise.resolve({ reader: running.output, writer: running.child.stdin });
 }
 
 function clientOptions(session: Session, running: Running): LanguageClientOptions {

@@ -1,5 +1,6 @@
 /** The server's process: its pipes for the protocol, its log, and how it ended. No VS Code in here. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { PassThrough } from "node:stream";
 
 export type Level = "error" | "warn" | "info" | "debug";
 
@@ -10,6 +11,8 @@ export interface Exit {
 
 export interface Running {
   child: ChildProcessWithoutNullStreams;
+  /** What it writes, for the protocol's reader. */
+  output: PassThrough;
   /** Resolves once, however the process ends, also if it never began. */
   ended: Promise<Exit>;
   kill(): void;
@@ -33,7 +36,17 @@ export function startProcess(command: string, args: readonly string[], cwd: stri
       resolve({ reason: said.last ? `${how}: ${said.last}` : how });
     });
   });
-  return { child, ended, kill: () => void child.kill("SIGKILL"), complaint: "" };
+  const output = new PassThrough();
+  const running: Running = { child, output, ended, kill: () => void child.kill("SIGKILL"), complaint: "" };
+  child.stdout.once("data", (first: Buffer) => {
+    // The protocol's reader would wait for ever for the end of a header.
+    const begin = first.toString("latin1", 0, 60);
+    if (/^content-/i.test(begin.slice(0, 8)) || first.length < 8) return;
+    running.complaint = `wrote what is no message of the protocol: ${JSON.stringify(begin.split("\n")[0])}`;
+    running.kill();
+  });
+  child.stdout.pipe(output);
+  return running;
 }
 
 const LINE = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ (DEBUG|INFO|WARNING|ERROR|CRITICAL) (.*)$/;

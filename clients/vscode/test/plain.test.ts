@@ -169,3 +169,9 @@ test("a patch is applied where its lines are, and nowhere else", () => {
   assert.equal(applyDiff("untouched\n", DIFF, "y.py"), "untouched\n");
   assert.throws(() => applyDiff("one\n2\nthree\nfour\nfive\n", DIFF, "x.py"), /has changed since/);
 });
+
+test("what is no message of the protocol is noticed at once", async () => {
+  const running = startProcess(process.execPath, ["-e", "console.log('Hello, I am a shell'); setTimeout(() => {}, 60000)"], "/", () => {});
+  await running.ended;
+  assert.equal(running.complaint, 'wrote what is no message of the protocol: "Hello, I am a shell"');
+});
