@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
-from graft_indexer.facts import Import, Reference
+from graft_indexer.facts import Import, Reference, Span
+from graft_indexer.findings import Finding
 from graft_indexer.graph import Answer, CallSite, CallTarget, Location, Symbol, Window
 from graft_indexer.pygraph import EditableSource, PyGraph
 from graft_indexer.syntax import languages
@@ -102,6 +103,11 @@ class PolyGraph(PyGraph):
         """What one import binds; an empty closed answer means: provably not there."""
         tongue = self.tongue(path)
         return super().resolve_import(path, item) if tongue is None else tongue.resolve_import(path, item)
+
+    def findings(self, path: str, within: Span | None = None) -> Sequence[Finding]:
+        """What is provably wrong in a file that is not Python's, or in a range of it, by place."""
+        tongue = self.tongue(path)
+        return () if tongue is None else tongue.findings(path, within)
 
     # -- calls --------------------------------------------------------------------------------------------------------
     def call_at(self, path: str, offset: int) -> CallSite | None:

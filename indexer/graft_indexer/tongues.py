@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import Final, Protocol, TypeVar
 
 from graft_indexer.facts import Definition, DefinitionKind, Facts, Import, Span
+from graft_indexer.findings import Finding
 from graft_indexer.graph import Answer, CallSite, CallTarget, Certainty, Location, Origin, Symbol
 from graft_indexer.locate import word_at
 from graft_indexer.packed import last_part
@@ -167,6 +168,10 @@ class Tongue:
         """Definitions of what is imported, by its name."""
         name = item.name if item.name not in (None, "*") else last_part(item.module)
         return self.answer(tuple(s for s in self.named(path, name or "") if s.path != path), BY_NAME)
+
+    def findings(self, path: str, within: Span | None = None) -> list[Finding]:
+        """What is provably wrong in a file; nothing can be proved from facts alone."""
+        return []
 
     # -- calls --------------------------------------------------------------------------------------------------------
     def call_at(self, path: str, offset: int) -> CallSite | None:

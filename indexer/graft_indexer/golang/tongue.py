@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from graft_indexer.facts import DefinitionKind, Import, Parameter, ParameterKind, Signature, Span
+from graft_indexer.findings import Finding
 from graft_indexer.golang.scopes import UNIVERSE, Binding, GoFile
 from graft_indexer.golang.types import Found, Member, Target, Types
 from graft_indexer.golang.world import GoWorld, Package
@@ -206,6 +207,12 @@ class GoTongue(Tongue):
         if package is None or file is None:
             return self.answer((), reason)
         return self.answer((self.symbol(Target(file, package=package), package.name),), reason)
+
+    def findings(self, path: str, within: Span | None = None) -> list[Finding]:
+        """What is provably wrong in a file; nothing while files are still being read."""
+        from graft_indexer.golang.checks import check
+
+        return check(self, path, within) if self.source.complete else []
 
     # -- calls --------------------------------------------------------------------------------------------------------
     def call_at(self, path: str, offset: int) -> CallSite | None:

@@ -90,6 +90,8 @@ class Types:
             return ([Target(file, package=found, node=node)] if found is not None or node is not None else []), reason
         for path in file.dots:
             dotted, why = self.world.imported(file, path)
+            if dotted is not None and file.path.endswith("_test.go"):
+                dotted = self.world.package(dotted.folder, dotted.name, tests=True) or dotted
             if dotted is None:
                 reason = reason or why
             elif name in dotted.names:
@@ -219,7 +221,8 @@ class Types:
                 if not targets:
                     return Found(None, reason or "a predeclared name")
                 found = self.value(targets[0], depth, node.start_byte)
-                return Found(found.typ, found.reason or reason)
+                several = "declared more than once" if len(targets) > 1 else ""
+                return Found(found.typ, found.reason or reason or several)
             case "parenthesized_expression":
                 return self.infer(file, node.named_children[0], depth + 1) if node.named_children else UNKNOWN
             case "selector_expression":
@@ -307,8 +310,8 @@ class Types:
     def _at(self, file: GoFile, binding: Binding, declaration: Node, depth: int) -> Found:
         """The type of the value that a statement gives to one of its names."""
         left = declaration.child_by_field_name("left")
-        names = left.named_children if left is not None else declaration.children_by_field_name("name")
-        names = [n for n in names if n.type != ","]
+        listed = left.named_children if left is not None else declaration.named_children
+        names = [n for n in listed if n.type == "identifier" or left is not None]
         right = declaration.child_by_field_name("right") or declaration.child_by_field_name("value")
         if right is None:
             return UNKNOWN
@@ -378,7 +381,8 @@ class Types:
         if not members:
             return Found(None, reason or found.reason or "no such member")
         typ = self.type_of(members[0], depth)
-        return Found(typ.typ, typ.reason or found.reason)
+        several = "declared more than once" if len(members) > 1 else ""
+        return Found(typ.typ, typ.reason or found.reason or reason or several)
 
     def _of_package(self, package: Package | None, name: str, depth: int) -> Found:
         if package is None:

@@ -133,6 +133,9 @@ class TsFile:
             # The declaration's own scope holds its parameters; its name belongs outside.
             while scope.parent is not None and parent is not None and scope.start >= parent.start_byte:
                 scope = scope.parent
+        elif kind == "typeparam" and parent is not None and parent.type == "infer_type":
+            while scope.parent is not None and scope.node.type != "conditional_type":
+                scope = scope.parent
         elif kind == "var" or (kind == "let" and parent is not None and _keyword(parent) == "var"):
             while scope.parent is not None and scope.kind not in ("function", "namespace", "program"):
                 scope = scope.parent

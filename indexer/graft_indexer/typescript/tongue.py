@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from graft_indexer.facts import DefinitionKind, Import, Parameter, ParameterKind, Signature, Span
+from graft_indexer.findings import Finding
 from graft_indexer.graph import Answer, CallSite, CallTarget, Location, Origin, Symbol
 from graft_indexer.locate import word_at
 from graft_indexer.querywalk import HEADER, doc_above
@@ -318,6 +319,12 @@ class TsTongue(Tongue):
         name = item.name if item.name is not None else "*"
         targets, reason = self.world.member_of_module(file, item.module, name, VALUE | TYPE)
         return self.answer(tuple(self.symbol(t, item.alias or name) for t in targets), reason)
+
+    def findings(self, path: str, within: Span | None = None) -> list[Finding]:
+        """What is provably wrong in a file; nothing while files are still being read."""
+        from graft_indexer.typescript.checks import check
+
+        return check(self, path, within) if self.source.complete else []
 
     # -- calls --------------------------------------------------------------------------------------------------------
     def call_at(self, path: str, offset: int) -> CallSite | None:

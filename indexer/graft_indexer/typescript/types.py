@@ -25,6 +25,8 @@ FUNCTIONS: Final = frozenset(
     )
 )  # fmt: skip
 CLASSES: Final = frozenset(("class_declaration", "abstract_class_declaration", "class"))
+PREDEFINED: Final = frozenset(("bigint", "intrinsic", "undefined", "null", "object", "symbol", "never"))
+"""Types of the language that its grammar reads as names."""
 _LISTS: Final = frozenset(
     (
         "Array",
@@ -107,6 +109,8 @@ class Types:
             case "predefined_type":
                 text = file.text(node)
                 return UNKNOWN if text in ("any", "unknown", "object") else prim(text)
+            case "type_identifier" if file.text(node) in PREDEFINED:
+                return prim(file.text(node))
             case "type_identifier" | "identifier":
                 return self._named_type(file, node, file.text(node), (), env, depth)
             case "generic_type":
@@ -140,7 +144,8 @@ class Types:
             case "lookup_type":
                 return self._lookup_type(file, node, env, depth)
             case "this_type":
-                return self._this(file, node)
+                found = self._this(file, node)
+                return Found(found.typ, found.reason or "the receiver's own type")
             case "type_predicate" | "type_predicate_annotation" | "asserts_annotation":
                 return prim("boolean")
         return UNKNOWN

@@ -33,6 +33,8 @@
 (variable_declaration (variable_declarator name: (_) @bind.var))
 (required_parameter pattern: (_) @bind.param)
 (optional_parameter pattern: (_) @bind.param)
+(required_parameter name: (_) @bind.param)
+(optional_parameter name: (_) @bind.param)
 (index_signature name: (identifier) @bind.param)
 (arrow_function parameter: (identifier) @bind.param)
 (catch_clause parameter: (_) @bind.let)
