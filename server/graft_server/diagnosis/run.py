@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Generator, Iterable
 
 from graft_indexer.graph import SymbolGraph
-from graft_server.diagnosis import incremental
+from graft_server.diagnosis import foreign, incremental
 from graft_server.diagnosis.calls import remembered
 from graft_server.diagnosis.model import Diagnostic
 from graft_server.diagnosis.registry import CheckInfo, enabled
@@ -37,6 +37,8 @@ def run_checks(
 
     Of an open buffer only what may have changed is checked again, unless `remember` is false.
     """
+    if not path.endswith(PYTHON_SUFFIXES):
+        return foreign.diagnostics(graph, path, {c.code for c in checks})
     source = _readable(graph, path)
     if source is None:
         return []
@@ -70,6 +72,8 @@ def check_names(
 
 def stepwise(graph: SymbolGraph, path: str, settings: Settings) -> Generator[None, None, list[Diagnostic]]:
     """As `diagnose`, in steps of some milliseconds, between which the graph must not change."""
+    if not path.endswith(PYTHON_SUFFIXES):
+        return diagnose(graph, path, settings)
     source = _readable(graph, path)
     if source is None or not settings.diagnosis_enable or excluded(path, settings.diagnosis_exclude):
         return []
