@@ -14,7 +14,7 @@ from graft_indexer.text import Decoded, decode, encode
 from graft_server.edits import Edit, apply_edits
 from graft_server.errors import UserError
 
-MARKERS = (".git", "pyproject.toml", "setup.py", "setup.cfg", ".hg")
+MARKERS = (".git", "pyproject.toml", "setup.py", "setup.cfg", ".hg", "package.json", "go.mod", "tsconfig.json")
 
 
 def workspace_root(path: Path) -> Path:
@@ -58,9 +58,9 @@ def targets(paths: Iterable[Path]) -> dict[Path, list[Target]]:
 
 
 def selected(paths: Sequence[str], wanted: Sequence[Target]) -> list[str]:
-    """Indexed Python files that the command line asked for, and every file it names."""
-    python = [p for p in paths if p.endswith((".py", ".pyi", ".pyw"))]
-    found = {p for p in python if any(t.holds(p) for t in wanted)}
+    """Indexed files in a language with checks that the command line asked for, and every file it names."""
+    checked = [p for p in paths if p.endswith((".py", ".pyi", ".pyw", *foreign.SUFFIXES))]
+    found = {p for p in checked if any(t.holds(p) for t in wanted)}
     return sorted(found | {t.path for t in wanted if t.is_file})
 
 
