@@ -20,25 +20,29 @@ from __future__ import annotations
 import argparse
 import ast
 import asyncio
-import dataclasses
 import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graft_server.benches.repair_direct import CPU_SECONDS, Direct
 from graft_server.errors import UserError
 
 if TYPE_CHECKING:
     from graft_models.engine import Engine
-    from graft_server.repair.outcome import Report, Verdict
+    from graft_server.repair.outcome import Report, Tester
 
 ARMS = {"operators": "off", "order": "order", "candidates": "candidates"}
 """Arm -> what the model is used for."""
+PARTIAL_LIMIT = 12
+"""As in `repair/validate.py`."""
 PYTEST = "-m pytest -x -q -p no:cacheprovider"
 
 
@@ -52,6 +56,10 @@ class Program:
     shared: str
     tests: tuple[str, ...]
     source: str
+
+    def test_text(self, tests: tuple[str, ...]) -> str:
+        """Some of the tests and what they need, as a file."""
+        return "\n\n\n".join([*filter(None, [self.shared]), *tests]) + "\n"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only-withhold", action="store_true", help="only that second pass")
     parser.add_argument("--rows", type=Path, metavar="FILE", help="keep finished programs, and skip them next time")
     parser.add_argument(
-        "--verdicts", type=Path, metavar="DIR", help="remember what each text's tests said, so that arms share the runs"
+        "--direct", action="store_true", help="tests in forks without pytest and sandbox: counts as ever, times not"
     )
     parser.add_argument("--most-runs", type=int, default=0, metavar="N", help="test runs per program (0: by time only)")
     parser.add_argument("--slice", type=float, default=0.0, metavar="SECONDS", help="begin nothing more after that")
@@ -129,8 +137,8 @@ def split_tests(source: str) -> tuple[str, tuple[str, ...]]:
 def write(program: Program, folder: Path, tests: tuple[str, ...]) -> Path:
     """The workspace: the program, and its tests beside it; returns its real path."""
     (folder / f"{program.name}.py").write_text(program.buggy + "\n", "utf-8")
-    body = "\n\n\n".join([f"from {program.name} import *", *filter(None, [program.shared]), *tests])
-    (folder / f"test_{program.name}.py").write_text(body + "\n", "utf-8")
+    body = f"from {program.name} import *\n\n\n{program.test_text(tests)}"
+    (folder / f"test_{program.name}.py").write_text(body, "utf-8")
     return folder.resolve()
 
 
@@ -226,9 +234,7 @@ async def one(
     from graft_server.repair.outcome import Task
     from graft_server.repair.search import repair
 
-    memory = args.verdicts / f"{program.name}-{len(tests)}.json" if args.verdicts is not None else None
-    known = recall(memory)
-    with tempfile.TemporaryDirectory(prefix="graft-bench-") as name:
+    with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="graft-bench-") as name:
         folder = write(program, Path(name), tests)
         task = Task(
             root=folder,
@@ -238,10 +244,9 @@ async def one(
             engine=engine,
             model=ARMS[arm],  # type: ignore[arg-type]
             most_runs=args.most_runs,
-            known=known,
+            tester=tester(stack.enter_context(Direct(program.test_text(tests)))) if args.direct else None,
         )
         report: Report = await repair(task)
-        remember(memory, known)
     row: dict[str, Any] = {
         "name": program.name,
         "status": report.status,
@@ -271,21 +276,24 @@ async def one(
     return row
 
 
-def recall(memory: Path | None) -> dict[str, Verdict] | None:
-    """Verdicts by digest of the text, as `remember` wrote them; None if none are to be kept."""
+def tester(direct: Direct) -> Tester:
+    """Failing tests first, then all, as the sandbox does; the third run of a passing change is the command's."""
     from graft_server.repair.outcome import Verdict
 
-    if memory is None:
-        return None
-    rows = json.loads(memory.read_text("utf-8")) if memory.exists() else {}
-    return {key: Verdict(*row) for key, row in rows.items()}
+    def name(test: str) -> str:
+        return test.rpartition("::")[2]
 
+    def trial(text: str, failing: Sequence[str], passing: Sequence[str]) -> Verdict:
+        few = len(failing) <= PARTIAL_LIMIT
+        first = direct.run(text, [name(t) for t in failing], CPU_SECONDS, stop_first=not few)
+        if not all(first) or len(first) < len(failing):
+            return Verdict(False, sum(first), 1, timeout=all(first))
+        rest = [name(t) for t in (*failing, *passing)]
+        every = direct.run(text, rest, 2 * CPU_SECONDS, stop_first=True)
+        passed = all(every) and len(every) == len(rest)
+        return Verdict(passed, len(first), 3 if passed else 2, timeout=all(every) and not passed, tests=len(every))
 
-def remember(memory: Path | None, known: dict[str, Verdict] | None) -> None:
-    """Keep verdicts for the next arm."""
-    if memory is not None and known is not None:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        memory.write_text(json.dumps({key: dataclasses.astuple(value) for key, value in known.items()}), "utf-8")
+    return trial
 
 
 def check(program: Program, text: str, inputs: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -37,6 +37,10 @@ class Verdict:
     tests: int = 0
 
 
+Tester = Callable[[str, Sequence[str], Sequence[str]], Verdict]
+"""(text of the program, ids of the failing tests, ids of the passing ones) -> verdict."""
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """Make `command` succeed.
@@ -61,8 +65,8 @@ class Task:
     """Stop after so many different passing patches."""
     most_runs: int = 0
     """Stop after so many test runs (0: only the budget counts)."""
-    known: MutableMapping[str, Verdict] | None = None
-    """Verdicts by digest of a file's text, read and added to: the benchmark's arms need not run one text twice."""
+    tester: Tester | None = None
+    """Runs the tests in place of the sandbox, for benchmarks."""
 
     @property
     def run_limit(self) -> float:

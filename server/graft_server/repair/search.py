@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
-from graft_indexer.text import decode, encode
+from graft_indexer.text import decode
 from graft_server.repair import differential
 from graft_server.repair.frontier import Frontier
 from graft_server.repair.infill import infill
@@ -26,7 +26,7 @@ from graft_server.repair.localisation import Baseline, Place, read_traces, suspi
 from graft_server.repair.oddities import brought_in
 from graft_server.repair.order import by_likelihood
 from graft_server.repair.outcome import OnProgress, Progress, Report, Status, Task, Verdict, ignore_progress
-from graft_server.repair.patches import digest, make_patch, unified, write_patch
+from graft_server.repair.patches import make_patch, unified, write_patch
 from graft_server.repair.proposals import (
     Proposal,
     donor_statements,
@@ -266,10 +266,10 @@ async def judged(state: Search, validator: Validator, proposal: Proposal, again:
     With the verdict how many test runs there had been when its own tests ended: while the command is repeated, which
     takes as long as many trials, the other sandbox goes on.
     """
-    known = state.task.known if not again else None
-    key = digest(encode(proposal.text))
-    if known is not None and key in known:
-        return known[key], state.runs + known[key].runs
+    if state.task.tester is not None:
+        base = validator.base
+        verdict = state.task.tester(proposal.text, base.failing, base.passing)
+        return verdict, state.runs + verdict.runs
     left = state.deadline - time.monotonic()
     clock = state.clock.longer(8) if again else state.clock
     clock = replace(clock, wall=max(0.5, min(clock.wall, left)))
@@ -278,8 +278,6 @@ async def judged(state: Search, validator: Validator, proposal: Proposal, again:
     if verdict.passed and validator.warm:
         confirmed = await validator.confirm(proposal)
         verdict = replace(confirmed, tests=verdict.tests, runs=verdict.runs + 1)
-    if known is not None:
-        known[key] = verdict
     return verdict, at
 
 
