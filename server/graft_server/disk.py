@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graft_indexer.text import Decoded, decode, encode
+from graft_server.diagnosis import foreign
 from graft_server.edits import Edit, apply_edits
 from graft_server.errors import UserError
 
