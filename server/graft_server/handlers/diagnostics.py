@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
+from graft_indexer.syntax import language_of_id
 from graft_indexer.text import Lines
 from graft_server import convert
 from graft_server.diagnosis.model import MODEL_HINT, Diagnostic
@@ -167,7 +168,9 @@ async def check(ls: GraftServer, document: Document, *, priority: int = BACKGROU
     session = ls.session
     folder, path = session.place_of(document)
     settings = session.settings
-    if folder is None or document.language != "python" or document.oversized or not settings.diagnosis_enable:
+    if folder is None or language_of_id(document.language) is None or document.oversized:
+        return []
+    if not settings.diagnosis_enable:
         return []
     version = document.version
     known = session.found.get(document.uri)
