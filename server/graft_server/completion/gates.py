@@ -21,6 +21,7 @@ from graft_server.completion.model import Verdict
 from graft_server.completion.probe import shadowed
 from graft_server.completion.shape import cut_to_balance
 from graft_server.completion.stops import brackets_of, closers_for
+from graft_server.diagnosis import foreign
 
 MAX_CUTS = 3
 _BUILTIN = frozenset(dir(builtins))
@@ -81,8 +82,10 @@ def judge(
     off: frozenset[str] = frozenset(),
 ) -> Judged:
     """Parse and check `text` in its place; `off` may name "parses" or "names", for measuring what each is worth."""
-    if language not in syntax.languages():
+    known = syntax.language_of_id(language)
+    if known is None:
         return Judged(text, ())
+    language = known
     verdicts: list[Verdict] = []
     for _ in range(MAX_CUTS):
         if not text.strip():
@@ -100,8 +103,11 @@ def judge(
             verdicts.append(Verdict("parses", False, wrong))
             return Judged("", tuple(verdicts))
         tree = trees.parse(path, data, language)
-        if graph is None or language != "python" or "names" in off:
+        if graph is None or "names" in off:
             return Judged(text, (*verdicts, Verdict("parses", True)))
+        if language != "python":
+            said = _proved(graph, path, data, Span(start, end))
+            return Judged("" if said else text, (*verdicts, Verdict("parses", True), Verdict("names", not said, said)))
         tally = _Tally()
         before = trees.passed
         if before is not None and before[:2] == (path, data) and before[2].start <= start and before[2].end == end:
@@ -121,6 +127,13 @@ def judge(
         if len((begun.group() if begun is not None else "") + text.strip()) < 3:
             text = ""
     return Judged("", tuple(verdicts))
+
+
+def _proved(graph: SymbolGraph, path: str, data: bytes, region: Span) -> str:
+    """What another language's part of the graph proves to be wrong in the suggestion; empty if nothing."""
+    with shadowed(graph, path, data.decode("utf-8", "surrogateescape")):
+        found = foreign.first_in(graph, path, region)
+    return found.message if found is not None else ""
 
 
 def last_good(text: str) -> str:
