@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
+from graft_indexer.syntax import language_of_id, languages
 from graft_models.engine import Allow, Engine, Need, Request
 from graft_models.prompt import ContextPart
 from graft_server.completion import budget, constraint, context
@@ -229,9 +230,10 @@ class Decoder:
         return answer
 
     def _constrains(self, engine: Engine, snapshot: Snapshot) -> bool:
+        """Where members and modules are resolved: in languages of tiers 1 and 2."""
         return (
             self._switches.constraint
-            and snapshot.language == "python"
+            and _resolved(snapshot.language)
             and self._graph is not None
             and self._graph.ready
             and engine.capabilities.constraint
@@ -241,3 +243,9 @@ class Decoder:
 async def _nothing(need: Need) -> Allow | None:
     del need  # Never asked: the request has no triggers.
     return None
+
+
+def _resolved(language: str) -> bool:
+    """Whether the graph resolves names of a language, as editors call it."""
+    known = language_of_id(language)
+    return known is not None and languages()[known].tier <= 2
