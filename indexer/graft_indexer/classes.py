@@ -95,6 +95,25 @@ def own_attributes(cls: Cls) -> dict[str, list[Binding]]:
     return table
 
 
+def class_stores(cls: Cls) -> dict[str, list[Binding]]:
+    """Attributes that the module sets on a class of its own, `Class.name = value` at its top level."""
+    if not cls.outer.is_module:
+        return {}
+    file = cls.file
+    known = file.memo.get("class stores")
+    if known is None:
+        table: dict[str, dict[str, list[Binding]]] = {}
+        for statement in file.tree.body:
+            if not isinstance(statement, ast.Assign):
+                continue
+            for target in statement.targets:
+                if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
+                    binding = Binding(target.attr, How.ASSIGN, target, file.scope, statement, statement.value)
+                    table.setdefault(target.value.id, {}).setdefault(target.attr, []).append(binding)
+        known = file.memo["class stores"] = table
+    return known.get(cls.name, {})  # type: ignore[attr-defined, no-any-return]
+
+
 class Classes:
     """Bases and members of classes; `resolve` evaluates an expression in a class's outer scope to class objects."""
 
@@ -297,6 +316,7 @@ class Classes:
         cls.file.note()
         bindings = tuple(b for b in cls.scope.bindings.get(name, ()) if b.how is not How.DELETE)
         live = tuple(b for b in bindings if not b.dead) or bindings
+        live += tuple(class_stores(cls).get(name, ()))
         attributes = tuple(own_attributes(cls).get(name, ()))
         if live or attributes:
             return Member(name, cls, live, attributes)
@@ -330,6 +350,14 @@ class Classes:
             return self.private_members(cls)[0].get(name)
         return None
 
+    def class_member(self, cls: Cls, name: str) -> Member | None:
+        """The attribute `name` as the class object has it: what methods set on self is none of it."""
+        for current in self.shape(cls).order:
+            found = self.own_member(current, name)
+            if found is not None and (found.bindings or not found.attributes or name in self.slots(current)):
+                return found
+        return None
+
     def members(self, cls: Cls) -> dict[str, Member]:
         """All attributes by name, the first in the method resolution order each."""
         return self.world.memo.remember(("members", cls), lambda: self._members(cls))
@@ -352,7 +380,10 @@ class Classes:
         cls.file.note()
         return list(
             dict.fromkeys(
-                [n for n in cls.scope.bindings if " " not in n] + list(own_attributes(cls)) + sorted(self.slots(cls))
+                [n for n in cls.scope.bindings if " " not in n]
+                + list(own_attributes(cls))
+                + list(class_stores(cls))
+                + sorted(self.slots(cls))
             )
         )
 

@@ -207,6 +207,9 @@ class SymbolGraph(Protocol):
     def subclasses(self, symbol: Symbol) -> Answer[Sequence[Symbol]]:
         """Direct and indirect subclasses in the workspace."""
 
+    def overrides(self, symbol: Symbol) -> Answer[Sequence[Symbol]]:
+        """Members of subclasses in the workspace that override a member of a class."""
+
     def importers(self, path: str) -> Sequence[str]:
         """Files of the workspace that import the module at `path`."""
 

@@ -37,6 +37,9 @@ _CLOSED_BUILTINS = frozenset(
 """Builtin classes whose instances take no other attributes."""
 
 
+_SPECIAL_FORMS = ("typing._SpecialForm", "typing_extensions._SpecialForm", "typing._Generic", "typing._Protocol")
+
+
 class Members:
     """Answers about members for a graph."""
 
@@ -137,6 +140,8 @@ class Members:
         classes = self.inference.classes
         shape = classes.shape(cls)
         reason = shape.reason
+        if cls.full_name in _SPECIAL_FORMS:
+            reason = "a special form of typing"
         table = {name: member_symbol(m) for name, m in classes.members(cls).items()}
         holders = list(shape.order)
         if not exact and not self._sealed(cls):
@@ -172,7 +177,7 @@ class Members:
                     "__match_args__",
                     "__attrs_attrs__",
                 ]
-            if cls.full_name in ("typing.Generic", "typing.Protocol"):
+            if cls.full_name in ("typing.Generic", "typing.Protocol", "typing._Generic"):
                 names += ["_is_protocol", "_is_runtime_protocol"]
             if cls.full_name == "builtins.OSError":
                 names.append("characters_written")
@@ -194,11 +199,15 @@ class Members:
         cls = value.cls
         shape = classes.shape(cls)
         reason = shape.reason
+        if cls.full_name in _SPECIAL_FORMS:
+            reason = "a special form of typing"
         table: dict[str, Symbol] = {}
         for name, member in classes.members(cls).items():
-            slot = name in classes.slots(member.owner)
-            if member.bindings or not member.attributes or slot or _set_on_class(member):
-                table[name] = member_symbol(member)
+            own = member if _set_on_class(member) else classes.class_member(cls, name)
+            if own is None and not member.attributes:
+                own = member
+            if own is not None:
+                table[name] = member_symbol(own)
         if not value.exact:
             below, why = self.inference.subclasses(cls)
             reason = reason or why
@@ -284,6 +293,8 @@ class Members:
                 shape = classes.shape(cls)
                 if shape.reason:
                     return [], shape.reason
+                if cls.full_name in _SPECIAL_FORMS:
+                    return [], "a special form of typing"
                 if not exact and not self._sealed(cls):
                     below, reason = self.inference.subclasses(cls)
                     if reason:

@@ -397,6 +397,12 @@ class PyGraph:
         found, reason = self._references.subclasses(symbol)
         return self._answer(tuple(found), reason)
 
+    def overrides(self, symbol: Symbol) -> Answer[Sequence[Symbol]]:
+        """Members of subclasses in the workspace that override a member of a class."""
+        self.world.sync()
+        found, reason = self._references.overrides(symbol)
+        return self._answer(tuple(found), reason)
+
     def importers(self, path: str) -> Sequence[str]:
         """Files of the workspace that import the module at `path`."""
         self.world.sync()

@@ -244,7 +244,8 @@ class Inference:
                 return self.infer(file, scope, binding.value)
             return self.annotations.evaluate(file, scope, binding.annotation)
         # A declaration elsewhere in the scope says what every assignment is.
-        for other in binding.scope.bindings.get(binding.name, ()):
+        named = () if isinstance(binding.node, ast.Attribute) else binding.scope.bindings.get(binding.name, ())
+        for other in named:
             if other.annotation is not None and other is not binding and other.how is not How.PARAMETER:
                 return self.binding(file, other)
         if binding.value is None:
@@ -575,7 +576,7 @@ class Inference:
 
     def class_attribute(self, value: ClassValue, cls: Cls, name: str) -> Result:
         """An attribute of a class object: its own, then its metaclass's."""
-        member = self.classes.member(cls, name)
+        member = self.classes.class_member(cls, name) or self.classes.member(cls, name)
         if member is not None and (member.bindings or not member.attributes):
             return self._member(value, Member(name, member.owner, member.bindings))
         if member is not None:

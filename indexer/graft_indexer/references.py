@@ -21,6 +21,7 @@ from graft_indexer.symbols import (
     binding_symbol,
     class_symbol,
     function_symbol,
+    member_symbol,
     module_symbol,
     target_symbol,
 )
@@ -349,6 +350,24 @@ class References:
         found, reason = self.graph.repository.subclasses(cls)
         inside = [class_symbol(c) for c in found if c.file.origin is Origin.WORKSPACE]
         return inside, reason
+
+    def overrides(self, symbol: Symbol) -> tuple[list[Symbol], str]:
+        """Members of subclasses in the workspace that override a member of a class."""
+        owner, _, name = symbol.qualified_name.rpartition(".")
+        inside = owner[len(symbol.module) + 1 :]
+        cls = self._class_called(symbol.path, inside) if inside else None
+        if cls is None:
+            return [], "not a member of a class that is known"
+        found, reason = self.graph.repository.subclasses(cls)
+        classes = self.graph.inference.classes
+        members = [m for c in found if c.file.in_workspace and (m := classes.own_member(c, name)) is not None]
+        return [member_symbol(m) for m in members], reason
+
+    def _class_called(self, path: str, inside: str) -> Cls | None:
+        from graft_indexer.repository import classes_in
+
+        file = self.world.file(path) if path else None
+        return next((c for c in classes_in(file) if c.inside == inside), None) if file is not None else None
 
     def class_named(self, symbol: Symbol) -> Cls | None:
         """The class of a class symbol."""

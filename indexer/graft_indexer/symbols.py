@@ -114,6 +114,8 @@ def _binding_symbol(file: PyFile, binding: Binding, name: str | None) -> Symbol:
     if isinstance(node, ast.Attribute):  # on self: it belongs to the class
         holder = scope.enclosing_class
         prefix = holder.name if holder is not None else scope.name
+        if scope.is_module and isinstance(node.value, ast.Name):
+            prefix = node.value.id
         inside = f"{prefix}.{binding.name}" if prefix else binding.name
     else:
         inside = qualified(scope, binding.name)

@@ -67,3 +67,56 @@ def test_bad_input_is_said_in_one_line(ask: Callable[..., str]) -> None:
         with pytest.raises(UserError) as caught:
             ask(kind, name)
         assert "\n" not in str(caught.value)
+
+
+FAMILY = """
+//- /base.py
+class Base:
+    def run(self, a: int) -> None: ...
+//- /below.py
+from base import Base
+
+class Below(Base):
+    def run(self, a: int, b: int = 0) -> None: ...
+
+class Lower(Below):
+    pass
+//- /use.py
+import below
+
+def use(low: below.Lower) -> None:
+    low.run(1)
+"""
+
+
+def test_every_question_of_the_graph_can_be_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    def ask_family(kind: str, name: str) -> str:
+        parser = argparse.ArgumentParser()
+        query.add_arguments(parser)
+        with graph_of(FAMILY) as fixed:
+            query.answer(fixed.graph, parser.parse_args([kind, name]))
+        return capsys.readouterr().out
+
+    assert ask_family("def", "use.py:4:9") == (
+        "1 closed\nbelow.py:4:9 method below.Below.run(self, a: int, b: int = 0) -> None\n"
+    )
+    assert ask_family("signature", "use.py:4:13") == (
+        "1 closed\nbelow.py:4:9 method below.Below.run(a: int, b: int = 0) -> None\n"
+    )
+    assert ask_family("signature", "Base.run").endswith("base.Base.run(self, a: int) -> None\n")
+    assert ask_family("subclasses", "Base") == (
+        "2 closed\nbelow.py:3:7 class below.Below\nbelow.py:6:7 class below.Lower\n"
+    )
+    assert "below.py:4:9 method below.Below.run" in ask_family("overrides", "Base.run")
+    assert "1 " in ask_family("importers", "base.py") and "below.py:1:1" in ask_family("importers", "base.py")
+    assert "use.py:1:1" in ask_family("touches", "below.py")
+    names = ask_family("names", "use.py:4:5")
+    assert "parameter use.use.<locals>.low" in names and "module below" in names
+    assert "use.py" in ask_family("usages", "below.py:3:8") or "0 open" in ask_family("usages", "below.py:3:8")
+
+
+def test_questions_about_places_say_so(ask: Callable[..., str]) -> None:
+    for kind, name in (("names", "Cart"), ("usages", "Cart"), ("importers", "Cart"), ("signature", "shop/cart.py:1:1")):
+        with pytest.raises(UserError) as caught:
+            ask(kind, name)
+        assert "\n" not in str(caught.value)

@@ -145,3 +145,25 @@ def test_guards_around_make_absence_open() -> None:
     ):
         with graph_of("class A:\n    a = 1\ndef f(x: A):\n" + body) as fixed:
             assert not fixed.graph.definition_at(*fixed.here).closed, body
+
+
+def test_a_class_has_what_its_bases_bind_though_methods_set_it_too() -> None:
+    source = "class A:\n    a = None\nclass B(A):\n    def __init__(self):\n        self.a = 1\n        self.b = 2\n"
+    check(source + "B.$0\n", "a", "mro")
+    check(source + "B().$0\n", "a", "b")
+
+
+def test_attributes_set_on_a_class_at_module_level() -> None:
+    source = "class A:\n    a = 1\nA.later = 'x'\n"
+    check(source + "A().$0\n", "a", "later")
+    with graph_of("import p\np.A().$0\n", site={"p.py": source}) as fixed:
+        path, offset = fixed.here
+        assert names(fixed.graph.members_at(path, offset - 1)) == "closed: a later"
+
+
+def test_special_forms_are_open() -> None:
+    check_open("import typing\ntyping.Protocol.$0\n")
+
+
+def test_a_local_declaration_says_nothing_of_an_attribute_of_that_name() -> None:
+    check(TWO + "class C:\n    def f(self):\n        x: B = g()\n        self.x = A()\nC().x.$0\n", "a")

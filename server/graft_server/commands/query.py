@@ -9,24 +9,34 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graft_server.errors import UserError
 
 if TYPE_CHECKING:
-    from graft_indexer.graph import Answer, Location, Symbol, SymbolGraph
+    from graft_indexer.facts import Signature, Span
+    from graft_indexer.graph import Answer, Location, Symbol, SymbolGraph, Window
 
 HELP = "ask the symbol graph"
 KINDS = {
-    "def": "where a name is defined",
+    "def": "where a name is defined, or what stands at FILE:LINE:COL",
     "refs": "where a definition is used",
     "callers": "where it is called",
     "members": "members of a class or module, or of the expression that ends at FILE:LINE:COL",
+    "signature": "parameters of a function or class, or of what the call around FILE:LINE:COL calls",
+    "subclasses": "classes that derive from it, directly or not",
+    "overrides": "members of subclasses that override it",
     "tests": "tests that exercise it",
+    "names": "names that may stand at FILE:LINE:COL",
+    "usages": "code elsewhere that looks like that around FILE:LINE:COL",
+    "importers": "files that import the module in FILE",
+    "touches": "files that may notice a change of what FILE exports",
     "map": "outline of the repository, seen from a file if NAME is one",
 }
+_AT_PLACES = ("def", "refs", "callers", "members", "signature", "names", "usages", "subclasses", "overrides", "tests")
+_OF_FILES = ("importers", "touches")
 _PLACE = re.compile(r"(?P<path>.+):(?P<line>\d+):(?P<column>\d+)")
 
 
@@ -63,32 +73,7 @@ def answer(graph: SymbolGraph, args: argparse.Namespace) -> int:
         text = graph.repository_map(_inside(graph, args.name) if args.name else "", args.budget)
         print(json.dumps({"query": "map", "name": args.name, "map": text}) if args.json else text, end="")
         return 0 if text else 1
-    results: list[dict[str, Any]] = []
-    certainty, reason = "closed", ""
-    place = _PLACE.fullmatch(args.name) if args.kind == "members" else None
-    if place is not None:
-        found = graph.members_at(*_offset(graph, place))
-        results = [_symbol(graph, s) for s in found.value]
-        certainty, reason = found.certainty.value, found.reason
-    else:
-        symbols = graph.find(args.name)
-        if not symbols:
-            raise UserError(f"nothing in {graph.root} is called {args.name}; try another part of its dotted name")
-        if args.kind == "def":
-            results = [_symbol(graph, s) for s in symbols]
-        elif args.kind == "tests":
-            results = _unique(_symbol(graph, t) for s in symbols for t in graph.tests_of(s))
-            certainty, reason = "open", "tests that call by other ways are not seen"
-        else:
-            answers: list[Answer[Sequence[Any]]] = []
-            for symbol in symbols:
-                if args.kind == "members":
-                    answers.append(_members(graph, symbol))
-                else:
-                    answers.append(_uses(graph, args.kind, symbol))
-            results = _unique(_entry(graph, item) for a in answers for item in a.value)
-            certainty = "closed" if all(a.closed for a in answers) else "open"
-            reason = next((a.reason for a in answers if a.reason), "")
+    results, certainty, reason = _ask(graph, args.kind, args.name)
     if args.json:
         table = {"query": args.kind, "name": args.name, "certainty": certainty, "reason": reason, "results": results}
         print(json.dumps(table, indent=1))
@@ -99,8 +84,88 @@ def answer(graph: SymbolGraph, args: argparse.Namespace) -> int:
     return 0 if results else 1
 
 
-def _uses(graph: SymbolGraph, kind: str, symbol: Symbol) -> Answer[Sequence[Location]]:
-    return graph.callers(symbol) if kind == "callers" else graph.references(symbol)
+def _ask(graph: SymbolGraph, kind: str, name: str) -> tuple[list[dict[str, Any]], str, str]:
+    """(entries, certainty, reason) of any question but the map."""
+    from graft_indexer.graph import Location
+
+    place = _PLACE.fullmatch(name) if kind in _AT_PLACES else None
+    if kind in _OF_FILES:
+        path = _file(graph, name)
+        paths = graph.importers(path) if kind == "importers" else _touched(graph, path)
+        found = [_entry(graph, Location(p, _whole(graph, p), 1)) for p in paths]
+        return found, "open", "imports that are computed are not seen"
+    if kind in ("names", "usages"):
+        if place is None:
+            raise UserError(f"query {kind} needs FILE:LINE:COL, not {name}")
+        where = _offset(graph, place)
+        if kind == "usages":
+            windows = [_window(w) for w in graph.usages(*where)]
+            return windows, "open", "usages are found by likeness"
+        return _answer(graph, [graph.visible_names(*where)])
+    if place is not None and kind in ("members", "signature", "def"):
+        where = _offset(graph, place)
+        if kind == "members":
+            return _answer(graph, [graph.members_at(*where)])
+        if kind == "def":
+            return _answer(graph, [graph.definition_at(*where)])
+        call = graph.call_at(*where)
+        if call is None:
+            raise UserError(f"no call is around {name}")
+        target = graph.call_target(where[0], call)
+        entries = [{**_symbol(graph, t.symbol), "signature": signature_text(t.signature)} for t in target.value]
+        return entries, target.certainty.value, target.reason
+    symbols = graph.definition_at(*_offset(graph, place)).value if place is not None else graph.find(name)
+    if not symbols:
+        raise UserError(f"nothing in {graph.root} is called {name}; try another part of its dotted name")
+    if kind == "def":
+        return [_symbol(graph, s) for s in symbols], "closed", ""
+    if kind == "signature":
+        found = [_symbol(graph, s) for s in symbols]
+        return [e for e in found if "signature" in e] or found, "closed", ""
+    if kind == "tests":
+        found = _unique(_symbol(graph, t) for s in symbols for t in graph.tests_of(s))
+        return found, "open", "tests that call by other ways are not seen"
+    ask: dict[str, Callable[[Symbol], Answer[Sequence[Any]]]] = {
+        "members": lambda s: _members(graph, s), "refs": graph.references, "callers": graph.callers,
+        "subclasses": graph.subclasses, "overrides": graph.overrides,
+    }  # fmt: skip
+    return _answer(graph, [ask[kind](symbol) for symbol in symbols])
+
+
+def _answer(graph: SymbolGraph, answers: Sequence[Answer[Sequence[Any]]]) -> tuple[list[dict[str, Any]], str, str]:
+    """Several answers as one: closed if all are."""
+    results = _unique(_entry(graph, item) for a in answers for item in a.value)
+    certainty = "closed" if all(a.closed for a in answers) else "open"
+    return results, certainty, next((a.reason for a in answers if a.reason), "")
+
+
+def _touched(graph: SymbolGraph, path: str) -> Sequence[str]:
+    """Files that a change of all of a file's definitions would touch: asked of a buffer without any."""
+    before = graph.facts(path)
+    if before is None:
+        raise UserError(f"{path} is not a file of {graph.root}")
+    graph.open_buffer(path, "")
+    return graph.exposure(path, before).affected
+
+
+def _file(graph: SymbolGraph, name: str) -> str:
+    path = _inside(graph, name)
+    if graph.facts(path) is None:
+        raise UserError(f"{name} is not an indexed file of {graph.root}")
+    return path
+
+
+def _whole(graph: SymbolGraph, path: str) -> Span:
+    from graft_indexer.facts import Span
+
+    return Span(0, len((graph.text(path) or "").encode("utf-8", "surrogateescape")))
+
+
+def _window(window: Window) -> dict[str, Any]:
+    return {
+        "path": window.path, "line": window.line, "column": 1, "scope": f"score {window.score:.2f}",
+        "start": window.span.start, "end": window.span.end, "text": window.text,
+    }  # fmt: skip
 
 
 def _members(graph: SymbolGraph, symbol: Symbol) -> Answer[Sequence[Symbol]]:
@@ -159,7 +224,7 @@ def _symbol(graph: SymbolGraph, symbol: Symbol) -> dict[str, Any]:
         "qualified_name": symbol.qualified_name, "start": symbol.span.start, "end": symbol.span.end,
     }  # fmt: skip
     if symbol.signature is not None:
-        entry["signature"] = signature_text(symbol)
+        entry["signature"] = signature_text(symbol.signature)
     if symbol.annotation:
         entry["annotation"] = symbol.annotation
     if symbol.doc:
@@ -167,15 +232,13 @@ def _symbol(graph: SymbolGraph, symbol: Symbol) -> dict[str, Any]:
     return entry
 
 
-def signature_text(symbol: Symbol) -> str:
-    """`(a, *, b=1) -> int` of a function."""
+def signature_text(signature: Signature) -> str:
+    """`(a, *, b=1) -> int` of a signature."""
     from graft_indexer.facts import ParameterKind
 
-    if symbol.signature is None:
-        return ""
     parts: list[str] = []
     starred = False
-    for parameter in symbol.signature.parameters:
+    for parameter in signature.parameters:
         if parameter.kind is ParameterKind.KEYWORD_ONLY and not starred:
             parts.append("*")
             starred = True
@@ -187,7 +250,7 @@ def signature_text(symbol: Symbol) -> str:
         if parameter.default is not None:
             text += f" = {parameter.default}" if parameter.annotation else f"={parameter.default}"
         parts.append(text)
-    returns = f" -> {symbol.signature.returns}" if symbol.signature.returns else ""
+    returns = f" -> {signature.returns}" if signature.returns else ""
     return f"({', '.join(parts)}){returns}"
 
 
