@@ -71,6 +71,11 @@ async def shown(root: Path, source: str, said: str, *, switches: Switches | None
         ("int = $0\n", "int + 1\n", "int = int + 1|"),
         ("def f(xs):\n    names = $0\n", "[names for names in xs]\n", "    names = [names for names in xs]|"),
         ("def f(a):\n    key = lambda $0\n", "key: key.x\n", "    key = lambda key: key.x|"),
+        # Nor before it is bound, where code runs as it stands.
+        ("x = $0\n\n\ndef later(): ...\n", "later()\n", "(names: later is not defined yet)"),
+        ("def f():\n    return $0\n\n\ndef later(): ...\n", "later()\n", "    return later()|"),
+        ("x = lambda: $0\n\n\ndef later(): ...\n", "later()\n", "x = lambda: later()|"),
+        ("class A:\n    x = $0\n\n\nlater = 1\n", "later\n", "(names: later is not defined yet)"),
         # Open receivers are let alone.
         ("def f(thing):\n    return thing.$0\n", "whatever()\n", "    return thing.whatever()|"),
     ],
@@ -96,6 +101,10 @@ async def test_without_constraint_the_gate_still_cuts(tmp_path: Path) -> None:
         ("from sha$0\n", "from shapes|"),
         ("width = 1\nheight = 2\nx = make($0\n", "x = make(width, height=height)|"),
         ("width = 1\nheight = 2\nx = make($0)\n", "x = make(width, height=height)|"),
+        ("later_name = 1\n\n\ndef f(\n    later$0\n):\n    pass\n", "(model: said nothing new (end))"),
+        ("def f(\n    pa$0\n):\n    pass\n", "(model: said nothing new (end))"),
+        ("from shapes import make as N$0\n", "(model: said nothing new (end))"),
+        ("x = later_n$0\n\n\nlater_name = 1\n", "(model: said nothing new (end))"),
         ("other = 1\nx = make($0)\n", "(model: said nothing new (end))"),
         ("shape = Shape('a')\nshape.$0\n", "(model: said nothing new (end))"),
     ],

@@ -8,6 +8,7 @@ jedi's own error rate.
 
 from __future__ import annotations
 
+import ast
 import builtins
 import random
 import re
@@ -19,6 +20,9 @@ from typing import Any
 from graft_server.benches.code_items import workspace
 from graft_server.benches.replay_person import Judgement, chooser, play
 from graft_server.benches.replay_record import Recorded, Said
+from graft_server.completion.anchor import Place
+from graft_server.completion.probe import completing
+from graft_server.completion.shape import covering
 from graft_server.errors import UserError
 
 _BUILTIN = frozenset(dir(builtins)) | {"__file__", "__name__", "__doc__", "__class__", "__path__", "__spec__"}
@@ -112,38 +116,45 @@ def judged(
         }
         # Of the true text to the end of what is hidden, so that the file is the real one again.
         arms["truth"] = [(s, s.key.truth) for s, _ in arms["asked"]]
-        memory: dict[tuple[int, str], list[str]] = {}
         for name, texts in arms.items():
-            sample = chance.sample(texts, min(count, len(texts)))
+            # Whatever key of the line it was said at, the same completed line is one text.
+            unique = {(s.key.spot, s.key.line, (_line(s) + t).strip()): (s, t) for s, t in texts}
+            sample = chance.sample([*unique.values()], min(count, len(unique)))
             bad: list[str] = []
             for said, text in sample:
-                wrong = _judge(judge, recorded, said, text, memory)
+                wrong = _judge(judge, recorded, said, text)
                 if wrong:
-                    bad.append(f"{said.key.before.rpartition(chr(10))[2].strip()}⟦{text}⟧ {wrong[0]}")
+                    bad.append(f"{_line(said).strip()}⟦{text}⟧ {wrong[0]}")
             out[f"jedi_{name}_judged"] = len(sample)
             out[f"jedi_{name}_unresolved_percent"] = round(100 * len(bad) / len(sample), 2) if sample else 0.0
             out[f"jedi_{name}_examples"] = " | ".join(b.replace("\n", "\\n") for b in bad[:6])
     return out
 
 
-def _judge(
-    judge: Judge, recorded: Recorded, said: Said, text: str, memory: dict[tuple[int, str], list[str]]
-) -> list[str]:
-    from graft_server.completion.anchor import Place
-    from graft_server.completion.probe import completing
-    from graft_server.completion.shape import covering
+def _line(said: Said) -> str:
+    return said.key.before.rpartition("\n")[2]
 
+
+def _judge(judge: Judge, recorded: Recorded, said: Said, text: str) -> list[str]:
     key, spot = said.key, recorded.spots[said.key.spot]
-    place = Place(key.before, key.after)
-    rest = spot.after if text == key.truth else key.after[covering(text, place) :]
     whole = key.before + text
-    # The same text completed from another key of the line is the same file.
-    line_start = key.before.rfind("\n") + 1
-    mark = (key.spot * 1000 + key.line, whole[line_start:])
-    if mark not in memory:
-        # An unfinished statement is finished, so that jedi sees a file that parses.
-        made = whole + completing(whole, Place(whole, rest)) + rest
-        word = re.search(r"\w*$", key.before)
-        start = len(key.before) - len(word.group() if word is not None else "")
-        memory[mark] = judge.unresolved(spot.package, spot.path, made, start, len(whole))
-    return memory[mark]
+    if key.truth.startswith(text):
+        # The person types on as ever: the completed file is the real one.
+        made = key.before + key.truth + spot.after
+    else:
+        made = _finished(whole, key.after[covering(text, Place(key.before, key.after)) :])
+    word = re.search(r"\w*$", key.before)
+    start = len(key.before) - len(word.group() if word is not None else "")
+    return judge.unresolved(spot.package, spot.path, made, start, len(whole))
+
+
+def _finished(whole: str, rest: str) -> str:
+    """The file with its unfinished statement finished, in the first way that Python can parse."""
+    fillers = (completing(whole, Place(whole, rest)), "", ":\n" + " " * 40 + "pass", " = None", "()", "]", ")", "}")
+    for filler in fillers:
+        try:
+            ast.parse(whole + filler + rest)
+        except (SyntaxError, ValueError):
+            continue
+        return whole + filler + rest
+    return whole + fillers[0] + rest

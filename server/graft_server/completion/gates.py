@@ -277,7 +277,7 @@ def _wrong(
         return _wrong_keyword(graph, path, node, name)
     if _binds(node) or parent.type == "dotted_name":
         return _wrong_import(graph, path, node, name)
-    if _reads_itself(node, name):
+    if _reads_itself(node, name) or _runs_before(node, name):
         return f"{name} is not defined yet"
     scope = _scope_start(node)
     if scope not in visible:
@@ -471,6 +471,44 @@ def _reads_itself(node: Node, name: str) -> bool:
     above = (whole.text or b"")[: statement.start_byte - whole.start_byte]
     pattern = rb"\b" + re.escape(name.encode()) + rb"\b"
     return re.search(pattern, above) is None and (scope.type == "function_definition" or name not in _BUILTIN)
+
+
+def _runs_before(node: Node, name: str) -> bool:
+    """Whether code outside of functions reads a name that the file binds only further down.
+
+    Annotations are let alone: they may be quoted later, or never looked at.
+    """
+    scope: Node | None = node.parent
+    while scope is not None:
+        if scope.type in ("function_definition", "lambda", "type") or scope.type in _OWN_SCOPES:
+            return False
+        scope = scope.parent
+    root = _root(node)
+    data = root.text or b""
+    pattern = re.compile(rb"(?<![\w.])" + re.escape(name.encode()) + rb"\b")
+    at, end = node.start_byte - root.start_byte, node.end_byte - root.start_byte
+    if name in _BUILTIN or re.search(rb"\b" + re.escape(name.encode()) + rb"\b", data[:at]) is not None:
+        return False
+    if b"import *" in data[:at]:
+        return False
+    below = pattern.search(data, end)
+    return below is not None and _bound_at(root, below.start(), name)
+
+
+def _bound_at(root: Node, offset: int, name: str) -> bool:
+    """Whether some top-level statement from `offset` on binds `name`."""
+    for child in root.named_children:
+        if child.end_byte <= offset:
+            continue
+        inner = child.child_by_field_name("definition") if child.type == "decorated_definition" else child
+        if inner is None:
+            continue
+        bound = inner.child_by_field_name("name")
+        if inner.type == "expression_statement" and inner.named_children:
+            bound = inner.named_children[0].child_by_field_name("left")
+        if bound is not None and bound.text == name.encode():
+            return True
+    return False
 
 
 def _root(node: Node) -> Node:

@@ -19,6 +19,7 @@ from graft_server.completion.options import Option, options_at
 from graft_server.completion.probe import probing
 from graft_server.completion.ranking import scores, uses
 from graft_server.completion.shape import MINIMUM
+from graft_server.completion.stops import head_of, unmatched
 
 _CALL = re.compile(r"([A-Za-z_][\w.]*)\($")
 _STATEMENT = frozenset(
@@ -71,7 +72,7 @@ def suggest(graph: SymbolGraph, path: str, place: Place) -> Guess | None:
         return None
     names = {o.name: o for o in found.options if o.name.startswith(found.typed) and o.rank >= 0}
     if found.where == "name" and not quoted:
-        start = not place.line[: len(place.line) - len(found.typed)].strip()
+        start = not place.line[: len(place.line) - len(found.typed)].strip() and not unmatched(head_of(place.before))[1]
         for word in _STATEMENT if start else _EXPRESSION:
             if found.typed and word.startswith(found.typed):
                 names[word] = Option(word, DefinitionKind.VARIABLE, "keyword")

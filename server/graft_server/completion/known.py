@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from graft_indexer.facts import ParameterKind
 from graft_indexer.graph import Answer, Symbol, SymbolGraph
 from graft_server.completion.anchor import Place
+from graft_server.completion.names import CALLABLE
 from graft_server.completion.probe import NAME, probing
 
 T = TypeVar("T")
@@ -75,7 +76,12 @@ def visible(graph: SymbolGraph, path: str, place: Place) -> Names:
             if call is not None and (target := graph.call_target(path, call)).value:
                 wanted = (ParameterKind.POSITIONAL_OR_KEYWORD, ParameterKind.KEYWORD_ONLY)
                 keywords = tuple(p.name for p in target.value[0].signature.parameters if p.kind in wanted)
+            outside = not any(s.kind in CALLABLE for s in graph.enclosing(path, offset))
         symbols = tuple(s for s in answer.value if s.name != NAME)
+        if outside and not re.search(r":[^=]*$", start.line):
+            # Outside of functions code runs as it stands: what the file binds further down is not there yet.
+            above = frozenset(re.findall(r"\w+", start.before))
+            symbols = tuple(s for s in symbols if s.path != path or s.name in above)
         return Names(symbols, answer.closed, keywords, call is not None)
 
     return _once("visible", graph, path, start, ask)

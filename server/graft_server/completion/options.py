@@ -10,6 +10,8 @@ from graft_indexer.facts import DefinitionKind
 from graft_indexer.graph import Symbol, SymbolGraph
 from graft_server.completion import known
 from graft_server.completion.anchor import Place
+from graft_server.completion.lexical import bare
+from graft_server.completion.stops import head_of, unmatched
 
 _MEMBER = re.compile(r"\.(\w*)$")
 _FROM = re.compile(r"^\s*from\s+(\.*)([\w.]*)\s+import\s+(?:\(\s*)?((?:\w+\s*,\s*)*)(\w*)$")
@@ -42,7 +44,7 @@ class Options:
     options: tuple[Option, ...]
     closed: bool
     where: str
-    """member, import, argument or name."""
+    """member, import, name, or new: a name is made there."""
 
 
 def options_at(graph: SymbolGraph, path: str, place: Place, limit: int = 200) -> Options:
@@ -64,8 +66,8 @@ def options_at(graph: SymbolGraph, path: str, place: Place, limit: int = 200) ->
         return _options(typed, list(answer.value), answer.closed, "member", limit)
     word = re.search(r"\w*$", line)
     typed = word.group() if word is not None else ""
-    if typed[:1].isdigit() or _BINDS.search(line):
-        return Options(typed, (), False, "name")
+    if typed[:1].isdigit() or _BINDS.search(line) or _in_parameters(place.before):
+        return Options(typed, (), False, "new")
     names = known.visible(graph, path, place)
     arguments = [
         Option(f"{name}=", DefinitionKind.PARAMETER, "argument", None, -1)
@@ -74,6 +76,14 @@ def options_at(graph: SymbolGraph, path: str, place: Place, limit: int = 200) ->
     ]
     found_names = _options(typed, names.symbols, names.closed, "name", limit)
     return Options(typed, (*arguments, *found_names.options)[:limit], names.closed, "name")
+
+
+def _in_parameters(before: str) -> bool:
+    """Whether a parameter's name is written at the end of `before`, also on a line of its own."""
+    statement = bare(head_of(before))
+    if not re.match(r"\s*(?:async\s+)?def\b", statement) or not unmatched(statement)[1].endswith("("):
+        return False
+    return re.search(r"[(,]\s*\**\w*$", statement) is not None
 
 
 def _options(typed: str, symbols: Sequence[Symbol], closed: bool, where: str, limit: int) -> Options:
