@@ -98,6 +98,23 @@ def test_a_planted_bug_is_fixed(tmp_path: Path, mode: str, runner: str) -> None:
     assert bool(report.notes and "copy" in report.notes[0]) == (mode == "copy" or bool(namespaces_refused()))
 
 
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An interpreter with nothing installed."""
+    folder = tmp_path_factory.mktemp("bare")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    return str(folder / "bin" / "python")
+
+
+def test_an_interpreter_with_nothing_installed(tmp_path: Path, bare: str) -> None:
+    report = check(tmp_path / "unittest", BUG, f"{bare} -m unittest -q", patches=1)
+    assert report.status == "fixed", report
+    assert not any("whole command" in note for note in report.notes), report.notes
+    report = check(tmp_path / "pytest", BUG, f"{bare} -m pytest -q")
+    assert report.status == "tests-do-not-run", report
+    assert "pytest" in report.reason
+
+
 def test_another_command_runs_as_given(tmp_path: Path) -> None:
     source = """
         //- /half.py

@@ -43,7 +43,7 @@ async def first_runs(task: Task, sandboxes: Sequence[Sandbox]) -> tuple[RunResul
 
 def judge(task: Task, base: Baseline, plain: RunResult, traced: RunResult) -> None:
     """Raise `Answer` if there is nothing to repair, or no way to."""
-    last = next((line for line in reversed(plain.output.strip().splitlines()) if line.strip()), "")[:200]
+    last = last_line(plain)
     for result in (plain, traced):
         if result.killed == "output":
             raise Answer("tests-do-not-run", f"the tests printed more than {Limits().output_bytes >> 20} MB")
@@ -69,12 +69,18 @@ def judge(task: Task, base: Baseline, plain: RunResult, traced: RunResult) -> No
             raise Answer("sandbox-failed", f"the command executes no file of {task.root} in the sandbox: {last}")
 
 
-def no_places(task: Task, base: Baseline) -> Answer:
+def last_line(result: RunResult) -> str:
+    """What the command printed last: usually the reason."""
+    return next((line.strip() for line in reversed(result.output.splitlines()) if line.strip()), "")[:200]
+
+
+def no_places(task: Task, base: Baseline, plain: RunResult) -> Answer:
     """Why there is nothing that may be changed."""
     if base.failing and not base.hanging:
         what = f"matching {task.files!r}" if task.files else "but tests"
         return Answer("no-patch", f"the failing tests execute no file of the workspace {what}")
     if base.hanging:
         return Answer("tests-hang", f"{base.hanging[0]} does not end, and executes nothing that may be changed")
-    message = base.errors[0]["message"].strip().splitlines()[-1] if base.errors else "no trace and no traceback"
+    lines = base.errors[0]["message"].strip().splitlines() if base.errors else []
+    message = lines[-1] if lines else last_line(plain) or f"status {plain.rc}, and nothing printed"
     return Answer("tests-do-not-run", f"the tests fail before they reach the workspace's code: {message[:200]}")

@@ -92,7 +92,7 @@ async def repair(task: Task, progress: OnProgress = ignore_progress) -> Report:
             texts = read_texts(task.root.resolve())
             places = suspicious(base, plain.output + traced.output, seen, task.files, texts)
             if not places:
-                raise no_places(task, base)
+                raise no_places(task, base, plain)
             files = {path: texts(path) for path in dict.fromkeys(place.path for place in places) if texts(path)}
             report = await look(task, sandboxes, base, places, files, began, progress, notes)
             return replace(report, tests_run=report.tests_run + runs, seconds=time.monotonic() - began)
