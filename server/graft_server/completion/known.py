@@ -8,6 +8,7 @@ only.
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -26,7 +27,16 @@ FRESH_SECONDS = 3.0
 """Other files may change meanwhile: an answer is not kept longer."""
 _MOST = 6
 _NAME_TAIL = re.compile(r"\w*\Z")
-_kept: OrderedDict[tuple[Any, ...], tuple[float, SymbolGraph, Any]] = OrderedDict()
+
+
+class _Kept(threading.local):
+    """Every graph has a thread of its own, and so its own answers, which end with it."""
+
+    def __init__(self) -> None:
+        self.answers: OrderedDict[tuple[Any, ...], tuple[float, SymbolGraph, Any]] = OrderedDict()
+
+
+_kept = _Kept()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +63,15 @@ def before_name(place: Place, generated: str = "") -> Place:
 
 def _once(what: str, graph: SymbolGraph, path: str, place: Place, ask: Callable[[], T]) -> T:
     key = (what, id(graph), path, place.before, place.after)
-    have = _kept.get(key)
+    answers = _kept.answers
+    have = answers.get(key)
     if have is not None and have[1] is graph and time.monotonic() - have[0] < FRESH_SECONDS:
         return have[2]  # type: ignore[no-any-return]
     made = ask()
-    _kept[key] = (time.monotonic(), graph, made)
-    _kept.move_to_end(key)
-    while len(_kept) > _MOST:
-        _kept.popitem(last=False)
+    answers[key] = (time.monotonic(), graph, made)
+    answers.move_to_end(key)
+    while len(answers) > _MOST:
+        answers.popitem(last=False)
     return made
 
 
