@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from graft_models.llama.model import Model
 
 
-PATIENT_SECONDS = 0.1
+PATIENT_SECONDS = 1.0
 """For the answer to a `Need` of a request without a deadline."""
 SNAPSHOT_IDLE_SECONDS = 15.0
 """Without work for this long, prompts that were read are written to disk."""
