@@ -23,11 +23,15 @@ test: ## unit, golden and stdio tests, on every Python from 3.11 that is found
 test-editors: ## the same in real editors (fetched once)
 	@$(INSTALL) --extras llama,dev msgpack
 	@$(PY) tests/editors/setup_neovim.py
-	@$(PY) -m pytest -n 2 tests/editors $(PYTEST)
+	@$(PY) tests/editors/setup_others.py
+	@$(PY) -m pytest -n 2 tests/editors --ignore-glob='*test_vscode*' $(PYTEST)
 
-test-vscode: ## the VS Code extension: types, unit tests, and a VSIX of under 500 KB
+test-vscode: ## the VS Code extension: types, unit tests, a VSIX of under 500 KB, and that one in a real VS Code
 	@cd clients/vscode && npm ci --silent && npm run --silent typecheck && npm run --silent test && npm run --silent package
 	@size=$$(stat -c %s clients/vscode/graft-ls.vsix); echo "graft-ls.vsix: $$size bytes"; test $$size -lt 500000
+	@$(INSTALL) --extras llama,dev msgpack playwright==1.65.2
+	@$(PY) tests/editors/setup_vscode.py
+	@$(PY) -m pytest -n 2 --dist loadfile tests/editors/test_vscode*.py $(PYTEST)
 
 test-peers: ## against llama-server and other engines (fetched once)
 	@$(INSTALL) --extras llama,dev

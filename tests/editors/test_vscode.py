@@ -31,7 +31,7 @@ def test_type_see_take_save_and_mend(code: Code, open_window: Open, shop: Path) 
     window.type("\n\ndef later(items):\nreturn make_basket(items).disc")
     shown = window.wait_ghost(seconds=60)
     assert shown.startswith("ount_percent"), shown
-    window.picture("ghost-text")
+    window.picture("ghost-text", 270)
     window.press("Tab")
     window.save()
     saved = (shop / "main.py").read_text()
@@ -45,7 +45,7 @@ def test_type_see_take_save_and_mend(code: Code, open_window: Open, shop: Path) 
     window.press("ArrowLeft", "ArrowLeft")
     window.press("Control+.")
     window.page.get_by_text("finding gone, nothing new").first.wait_for()
-    window.picture("fix")
+    window.picture("fix", 340)
     window.press("Enter")
     until(lambda: "print(make_basket)" in window.text(), 10, "the fix")
     window.save()
@@ -108,7 +108,6 @@ def test_beside_the_open_list(code: Code, open_window: Open, shop: Path, tmp_pat
     listed = window.page.locator(".suggest-widget.visible .monaco-list-row", has_text="basket")
     listed.first.wait_for()
     until(lambda: window.ghost().startswith("et"), 10, "ghost text beside the list")
-    window.picture("beside-the-list")
     window.press("Tab")
     until(lambda: window.text().rstrip().endswith("return basket"), 10, "the list's entry")
     window.wait_ghost(".total_price()")
@@ -234,7 +233,6 @@ def test_a_killed_engine_and_a_killed_server(code: Code, open_window: Open, shop
     window.wait_status("engine restart", 30)
     assert window.wait_ghost(seconds=30).startswith("ount"), "the graph goes on answering"
     window.wait_status("engine restarted", 60)
-    window.picture("restarted")
     servers = [p for p, c in descendants(code.pid) if "serve --stdio" in c]
     assert len(servers) == 1
     before = window.text()

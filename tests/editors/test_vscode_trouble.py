@@ -91,7 +91,6 @@ def test_without_a_server_it_offers_to_install_once(code: Code, open_window: Ope
     window.wait_status("Graft: install")
     until(window.notifications, 10, "a message")
     assert window.notifications() == ["Graft's server is not installed. Install it into a private environment?"]
-    window.picture("install")
     window.page.locator(".notification-toast .monaco-button", has_text="Not Now").click()
     window.open_file("shop.py", expect="Basket")
     window.page.wait_for_timeout(1500)

@@ -301,12 +301,15 @@ class Window:
         """Underlined places on the screen."""
         return int(self.page.locator(".editor-instance .squiggly-error, .editor-instance .squiggly-warning").count())
 
-    def picture(self, name: str) -> None:
-        """Keep a screenshot where GRAFT_PICTURES says, if it says so."""
+    def picture(self, name: str, height: int = HEIGHT) -> None:
+        """Keep a picture of the editor's upper part (of the whole window at full height) where GRAFT_PICTURES says."""
         where = os.environ.get("GRAFT_PICTURES")
-        if where:
-            Path(where).mkdir(parents=True, exist_ok=True)
-            self.page.screenshot(path=str(Path(where) / f"{name}.png"))
+        if not where:
+            return
+        Path(where).mkdir(parents=True, exist_ok=True)
+        left, top = (0, 0) if height == HEIGHT else (323, 35)
+        clip: Any = {"x": left, "y": top, "width": WIDTH - left, "height": height}
+        self.page.screenshot(path=str(Path(where) / f"{name}.png"), clip=clip)
 
     def explain(self, name: str) -> None:
         """What there is to see after a failure: a screenshot, and the end of the extension's log."""

@@ -40,43 +40,67 @@ export async function chooseModel(session: Session): Promise<void> {
   await chosen?.run();
 }
 
-/** Ask for a name of the catalogue (or an address), show the licence that the program prints, download, use it. */
+/** A known model, as `graft models list --known --json` has it. */
+interface Known {
+  id: string;
+  title: string;
+  size: number | null;
+  about_bytes: number | null;
+  licence: string | null;
+  commercial: boolean | null;
+}
+
+interface Advice {
+  recommended: string | null;
+  models: { id: string; verdict: string; reason: string }[];
+}
+
+/** Choose from the catalogue (or name an address), show the licence, download with progress and cancel, offer to use it. */
 export async function downloadModel(session: Session): Promise<void> {
   const graft = await programOrSay(session);
   if (!graft) return;
-  const name = await catalogueName(graft, session);
-  if (!name) return;
-  const before = new Set((await listed(graft, session)).map((model) => model.path));
-  const failure = await vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Notification, title: `Graft: downloading ${name}`, cancellable: true },
-    (progress, token) => pull(session, graft, name, progress, token),
+  const chosen = await catalogueModel(graft, session);
+  if (!chosen || !(await licenceAccepted(chosen))) return;
+  const accept = chosen.commercial === false && chosen.licence ? ["--accept-licence", chosen.licence] : [];
+  const pulled = await vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Notification, title: `Graft: downloading ${chosen.title}`, cancellable: true },
+    (progress, token) => pull(session, graft, ["models", "pull", chosen.id, "--yes", "--json", ...accept], progress, token),
   );
-  if (failure === undefined) {
-    const fresh = (await listed(graft, session)).find((model) => !before.has(model.path));
-    const answer = await vscode.window.showInformationMessage(`Graft: ${name} is on this machine.`, "Use It");
-    if (answer === "Use It" && fresh) await use(fresh.path);
-  } else if (failure) {
-    const answer = await vscode.window.showErrorMessage(`Graft: ${failure}`, "Show Log");
+  if (pulled.path) {
+    const answer = await vscode.window.showInformationMessage(`Graft: ${chosen.title} is on this machine.`, "Use It");
+    if (answer === "Use It") await use(pulled.path);
+  } else if (pulled.failure) {
+    const answer = await vscode.window.showErrorMessage(`Graft: ${pulled.failure}`, "Show Log");
     if (answer) session.log.show();
   }
 }
 
-/** Resolves with undefined when done, "" when cancelled, else with one line that says what failed. */
+async function licenceAccepted(model: Known): Promise<boolean> {
+  const licence = model.licence ?? "not known";
+  const terms = model.commercial === false ? " It does not allow commercial use." : "";
+  const size = megabytes(model.size ?? model.about_bytes ?? undefined);
+  const detail = `Licence: ${licence}.${terms}${size ? `\nSize: about ${size}.` : ""}\nIt is kept on this machine; nothing is sent.`;
+  return (await vscode.window.showInformationMessage(`Download ${model.title}?`, { modal: true, detail }, "Download")) === "Download";
+}
+
+/** Run the download: the file's path, or one line that says what failed; neither if it was cancelled. */
 function pull(
   session: Session,
   graft: string,
-  name: string,
+  args: string[],
   progress: vscode.Progress<{ message?: string; increment?: number }>,
   token: vscode.CancellationToken,
-): Promise<string | undefined> {
-  session.log.info(`$ ${graft} models pull ${name}`);
+): Promise<{ path?: string; failure?: string }> {
+  session.log.info(`$ ${graft} ${args.join(" ")}`);
   return new Promise((resolve) => {
-    const child = spawn(graft, ["models", "pull", name], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(graft, args, { stdio: ["ignore", "pipe", "pipe"] });
     // The program keeps what has come for the next time.
     token.onCancellationRequested(() => child.kill("SIGINT"));
     let reported = 0;
     let last = "";
-    const take = (data: Buffer) => {
+    let out = "";
+    child.stdout.on("data", (data: Buffer) => (out += data.toString()));
+    child.stderr.on("data", (data: Buffer) => {
       for (const line of data.toString().split(/[\r\n]+/)) {
         if (!line.trim()) continue;
         last = line.trim();
@@ -86,28 +110,45 @@ function pull(
         reported += increment;
         progress.report({ message: last.slice(0, 120), increment });
       }
-    };
-    child.stdout.on("data", take);
-    child.stderr.on("data", take);
-    child.on("error", (error) => resolve(error.message));
-    child.on("close", (code) => resolve(code === 0 ? undefined : token.isCancellationRequested ? "" : last || `status ${code}`));
+    });
+    child.on("error", (error) => resolve({ failure: error.message }));
+    child.on("close", (code) => {
+      if (token.isCancellationRequested) resolve({});
+      else if (code !== 0) resolve({ failure: last || `graft models pull ended with status ${code}` });
+      else resolve(pulledPath(out));
+    });
   });
 }
 
-async function catalogueName(graft: string, session: Session): Promise<string | undefined> {
-  const answer = await json(graft, ["models", "recommend", "--json"], session);
-  const rows = (answer as { models?: { name: string; licence?: string; size_bytes?: number; reason?: string }[] } | undefined)?.models;
-  const other = "$(edit) Another name or address…";
-  if (rows?.length) {
-    const entries = rows.map((row) => ({
-      label: row.name,
-      description: [megabytes(row.size_bytes), row.licence].filter(Boolean).join(", "),
-      ...(row.reason ? { detail: row.reason } : {}),
-    }));
-    const chosen = await vscode.window.showQuickPick([...entries, { label: other }], { title: "Download a model" });
-    if (chosen?.label !== other) return chosen?.label;
+function pulledPath(out: string): { path?: string; failure?: string } {
+  try {
+    return { path: (JSON.parse(out) as { path: string }).path };
+  } catch {
+    return { failure: "graft models pull printed no JSON" };
   }
-  return vscode.window.showInputBox({ title: "Download a model", prompt: "A name of Graft's catalogue, or the address of a GGUF file" });
+}
+
+async function catalogueModel(graft: string, session: Session): Promise<Known | undefined> {
+  const [known, advice] = await vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Window, title: "Graft: looking what fits this machine" },
+    () => Promise.all([json(graft, ["models", "list", "--known", "--json"], session), json(graft, ["models", "recommend", "--json"], session)]),
+  );
+  const rows = (known as { models?: Known[] } | undefined)?.models ?? [];
+  const said = advice as Advice | undefined;
+  const entries = rows.map((model) => {
+    const verdict = said?.models.find((one) => one.id === model.id);
+    return {
+      label: `${said?.recommended === model.id ? "$(star) " : ""}${model.title}`,
+      description: [megabytes(model.size ?? model.about_bytes ?? undefined), model.licence].filter(Boolean).join(", "),
+      ...(verdict ? { detail: [verdict.verdict, verdict.reason].filter(Boolean).join(": ") } : {}),
+      model,
+    };
+  });
+  const other = { label: "$(edit) An address of a GGUF file…", model: undefined as Known | undefined };
+  const chosen = await vscode.window.showQuickPick([...entries, other], { title: "Download a model", matchOnDetail: true });
+  if (!chosen || chosen.model) return chosen?.model;
+  const address = await vscode.window.showInputBox({ title: "Download a model", prompt: "The address of a GGUF file (https)" });
+  return address ? { id: address, title: address.split("/").pop() ?? address, size: null, about_bytes: null, licence: null, commercial: null } : undefined;
 }
 
 async function fileOnDisk(): Promise<void> {
