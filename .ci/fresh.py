@@ -122,6 +122,7 @@ def whole(fresh):
     status, out, errors = fresh.graft("complete", "a.py:5:22", "--json")
     answer = json.loads(out) if status == 0 else {}
     expect("completes a line", "in(folder" in json.dumps(answer), (out or errors).strip()[:160].replace("\n", " "))
+    serves(fresh, "serves")
     model = next(fresh.venv.glob("lib/python*/site-packages/graft_models/weights/*.gguf"))
     status, out, errors = fresh.graft("models", "pull", model, "--name", "mine", "--yes", "--use")
     expect("pulls from a file without a network", status == 0 and "not verified" in out, errors.strip()[-120:])
@@ -167,8 +168,71 @@ def bare(fresh):
     (fresh.work / "planted.py").write_text(PLANTED, "utf-8")
     status, out, _ = fresh.graft("check", "planted.py")
     expect("checks without a model", status == 1 and "valeus" in out, out.strip()[:100])
+    serves(fresh, "serves without a model")
     status, out, errors = fresh.graft("models", "recommend", "--json")
     expect("recommends without llama.cpp", status == 0 and json.loads(out)["llama_cpp"]["state"] == "absent", errors)
+
+
+def serves(fresh, name):
+    """The language server starts over its pipes, opens a file, completes and ends as asked."""
+    uri = (fresh.work / "b.py").as_uri()
+    text = "def area(width, height):\n    return width * height\n\n\nar\n"
+    (fresh.work / "b.py").write_text(text, "utf-8")
+    place = {"textDocument": {"uri": uri}, "position": {"line": 4, "character": 2}}
+    opened = {"textDocument": {"uri": uri, "languageId": "python", "version": 1, "text": text}}
+    messages = [
+        {
+            "id": 1,
+            "method": "initialize",
+            "params": {"processId": None, "rootUri": fresh.work.as_uri(), "capabilities": {}},
+        },
+        {"method": "initialized", "params": {}},
+        {"method": "textDocument/didOpen", "params": opened},
+        # The graph reads the folder meanwhile: asked again until it answers.
+        *({"id": n, "method": "textDocument/completion", "params": place} for n in range(2, 100)),
+        {"id": 100, "method": "shutdown"},
+        {"method": "exit"},
+    ]
+    command = ["/usr/bin/unshare", "-rn", str(fresh.venv / "bin/graft"), "serve", "--stdio"]
+    with subprocess.Popen(
+        command,
+        cwd=fresh.work,
+        env=fresh.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as server:
+        answers = {}
+        try:
+            labels = []
+            for message in messages:
+                if labels and message.get("id", 100) < 100:
+                    continue
+                if message.get("id", 1) > 2:
+                    time.sleep(0.1)
+                body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+                server.stdin.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+                server.stdin.flush()
+                while "id" in message and message["id"] not in answers:
+                    length = 0
+                    while line := server.stdout.readline().strip():
+                        if line.lower().startswith(b"content-length:"):
+                            length = int(line.split(b":")[1])
+                    answer = json.loads(server.stdout.read(length))
+                    if "method" not in answer:
+                        answers[answer["id"]] = answer
+                    elif "id" in answer:
+                        reply = json.dumps({"jsonrpc": "2.0", "id": answer["id"], "result": None}).encode()
+                        server.stdin.write(b"Content-Length: %d\r\n\r\n%s" % (len(reply), reply))
+                        server.stdin.flush()
+                found = answers.get(message.get("id"), {}).get("result") or {}
+                labels = labels or [item["label"] for item in found.get("items", [])]
+            status = server.wait(30)
+        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+            server.kill()
+            expect(name, False, f"{error}: {server.stderr.read()[-300:]!r}")
+            return
+    expect(name, status == 0 and "area" in labels, f"exit {status}, completes {labels[:3]}")
 
 
 def state(fresh, name, code, *arguments, broken=True, **environment):

@@ -3,7 +3,8 @@
     python bench/model_sizes.py --folder FOLDER [--sizes 0.5b:Q8_0,1.5b:Q8_0] [--threads 1] [--json FILE] [--keep]
 
 The weights are random (`graft_testing.shaped_gguf`), the shapes and vocabularies those of Qwen2.5-Coder; files are
-written into FOLDER (0.5 to 8 GB each) and removed again.  Columns: tokens/s while reading a prompt that is new and
+written into FOLDER (0.5 to 8 GB each) and removed again.  With one thread, times are processor time of the engine: what
+a quiet machine shows on the clock.  Columns: tokens/s while reading a prompt that is new and
 while generating, what `graft models recommend` predicted, milliseconds for a line of 12 tokens after one key press, and
 megabytes: of the engine process alone, and of the mapped file (which two windows share).
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import re
 import sys
 import time
@@ -40,7 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--sizes", default=DEFAULT)
-    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--keep", action="store_true", help="leave the files, and use those that are there")
     args = parser.parse_args()
@@ -78,46 +80,55 @@ def vars_of(speed: Any) -> dict[str, Any]:
 async def measure(path: Path, threads: int, attempts: int) -> dict[str, float]:
     """One model: load, read a new prompt, generate, type on; the best of what is repeated."""
     engine = LlamaEngine(path, threads=threads, device="cpu", idle_minutes=0)
-    begun = time.perf_counter()
     status = await engine.start()
     if status.state != "ready":
         raise SystemExit(f"{path.name}: {status.message}")
-    load_ms = (time.perf_counter() - begun) * 1000
+    assert engine.process_id is not None
+    load = clock(engine.process_id, threads)
     read = generate = 0.0
-    line_ms = 1e9
+    line = 1e9
     try:
         for attempt in range(attempts):
             text = "".join(f"value_{n}_{attempt} = total_{n} + item[{n}]\n" for n in range(PROMPT_LINES))
             hole = Hole("a.py", text, "print(value)\n", "result = ")
-            done, _ = await ask(engine, hole, LINE_TOKENS)
-            read = max(read, 1000 * done.usage.evaluated / max(1e-3, done.usage.prompt_ms))
-            generate = max(generate, 1000 * done.usage.generated / max(1e-3, done.usage.generate_ms))
+            done, spent = await ask(engine, hole, 1, threads)
+            read = max(read, done.usage.evaluated / spent)
             for typed in ("result = v", "result = va"):
-                done, took = await ask(engine, replace(hole, typed=typed), LINE_TOKENS)
-                line_ms = min(line_ms, took * LINE_TOKENS / max(1, done.usage.generated))
-        assert engine.process_id is not None
+                done, spent = await ask(engine, replace(hole, typed=typed), LINE_TOKENS, threads)
+                share = done.usage.generated / (done.usage.generated + done.usage.evaluated)
+                generate = max(generate, done.usage.generated / (spent * share))
+                line = min(line, spent * LINE_TOKENS / max(1, done.usage.generated))
         anonymous, file = resident(engine.process_id)
     finally:
         await engine.close()
     return {
-        "load_ms": load_ms,
+        "load_s": load,
         "prompt_tps": read,
         "generate_tps": generate,
-        "line_ms": line_ms,
+        "line_ms": line * 1000,
         "own_mb": anonymous / 1e6,
         "mapped_mb": file / 1e6,
     }
 
 
-async def ask(engine: LlamaEngine, hole: Hole, tokens: int) -> tuple[Done, float]:
-    """(the answer, milliseconds)."""
-    begun = time.perf_counter()
+async def ask(engine: LlamaEngine, hole: Hole, tokens: int, threads: int) -> tuple[Done, float]:
+    """(the answer, seconds)."""
+    assert engine.process_id is not None
+    begun = clock(engine.process_id, threads)
     done: Done | None = None
     async for event in engine.complete(Request(1, hole, max_tokens=tokens, document="a.py")):
         if isinstance(event, Done):
             done = event
     assert done is not None and not done.error, done
-    return done, (time.perf_counter() - begun) * 1000
+    return done, max(1e-3, clock(engine.process_id, threads) - begun)
+
+
+def clock(process: int, threads: int) -> float:
+    """Seconds: processor time of the engine where it has one thread, else the clock on the wall."""
+    if threads > 1:
+        return time.perf_counter()
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident(process: int) -> tuple[int, int]:
@@ -135,7 +146,7 @@ def table(rows: list[dict[str, Any]]) -> None:
     print("|---|---|---|---|---|---|---|---|---|---|")
     for r in rows:
         print(
-            f"| {r['model']} | {r['file_mb']:,.0f} MB | {r['load_ms'] / 1000:.1f} s | {r['prompt_tps']:.0f} tokens/s "
+            f"| {r['model']} | {r['file_mb']:,.0f} MB | {r['load_s']:.1f} s | {r['prompt_tps']:.0f} tokens/s "
             f"| {r.get('predicted_prompt_tps', 0):.0f} | {r['generate_tps']:.1f} tokens/s "
             f"| {r.get('predicted_generate_tps', 0):.1f} | {r['line_ms']:,.0f} ms | {r['own_mb']:,.0f} MB "
             f"| {r['mapped_mb']:,.0f} MB |"

@@ -43,6 +43,8 @@ def test_verify_refuses_what_cannot_fill(home: Path, capsys: pytest.CaptureFixtu
     assert "is cut off" in capsys.readouterr().err
     assert main(["models", "verify", "nothing"]) == 2
     assert "there are: " in capsys.readouterr().err
+    assert main(["models", "use", "qwen2.5-coder-0.5b"]) == 2
+    assert "graft models pull qwen2.5-coder-0.5b" in capsys.readouterr().err
 
 
 def test_use_writes_the_setting_and_keeps_the_rest(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

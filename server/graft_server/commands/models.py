@@ -155,6 +155,7 @@ def _pull(args: argparse.Namespace) -> int:
 def find(name: str | None) -> Path:
     """The file of a name or path; without one the embedded model.  Raises UserError."""
     from graft_models.catalog import embedded_model, local_models
+    from graft_models.catalog import known as known_model
     from graft_server.paths import models_dir
 
     if name in (None, "", "embedded"):
@@ -170,6 +171,8 @@ def find(name: str | None) -> Path:
         return candidate.absolute()
     known = local_models(models_dir())
     matches = [m for m in known if name in (m.path.stem, m.path.name, m.file.name if m.file else "")]
+    if not matches and known_model(name) is not None:
+        raise UserError(f"{name} is not on this machine yet: graft models pull {name}")
     if not matches:
         names = ", ".join(m.path.stem for m in known) or "none"
         raise UserError(f"no model named {name}; there are: {names}")
