@@ -206,3 +206,9 @@ def f(width, height):
 )
 def test_not_swapped(tmp_path: Path, code: str) -> None:
     assert calls(tmp_path, code).findings == []
+
+
+def test_a_method_without_self_describes_an_interface(tmp_path: Path) -> None:
+    """zope's interfaces: who implements it may take more."""
+    code = "class IRun:\n    def run() -> None: ...\n\n\ndef go(reactor: IRun):\n    reactor.run(signals=True)\n"
+    assert see(tmp_path, code).findings == []
