@@ -31,4 +31,4 @@ def count_message(name: str, least: int, most: int | None, given: int) -> str:
         wanted = f"at least {least}"
     else:
         wanted = str(least) if least == most else f"{least} to {most}"
-    return f"{name} takes {wanted} argument{'' if wanted == '1' else 's'}, not {given}"
+    return f"{name} takes {wanted} argument{'' if wanted in ('1', 'at least 1') else 's'}, not {given}"

@@ -432,7 +432,7 @@ class TsTongue(Tongue):
             )  # fmt: skip
         if binding is None:
             assert target.node is not None
-            inner = target.node.child_by_field_name("name") or target.node
+            inner = target.named or target.node.child_by_field_name("name") or target.node
             kind = DefinitionKind.CLASS if target.node.type in CLASSES else DefinitionKind.VARIABLE
             kind = DefinitionKind.FUNCTION if target.node.type in FUNCTIONS else kind
             return self._node_symbol(file, inner, target.node, kind, name)

@@ -29,11 +29,8 @@ class Target:
     file: TsFile
     binding: Binding | None = None
     node: Node | None = None
-
-    @property
-    def name_node(self) -> Node | None:
-        """The node that names it."""
-        return self.binding.node if self.binding is not None else self.node
+    named: Node | None = None
+    """What names an expression: the `name` of `exports.name = ...`."""
 
 
 Targets = tuple[list[Target], str]
@@ -190,7 +187,8 @@ class TsWorld:
             if not wanted:
                 reason = "the exported name is not bound"
             return found, reason
-        return [Target(module, node=export.expression or export.node)], ""
+        named = export.node if export.node.type == "property_identifier" else None
+        return [Target(module, node=export.expression or export.node, named=named)], ""
 
     def export_names(self, module: TsFile, seen: frozenset[str] = frozenset()) -> tuple[dict[str, TsFile], str]:
         """Names that a module exports with the module that says so, and why there may be more."""
