@@ -88,6 +88,7 @@ class RemoteEngine:
         self._keys: Keys = NO_KEYS
         self._current: Server | None = None
         self._jobs: set[RemoteJob] = set()
+        self._looking: asyncio.Task[None] | None = None
 
     @property
     def status(self) -> Status:
@@ -112,22 +113,47 @@ class RemoteEngine:
         return server.model.form if server is not None and server.model is not None else PREFIX_ONLY
 
     async def start(self) -> Status:
-        """Ask the endpoints, in order, which model they have; the first that answers is used.  Never raises."""
+        """Ask the endpoints, in order, which model they have; the first that answers is used.  Never raises.
+
+        While none answers they are asked again in the background, with growing pauses.
+        """
         try:
             if not self._servers:
                 self._servers = [Server(e) for e in parse_endpoints(self._addresses)]
-            self._keys = load_keys(self._environment, self._key_file)
         except RemoteError as error:
             self._status = Status("failed", str(error))
             return self._status
         self._status = Status("loading", "", self._status.model)
-        for server in self._servers:
-            with contextlib.suppress(RemoteError):
-                await self.ready(server)
-                self.use(server)
-                return self._status
-        self._gone()
+        await self._find()
         return self._status
+
+    async def _find(self) -> bool:
+        """Use the first endpoint that answers; whether there is one."""
+        try:
+            self._keys = load_keys(self._environment, self._key_file)
+            for server in self._servers:
+                with contextlib.suppress(RemoteError):
+                    await self.ready(server)
+                    self.use(server)
+                    return True
+            self._gone()
+        except RemoteError as error:
+            self._status = Status("failed", str(error), self._status.model)
+            self._look_again()
+        return False
+
+    def _look_again(self) -> None:
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._search())
+
+    async def _search(self) -> None:
+        """Until an endpoint answers, here or to a request."""
+        pause = REST_SECONDS
+        while True:
+            await asyncio.sleep(pause)
+            pause = min(LONGEST_REST, max(0.1, pause * 2))
+            if self.status.state == "ready" or await self._find():
+                return
 
     def order(self) -> list[Server]:
         """The endpoints as they are to be tried now: those that are down come last."""
@@ -199,6 +225,7 @@ class RemoteEngine:
         more = f" (and {len(self._servers) - 1} more)" if len(self._servers) > 1 else ""
         self._status = Status("failed", f"{problem}{more}; the graph answers alone", self._status.model)
         self._current = None
+        self._look_again()
 
     def lost(self) -> None:
         """No endpoint answered a request."""
@@ -232,9 +259,10 @@ class RemoteEngine:
 
     async def close(self) -> None:
         """Cancel what is under way."""
-        for job in list(self._jobs):
-            job.cancel()
-        await asyncio.gather(*(job.task for job in list(self._jobs)), return_exceptions=True)
+        tasks = [job.task for job in self._jobs] + ([self._looking] if self._looking is not None else [])
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._status = Status("absent")
 
 

@@ -273,6 +273,23 @@ async def test_all_down_is_said_and_fails_fast() -> None:
     await engine.close()
 
 
+async def test_a_server_that_comes_up_later_is_found_without_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "REST_SECONDS", 0.05)
+    with web.serving(b"", web.status(503, b'{"error": {"message": "Loading model"}}')) as server:
+        engine = RemoteEngine(f"llama+{server.address}", environment={})
+        status = await engine.start()
+        assert status.state == "failed" and "503: Loading model" in status.message
+        server.behaviours = [Model("llama")]
+        for _ in range(100):
+            if engine.status.state == "ready":
+                break
+            await asyncio.sleep(0.05)
+        assert engine.status.state == "ready"
+        done, _ = await asked(engine)
+        assert done.reason is DoneReason.END
+        await engine.close()
+
+
 async def test_keys_are_sent_to_their_server_only(tmp_path: Path) -> None:
     one, two = Model("llama"), Model("llama")
     one.answers = [web.status(500)]
