@@ -102,6 +102,9 @@ class Settings:
     model_idle_minutes: int = _setting(
         "model.unloadAfterMinutes", 10, "Model", "Free the model's memory after this many idle minutes (0: never)."
     )
+    model_battery: bool = _setting(
+        "model.workAheadOnBattery", False, "Model", "On battery too, read ahead and prepare the next suggestion."
+    )
     model_memory: int = _setting(
         "model.memoryMegabytes",
         0,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from graft_indexer.syntax import language_of_id, languages
 from graft_models.engine import Allow, Engine, Need, Request
+from graft_models.power import Power
 from graft_models.prompt import ContextPart
 from graft_server.completion import budget, constraint, context
 from graft_server.completion.anchor import Holes, LiveHole, Place, hole_of, in_place
@@ -75,6 +76,7 @@ class Decoder:
         self._slow = context.SlowParts()
         self._flights: OrderedDict[str, Flight] = OrderedDict()
         self._numbers = itertools.count(1)
+        self._power = Power()
         self._reading_ahead: dict[str, asyncio.Task[None]] = {}
 
     def forget(self, path: str) -> None:
@@ -127,8 +129,10 @@ class Decoder:
         `Holes.at` swaps it in once it is read: the line on which the hole is opened anew costs no more than any other.
         """
         path = wish.snapshot.path
+        if self._patient or not self.works_ahead(wish.settings):
+            return
         coming = self.holes.ahead(path, wish.place)
-        if coming is None or self._patient:
+        if coming is None:
             return
         before = self._reading_ahead.pop(path, None)
         if before is not None:
@@ -136,6 +140,10 @@ class Decoder:
         task = asyncio.create_task(self._read_ahead(engine, coming, wish), name="read ahead")
         self._reading_ahead[path] = task
         task.add_done_callback(lambda ended: self._ended(path, ended))
+
+    def works_ahead(self, settings: Settings) -> bool:
+        """Whether to do now what nobody waits for: not on battery, unless the settings allow it."""
+        return settings.model_battery or not self._power.on_battery()
 
     async def _read_ahead(self, engine: Engine, coming: LiveHole, wish: Wish) -> None:
         await self._fill(coming, wish)

@@ -138,7 +138,7 @@ class Pipeline:
         if engine is None or engine.status.state != "ready" or shown.source != "model" or "\n" in shown.text:
             return
         place = place_of(snapshot)
-        if place.rest.strip():
+        if place.rest.strip() or not self.decoder.works_ahead(self._settings()):
             return
         line = place.line + shown.text
         lead = line[: len(line) - len(line.lstrip())]
