@@ -96,6 +96,10 @@ def _handled(module: Module, clause: Node, scope: Scope) -> Iterator[Change]:
     if value.type == "as_pattern":
         value = value.named_children[0]
     text = text_of(value)
+    if value.type == "tuple" and len(value.named_children) > 1:
+        texts = [text_of(child) for child in value.named_children if child.type != "comment"]
+        for index in range(len(texts)):
+            yield replace(value, f"({', '.join([*texts[:index], *texts[index + 1 :]])},)", "argument-drop")
     for name in dict.fromkeys((*module.raised, *scope.exceptions, *EXCEPTIONS)):
         if name in text:
             continue

@@ -61,7 +61,7 @@ def _changes(module: Module, line: int, donors: tuple[str, ...]) -> Iterator[Cha
     for statement in statements_at(module.root, line):
         scope = module.scope(statement)
         for region in regions(statement):
-            for node in walk(region):
+            for node in walk(region, stop=("type",)):  # no test can tell annotations apart
                 for rule in RULES:
                     yield from rule(module, node, scope)
         yield from conditions(module, statement, scope)

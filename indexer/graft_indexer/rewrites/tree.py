@@ -60,7 +60,7 @@ HEADERS = {
     "while_statement": ("condition",),
     "for_statement": ("left", "right"),
     "with_statement": (),
-    "except_clause": ("value",),
+    "except_clause": (),
     "function_definition": ("parameters",),
     "match_statement": ("subject",),
 }

@@ -40,10 +40,14 @@ from graft_server.repair.validate import Clock, Validator, WarmPlan, calibrate, 
 
 MORE_SECONDS = 4.0
 """After the first passing patch the search goes on for this long, or half of what it took, to see alternatives."""
+MORE_RUNS = 120
+"""The same in test runs, where the tests run without the sandbox: four seconds of two sandboxes."""
 FIRST_EDITS = 60
 """First edits from which two-edit proposals are made without any evidence, most probable first."""
-EVIDENCE = 6.0
-"""Logarithm of how much likelier a first edit is right that mends all failing tests (and breaks others)."""
+TWO_EDITS = math.log(26 / 164)
+"""Logarithm of how likely a repair needs two edits: what is not one line in HumanEvalFix's 164 bugs."""
+HALF_MENDS = 0.5
+"""How likely one half of a two-edit repair mends failing tests by itself."""
 LATE_COST = 3.0
 """Logarithm of how much less likely a change is right that takes four times the processor time of the old code."""
 ODDITY_COST = 2.0
@@ -70,6 +74,7 @@ class Search:
     done: int = 0
     runs_at_first: int = 0
     tests: int = 0
+    most_runs: int = 0
 
 
 async def repair(task: Task, progress: OnProgress = ignore_progress) -> Report:
@@ -152,7 +157,7 @@ async def look(
 ) -> Report:
     """Make proposals, run them, rank what passes."""
     plan, clock = await prepare(task, sandboxes, base, list(texts), notes)
-    state = Search(task, began + task.budget, began, clock)
+    state = Search(task, began + task.budget, began, clock, most_runs=task.most_runs)
     places = await line_up(state, texts, places, exceptions_met(base), progress)
     validators = [Validator(box, task.command, base, plan=plan, clock=clock, run=task.run_limit) for box in sandboxes]
     async with asyncio.TaskGroup() as group:
@@ -231,7 +236,7 @@ async def work(
     """Take proposals off the frontier until time is up, enough pass, or none is left."""
     task = state.task
     while time.monotonic() < state.deadline and len(state.passing) < 2 * task.patches:
-        if task.most_runs and state.runs >= task.most_runs:
+        if state.most_runs and state.runs >= state.most_runs:
             return
         item = state.frontier.pop()
         if item is None:
@@ -285,9 +290,11 @@ def partly(state: Search, proposal: Proposal, share: float, texts: dict[str, str
     """A first edit that is not enough may be half of a repair; what many others mend as well says little."""
     if share == 0 and state.built_upon >= FIRST_EDITS:
         return
-    bonus = 0.0
+    bonus = TWO_EDITS
     if share > 0:
-        bonus = EVIDENCE * share - math.log(1 + sum(other >= share for other in state.mended))
+        # How much likelier half of a repair does this than just any change, as far as they were tried.
+        any_change = (1 + sum(other >= share for other in state.mended)) / (2 + state.done)
+        bonus += share * max(0.0, math.log(HALF_MENDS / any_change))
         state.mended.append(share)
     else:
         state.built_upon += 1
@@ -302,6 +309,10 @@ def accept(state: Search, proposal: Proposal, tests: int, at: int) -> None:
     state.tests = tests
     if len(state.passing) == 1:
         state.runs_at_first = at
+        if state.task.tester is not None:
+            # Seconds say nothing here.
+            state.most_runs = at + max(MORE_RUNS, at // 2)
+            return
         now = time.monotonic()
         state.deadline = min(state.deadline, now + max(MORE_SECONDS, 0.5 * (now - state.began)))
 
