@@ -271,6 +271,11 @@ def test_methods_of_coroutines_are_not_results(tmp_path: Path) -> None:
         # Names that are computed, and set on an object of the module.
         "//- /codes.py\nclass Table:\n    pass\ncodes = Table()\nfor name in open('x'):\n    setattr(codes, name, 1)\n"
         "//- /main.py\nfrom codes import codes\ncodes.ok\n",
+        # An empty class, filled elsewhere.
+        "//- /color.py\nclass Style:\n    pass\ndef make():\n    style = Style()\n    for role in open('x'):\n"
+        "        setattr(style, role, 1)\n    return style\n"
+        "//- /main.py\nfrom color import make\nclass Command:\n    def __init__(self):\n        self.style = make()\n"
+        "    def run(self):\n        self.style.SUCCESS\n",
         # Set by another object.
         "//- /parts.py\ndef start(c):\n    c.ready = True\n//- /main.py\n"
         "class Machine:\n    def go(self):\n        return self.ready\n",

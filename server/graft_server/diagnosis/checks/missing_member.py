@@ -55,7 +55,7 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
         # Not of a module: what it has is what its file or its stub says.
         if not _is_module(graph, path, end):
             absent = graph.definition_at(path, start)
-            if absent.value or not absent.closed or _filled(graph, path, end):
+            if absent.value or not absent.closed or _filled(graph, path, end, answer.value):
                 continue
         near = closest(name, members)
         hint = f"; did you mean `{near[0]}`?" if near else ""
@@ -115,8 +115,15 @@ def _is_module(graph: SymbolGraph, path: str, end: int) -> bool:
     return bool(symbols) and all(s.kind is DefinitionKind.MODULE for s in symbols)
 
 
-def _filled(graph: SymbolGraph, path: str, end: int) -> bool:
-    """Whether the file that binds the receiver sets attributes on it by names that are computed."""
+def _filled(graph: SymbolGraph, path: str, end: int, members: Sequence[Symbol]) -> bool:
+    """Whether attributes are set by names that are computed: on the receiver, in the file that binds it, or on anything
+    in a file that defines its class.  A class without any member of its own is a bag to be filled."""
+    if all(m.qualified_name.startswith("builtins.object.") for m in members):
+        return True
+    for file in dict.fromkeys(m.path for m in members if m.origin is Origin.WORKSPACE):
+        source = source_of(graph, file)
+        if source is not None and _filled_names(source) - {"self", "cls"}:
+            return True
     for symbol in graph.definition_at(path, end - 1).value:
         source = source_of(graph, symbol.path) if symbol.path else None
         if source is not None and symbol.name in _filled_names(source):
