@@ -223,7 +223,9 @@ def _attempt(
         headers["Range"] = f"bytes={have}-"
         if tag:
             headers["If-Range"] = tag
-    token = environment.get("GRAFT_PULL_TOKEN")
+    parts = urlsplit(wanted.source)
+    private = parts.scheme == "https" or is_loopback(parts.hostname or "")
+    token = environment.get("GRAFT_PULL_TOKEN") if private else None
     request = urllib.request.Request(wanted.source, headers=headers)
     if token:
         # Unredirected: never sent to the host that a redirect names.

@@ -89,6 +89,8 @@ class RemoteEngine:
         self._current: Server | None = None
         self._jobs: set[RemoteJob] = set()
         self._looking: asyncio.Task[None] | None = None
+        self.blocked = ""
+        """Why nothing may be sent at all: the setting or the key file is wrong; empty if all is well."""
 
     @property
     def status(self) -> Status:
@@ -121,7 +123,8 @@ class RemoteEngine:
             if not self._servers:
                 self._servers = [Server(e) for e in parse_endpoints(self._addresses)]
         except RemoteError as error:
-            self._status = Status("failed", str(error))
+            self.blocked = str(error)
+            self._status = Status("failed", self.blocked)
             return self._status
         self._status = Status("loading", "", self._status.model)
         await self._find()
@@ -131,6 +134,7 @@ class RemoteEngine:
         """Use the first endpoint that answers; whether there is one."""
         try:
             self._keys = load_keys(self._environment, self._key_file)
+            self.blocked = ""
             for server in self._servers:
                 with contextlib.suppress(RemoteError):
                     await self.ready(server)
@@ -138,7 +142,8 @@ class RemoteEngine:
                     return True
             self._gone()
         except RemoteError as error:
-            self._status = Status("failed", str(error), self._status.model)
+            self.blocked = str(error)
+            self._status = Status("failed", self.blocked, self._status.model)
             self._look_again()
         return False
 
@@ -380,6 +385,8 @@ class RemoteJob:
             status = await engine.start()
             if status.state != "ready":
                 raise RemoteError(status.message)
+        if engine.blocked:
+            raise RemoteError(engine.blocked)
         order = engine.order()
         resting = time.monotonic()
         for number, server in enumerate(order):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -137,10 +138,9 @@ def workspace_index(root: Path) -> Finding:
         advice = "an editor builds it when it opens the folder; `graft index` does so now"
         return Finding("workspace", "ok", f"{root} is not indexed yet", advice, "index-absent")
     try:
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2) as database:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2)) as database:
             check = "quick_check(1)" if path.stat().st_size < LARGEST_CHECKED else "schema_version"
             said = database.execute(f"PRAGMA {check}").fetchone()
-        database.close()
         if check == "quick_check(1)" and said != ("ok",):
             raise sqlite3.DatabaseError(str(said[0]) if said else "no answer")
     except sqlite3.OperationalError as error:

@@ -198,10 +198,12 @@ def test_certificates_that_cannot_be_read_are_one_line(model: bytes, folder: Pat
 
 def test_a_proxy_is_asked_when_the_environment_names_one(model: bytes, folder: Path) -> None:
     with web.serving(model) as proxy:
-        env = {"http_proxy": proxy.address}
+        env = {"http_proxy": proxy.address, "GRAFT_PULL_TOKEN": "secret"}
         done = fetch("http://models.example/a/m.gguf", folder, env, sha256=digest(model))
         assert done.path.read_bytes() == model
         assert [s.target for s in proxy.seen] == ["http://models.example/a/m.gguf"]
+        # Over plain http a token would be anybody's.
+        assert "authorization" not in proxy.seen[0].headers
     with web.serving(model, web.status(407)) as proxy, pytest.raises(PullError, match="proxy wants a name"):
         fetch("http://models.example/m.gguf", folder / "b", {"http_proxy": proxy.address}, sha256="0" * 64)
     with web.serving(model, web.nothing) as proxy, pytest.raises(PullError, match="gave up"):

@@ -316,8 +316,16 @@ async def test_a_readable_key_file_stops_everything(tmp_path: Path) -> None:
     file.write_text("secret")
     file.chmod(0o644)
     with web.serving(b"", Model("llama")) as server:
-        status = await RemoteEngine(server.address, key_file=file, environment={}).start()
-    assert status.state == "failed" and "chmod 600" in status.message and not server.seen
+        engine = RemoteEngine(server.address, key_file=file, environment={})
+        status = await engine.start()
+        assert status.state == "failed" and "chmod 600" in status.message
+        done, _ = await asked(engine)
+        assert done.reason is DoneReason.FAILED and "chmod 600" in done.error and not server.seen
+        await engine.close()
+    wrong = RemoteEngine("http://gpu.example:1", environment={})
+    done, _ = await asked(wrong)
+    assert done.reason is DoneReason.FAILED and "unencrypted" in done.error
+    await wrong.close()
 
 
 async def test_tls_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
