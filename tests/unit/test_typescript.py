@@ -217,6 +217,22 @@ def test_names_of_scripts_and_global_declarations_are_visible_everywhere(tmp_pat
     ) == []  # fmt: skip
 
 
+def test_names_that_packages_of_types_declare_or_many_files_use_come_from_outside(tmp_path: Path) -> None:
+    assert findings(
+        tmp_path,
+        """
+        //- /package.json
+        { "devDependencies": { "@types/geo-json": "1" } }
+        //- /a.ts
+        export const a: GeoJSON.Point = outside();
+        //- /b.ts
+        export const b = outside();
+        //- /c.ts
+        export const c = outside(alone);
+        """,
+    ) == ["c.ts undefined-name: no name alone is declared or imported here"]  # fmt: skip
+
+
 def test_nothing_is_proved_in_a_file_that_does_not_parse(tmp_path: Path) -> None:
     assert findings(tmp_path, "//- /a.ts\nnothing(;\nother();\n") == []
 

@@ -24,6 +24,7 @@ _WRITTEN: Final = {
 """An import says the extension of the output; the source has another."""
 _COMMENTS = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _COMMAS = re.compile(r",(\s*[}\]])")
+_PUNCTUATION = re.compile(r"[\W_]+")
 _CONFIGS: Final = ("tsconfig.json", "jsconfig.json", "tsconfig.base.json")
 _CONDITIONS: Final = ("types", "source", "import", "module", "require", "node", "default", "browser")
 
@@ -191,6 +192,21 @@ class Modules:
                     if found is not None and not found.endswith((".js", ".mjs", ".cjs", ".jsx")):
                         return found
         return None
+
+    def types_named(self, path: str, name: str) -> bool:
+        """Whether a package of type declarations that a file's package.json asks for is called like a name.
+
+        Such a package may declare a global of that name (`@types/geojson`: `GeoJSON`), installed or not.
+        """
+        plain = name.lower()
+        for folder in self._above(path):
+            package = self._load(f"{folder}/package.json")
+            for key in ("dependencies", "devDependencies", "peerDependencies"):
+                table = package.get(key)
+                for dependency in table if isinstance(table, dict) else ():
+                    if dependency.startswith("@types/") and _PUNCTUATION.sub("", dependency[7:].lower()) == plain:
+                        return True
+        return False
 
     def _above(self, path: str) -> Iterator[str]:
         at = posixpath.dirname(self._full(path))

@@ -27,6 +27,8 @@ ALWAYS: Final = frozenset(
     )
 )  # fmt: skip
 """Members of every object."""
+ELSEWHERE: Final = 2
+"""So many other files that use a name nobody declares make it a name from outside rather than a mistake."""
 OF_FUNCTIONS: Final = frozenset(["name", "length", "prototype", "apply", "call", "bind", "arguments", "caller"])
 _KINDS: Final = {
     "function": DefinitionKind.FUNCTION, "class": DefinitionKind.CLASS, "self": DefinitionKind.CLASS,
@@ -119,8 +121,13 @@ class TsTongue(Tongue):
                 continue
             if not other.is_module or b"declare global" in other.data or b"declare module" in other.data:
                 return "declared for every file" if not definition.parent or other.is_module else ""
-        if any(b"declare global" in self.data(p) for p in self.mine(self.source.files_with(name)) if p != file.path):
+        others = [p for p in self.mine(self.source.files_with(name)) if p != file.path]
+        if any(b"declare global" in self.data(p) for p in others):
             return "declared for every file"
+        if len(others) >= ELSEWHERE and not self.source.definitions_named(name):
+            return "used in many files and declared in none: it comes from outside"
+        if self.world.modules.types_named(file.path, name):
+            return "a package of types may declare it"
         return ""
 
     def _specifier(self, file: TsFile, node: Node, parent: Node) -> tuple[list[Symbol], str]:
