@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-MOST_ENTRIES = 150_000
-"""About 100 MB of answers; beyond that those that no longer hold are dropped, and if that is not enough, all."""
+MOST_ENTRIES = 60_000
+"""Some 50 MB of answers; beyond that those that no longer hold are dropped, and if that is not enough, all."""
 
 
 class Token:

@@ -59,6 +59,7 @@ class World:
         self.memo = Memo()
         self._files: OrderedDict[str, tuple[str, PyFile]] = OrderedDict()
         self._bytes = 0
+        self._evicted = 0
         self._older: dict[str, dict[str, PyFile]] = {}
         self._tokens: dict[str, tuple[str, FileTokens]] = {}
         """Of every workspace file that was read: answers may outlive its tree."""
@@ -76,6 +77,11 @@ class World:
     # -- keeping up ---------------------------------------------------------------------------------------------------
     def sync(self) -> None:
         """Take note of what changed since the last question; while one is answered, nothing does."""
+        if self._evicted > KEPT_BYTES and not self.memo.busy:
+            # Answers hold on to the trees that they were made from, those that are no longer kept among them.
+            self.memo.clear()
+            self._older.clear()
+            self._evicted = 0
         generation = self.source.generation
         if generation == self._generation or self.memo.busy:
             return
@@ -216,6 +222,7 @@ class World:
         self._bytes += len(file.tree.data)
         while self._bytes > KEPT_BYTES and len(self._files) > 8:
             oldest = next(iter(self._files))
+            self._evicted += len(self._files[oldest][1].tree.data)
             self._forget(oldest)
 
     def _forget(self, path: str) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
+from graft_indexer import world
 from graft_indexer.memo import CircularError, Memo, Token
+from graft_indexer.pyfile import PyFile
+from graft_testing.graphs import graph_of
 
 
 def test_an_answer_holds_until_one_of_its_tokens_changes() -> None:
@@ -81,3 +86,20 @@ def test_a_version_that_comes_back_brings_its_answers() -> None:
     memo.change(token)
     token.changed = before
     assert memo.remember("a", make) == 1
+
+
+def test_trees_do_not_pile_up_behind_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world, "KEPT_BYTES", 30_000)
+    body = "".join(f"    def m{n}(self): return self.m{n - 1 if n else 0}()\n" for n in range(150))
+    files = "".join(f"//- /m{n}.py\nclass C{n}:\n{body}\nC{n}().m1()\n" for n in range(40))
+    with graph_of(files + "//- /last.py\n$0") as fixed:
+        graph = fixed.graph
+        most = 0
+        for n in range(40):
+            text = graph.text(f"m{n}.py") or ""
+            assert graph.definition_at(f"m{n}.py", text.rindex("m1")).value
+            gc.collect()
+            files_alive = (f for f in gc.get_objects() if isinstance(f, PyFile) and f.in_workspace)
+            most = max(most, sum(len(f.tree.data) for f in files_alive))
+        whole = sum(len(graph.text(f"m{n}.py") or "") for n in range(40))
+    assert most < 4 * 30_000 < whole
