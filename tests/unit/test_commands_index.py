@@ -137,4 +137,8 @@ def test_the_bench_measures_a_small_folder(tmp_path: Path, capsys: pytest.Captur
     assert wanted <= figures.keys()
     assert (figures["files"], figures["definitions"]) == (5, 500)
     assert all(figures[name] > 0 for name in wanted)
+    assert figures["level2_ratio_to_parse"] > 0 and figures["level2_files"] == 5
+    assert {name.removeprefix("budget_") for name in figures if name.startswith("budget_")} - figures.keys() <= {
+        f"{name}_ms_p95" for name in ("definition", "members", "names", "call", "usages", "map")
+    }, "every budget stands beside its figure; questions are asked in files of 500 lines only"
     assert run(capsys, "bench", "index", "--root", tmp_path / "none")[0] == 2

@@ -23,6 +23,12 @@ from typing import Any
 
 from graft_server.errors import UserError
 
+BUDGETS = {
+    "ratio_to_parse": 2.0, "level2_ratio_to_parse": 6.0, "reopen_seconds": 0.5, "edit_ms": 10.0, "edit_ms_p95": 30.0,
+    "definition_ms_p95": 5.0, "members_ms_p95": 5.0, "names_ms_p95": 5.0, "call_ms_p95": 5.0, "usages_ms_p95": 15.0,
+    "map_ms_p95": 100.0, "rss_bytes": 250_000_000, "db_to_source": 3.0,
+}  # fmt: skip
+"""What each figure of that name may be at most (on two cores at about 2.4 GHz)."""
 EDIT_LINES = 1_000
 """Edits are measured in files of up to so many lines."""
 
@@ -34,7 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=int, default=0, metavar="N", help="processes (default: one per core)")
     parser.add_argument("--edits", type=int, default=300, metavar="N", help="edits to replay (default 300)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the choice of edits (default 1)")
-    parser.add_argument("--measure", choices=("parse", "first", "reopen", "edits"), help=argparse.SUPPRESS)
+    parser.add_argument("--questions", type=int, default=200, metavar="N", help="questions of each kind (default 200)")
+    parser.add_argument(
+        "--level2", type=int, default=120, metavar="N", help="files whose level 2 is built (default 120)"
+    )
+    parser.add_argument(
+        "--measure", choices=("parse", "first", "reopen", "edits", "level2", "questions"), help=argparse.SUPPRESS
+    )
     parser.add_argument("--index-dir", type=Path, help=argparse.SUPPRESS)
 
 
@@ -57,6 +69,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             if number + 1 < args.runs:
                 shutil.rmtree(here)
         edits = _measure("edits", args, root, here)
+        level2 = _measure("level2", args, root, here) if args.level2 else {}
+        asked = _measure("questions", args, root, here) if args.questions else {}
 
     def middle(runs: list[dict[str, Any]], name: str) -> float:
         return float(statistics.median(r[name] for r in runs))
@@ -83,7 +97,10 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         "rss_bytes": int(middle(reopen, "rss")),
         "first_rss_bytes": int(middle(first, "rss")),
         **edits,
+        **level2,
+        **asked,
         **_ctags(root),
+        **{f"budget_{name}": value for name, value in BUDGETS.items()},
     }  # fmt: skip
 
 
@@ -92,6 +109,7 @@ def _measure(what: str, args: argparse.Namespace, root: Path, folder: Path) -> d
     start = "import sys; from graft_server.benches.index import main; main(sys.argv[1:])"
     options = ["--measure", what, "--root", str(root), "--index-dir", str(folder), "--jobs", str(args.jobs)]
     options += ["--edits", str(args.edits), "--seed", str(args.seed)]
+    options += ["--questions", str(args.questions), "--level2", str(args.level2)]
     done = subprocess.run([sys.executable, "-c", start, *options], stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         raise UserError(f"the measurement {what!r} failed with status {done.returncode}")
@@ -104,7 +122,11 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     args = parser.parse_args(argv)
-    kinds = {"parse": _parse, "first": _first, "reopen": _reopen, "edits": _edits}
+    from graft_server.benches.index_questions import level2, questions
+
+    kinds = {
+        "parse": _parse, "first": _first, "reopen": _reopen, "edits": _edits, "level2": level2, "questions": questions,
+    }  # fmt: skip
     print(json.dumps(kinds[args.measure](args)))
 
 
