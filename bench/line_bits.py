@@ -5,8 +5,9 @@
 FOLDER holds packages (folders with Python sources) that no training saw.  For lines drawn from them, with 0, 30 and
 60 % typed: the hole at the start of the line with the typed text forced, and the hole at the cursor, both with token
 healing.  Then the same with a nested cache n-gram over token ids of the open file (and of its neighbours) mixed in, the
-weight fitted on every other package and measured on the rest.  The line break at the end is not counted: in one layout
-it is part of the answer, in the other of the suffix.
+weight fitted on every other package and measured on the rest, beside the weights that the engine uses (`shipped`), and
+the share of lines that are exactly right, greedily, with the counts of the open file and without.  The line break at
+the end is not counted: in one layout it is part of the answer, in the other of the suffix.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ import numpy as np
 
 from graft_models.catalog import embedded_model
 from graft_models.counts import Counts
-from graft_models.engine import Allow, DoneReason, Need, Stop, Token
+from graft_models.engine import Allow, DoneReason, Need, Request, Stop, Token
 from graft_models.llama import healing
-from graft_models.llama.jobs import Windows, prepare, read
+from graft_models.llama.jobs import Windows, complete, prepare, read
+from graft_models.llama.mixture import WEIGHTS
 from graft_models.llama.model import Model
 from graft_models.prompt import Hole, anchor
 from graft_training import items
@@ -148,11 +150,34 @@ def fit(steps: Sequence[Step]) -> dict[int, float]:
     return {n: min(grid, key=lambda a: bits(group, {n: a})) for n, group in sorted(by_length.items())}
 
 
-def drawn(folder: Path, count: int) -> tuple[list[items.Line], dict[str, dict[str, str]]]:
+def exact(model: Model, lines: Sequence[items.Line]) -> dict[str, float]:
+    """Percent of lines whose rest is said exactly, greedily, with the counts and without."""
+    out: dict[str, float] = {}
+    mixtures = model.mixtures
+    for name, used in (("alone", None), ("mixed", mixtures)):
+        model.mixtures = used
+        for share in SHARES:
+            right = 0
+            for line in lines:
+                typed = items.typed_part(line.text, share)
+                request = Request(1, anchored_hole(line, typed), 48, prompt_budget=BUDGET, stop=("\n",))
+                work = complete(model, Windows(), request, Undisturbed())
+                while True:
+                    try:
+                        next(work)
+                    except StopIteration as stop:
+                        right += stop.value.texts[0].rstrip() == line.text[len(typed) :].rstrip()
+                        break
+            out[f"exact_percent_{name}_{int(share * 100)}"] = round(100 * right / len(lines), 1)
+    model.mixtures = mixtures
+    return out
+
+
+def drawn(folder: Path, count: int, seed: int) -> tuple[list[items.Line], dict[str, dict[str, str]]]:
     """Lines and the packages they are from."""
     packages = {p.name: items.read_package(p) for p in sorted(folder.iterdir()) if p.is_dir()}
     packages = {name: files for name, files in packages.items() if files}
-    return items.draw(packages, count, 11), packages
+    return items.draw(packages, count, seed), packages
 
 
 def near(line: items.Line, files: dict[str, str]) -> Iterator[tuple[str, str]]:
@@ -169,13 +194,14 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", type=Path)
     parser.add_argument("--lines", type=int, default=120)
+    parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     path = args.model or embedded_model()
     if path is None:
         sys.exit("no embedded model in this build; name one with --model")
     model = Model(path, threads=1, context=2048)
-    lines, packages = drawn(args.folder, args.lines)
+    lines, packages = drawn(args.folder, args.lines, args.seed)
     steps: dict[tuple[str, float], dict[str, list[Step]]] = defaultdict(lambda: defaultdict(list))
     size: dict[tuple[float, str], int] = defaultdict(int)
     for line in lines:
@@ -214,6 +240,13 @@ def main() -> None:
                 alone = sum(bits(known[p], {}) for p in some)
                 figures[f"bits_per_byte_{key}_alone"] = round(alone / sum(size[share, p] for p in some), 4)
                 figures[f"weights_{name.replace(' ', '_')}"] = weight
+        if name in ("own file", "neighbours"):
+            shipped = dict(enumerate(WEIGHTS))
+            for share in SHARES:
+                total = sum(bits(steps[name, share][p], shipped) for p in names)
+                key = f"bits_per_byte_{name.replace(' ', '_')}_{int(share * 100)}_shipped"
+                figures[key] = round(total / sum(size[share, p] for p in names), 4)
+    figures |= exact(model, lines)
     print(json.dumps(figures, indent=1))
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1) + "\n")

@@ -286,3 +286,42 @@ def test_a_writer_sends_whole_frames() -> None:
     stream = Dribble()
     Writer(stream).send(t="done", id=1)
     assert stream.data[4:] == b'{"t":"done","id":1}'
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads Linux's /proc")
+async def test_background_work_is_modest(slow: Path) -> None:
+    """While a prompt is read ahead the engine's thread is of the batch class, and ordinary again for a person."""
+    engine = LlamaEngine(slow, threads=1)
+    await engine.start()
+
+    def policy() -> int:
+        # The 41st field; the process' name, in brackets, may hold blanks.
+        return int(Path(f"/proc/{engine.process_id}/stat").read_text().rsplit(")", 1)[1].split()[38])
+
+    hole = Hole("a.py", "".join(f"value{i} = call({i})\n" for i in range(200)), "")
+    reading = asyncio.create_task(engine.warm(hole, "a"))
+    seen = set()
+    while not reading.done():
+        seen.add(policy())
+        await asyncio.sleep(0.01)
+    assert await reading and os.SCHED_BATCH in seen
+    await done(engine, Request(1, HOLE, max_tokens=1))
+    assert policy() == os.SCHED_OTHER
+    await engine.close()
+
+
+async def test_a_cancel_followed_by_a_key_keeps_the_batch(slow: Path) -> None:
+    """Keys that come faster than a batch is read do not keep a prompt from ever being read."""
+    engine = LlamaEngine(slow, threads=1, batch=64)
+    await engine.start()
+    hole = Hole("a.py", "".join(f"value{i} = call({i})\n" for i in range(120)), "")
+    evaluated = [0]
+    for number in range(12):
+        job = engine.complete(Request(number, replace(hole, typed="x" * number), max_tokens=1, document="a"))
+        await asyncio.sleep(0.03)
+        job.cancel()
+        evaluated.append(int((await engine.stats())["evaluated"]))
+    assert evaluated[-1] > 0
+    final = await done(engine, Request(99, hole, max_tokens=1, document="a"))
+    assert final.usage.evaluated < final.usage.prompt
+    await engine.close()

@@ -30,6 +30,7 @@ def test_the_last_answer_goes_first_and_needs_two() -> None:
 def test_nothing_to_draft() -> None:
     check([], [], [], [])
     check([], [1, 2, 3], [], [])
+    check([0, 0], [], [0, 0], [])
     check([], [1, 2, 3, 4], [1, 2, 3], [], most=0)
 
 

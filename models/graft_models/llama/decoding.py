@@ -18,6 +18,7 @@ from graft_models.engine import Allow, Done, DoneReason, Need, Request, Stop, To
 from graft_models.llama import speculation
 from graft_models.llama.constraint import Names, name_length
 from graft_models.llama.kv import Slot
+from graft_models.llama.mixture import Mixture
 from graft_models.llama.model import STREAMS, Model, aside_from, log_probability
 from graft_models.llama.native import Floats, NativeError
 from graft_models.llama.triggers import trigger_at
@@ -52,6 +53,9 @@ class Prepared:
     typed: str
     rest: bytes
     parts: tuple[tuple[str, str, int], ...] = ()
+    forced: tuple[int, ...] = ()
+    """The tokens of the forced text alone."""
+    mixture: Mixture | None = None
 
 
 @dataclass(slots=True)
@@ -96,7 +100,7 @@ class Generation:
     def run(self, slot: Slot) -> Iterator[None]:
         """Generate until every stream has a reason to end.  `slot` holds the prompt, with its logits."""
         count = max(1, min(self.request.candidates, STREAMS))
-        logits = slot.ends[len(self.prepared.tokens)]
+        logits = self._mixed(slot.ends[len(self.prepared.tokens)], [])
         start = len(self.prepared.tokens)
         if count > 1:
             self.model.native.straighten(slot.sequence, count)
@@ -152,12 +156,17 @@ class Generation:
                 stream.position += 1
                 if len(self.streams) == 1:
                     slot.tokens.append(stream.tokens[-1])
-                logits = native.logits(row)
+                logits = self._mixed(native.logits(row), stream.tokens)
                 if self._waiting and not stream.rest:
                     self._fork(stream, self._waiting, logits)
                 else:
                     self._take(stream, self._choose(stream, logits), logits)
         yield
+
+    def _mixed(self, logits: Floats, generated: list[int]) -> Floats:
+        """With the counts of the code at hand, for a small model."""
+        mixture = self.prepared.mixture
+        return logits if mixture is None else mixture.apply(logits, [*self.prepared.forced, *generated])
 
     def _draft(self, stream: Stream) -> list[int]:
         """What may follow, for a single greedy stream that nothing constrains now."""
@@ -183,7 +192,7 @@ class Generation:
         for row, token in enumerate(rows):
             stream.position += 1
             slot.tokens.append(token)
-            logits = native.logits_view(row)
+            logits = self._mixed(native.logits_view(row), stream.tokens)
             self._take(stream, self._choose(stream, logits), logits)
             if stream.reason is not None or (row < len(drafted) and stream.tokens[-1] != drafted[row]):
                 break

@@ -84,7 +84,8 @@ def prepare(
     if not tokens:
         # Nothing before the hole and no token that begins a text: some token has to be read.
         tokens = [next(iter(model.ends))]
-    return Prepared(tokens, hole.typed, rest.encode("utf-8", "replace"), fitted.parts)
+    mixture = model.mixtures.of(hole) if model.mixtures is not None and not ahead else None
+    return Prepared(tokens, hole.typed, rest.encode("utf-8", "replace"), fitted.parts, tuple(forced_tokens), mixture)
 
 
 def read(

@@ -16,6 +16,7 @@ from graft_models.gguf_file import GgufFile, read_gguf
 from graft_models.llama.constraint import Names, ends_name
 from graft_models.llama.devices import devices
 from graft_models.llama.kv import Cache, Slot
+from graft_models.llama.mixture import SMALL, Mixtures
 from graft_models.llama.native import Floats, L, Log, Native, NativeError, Options
 from graft_models.llama.snapshots import Snapshots, fingerprint
 from graft_models.llama.speculation import Speculation
@@ -124,6 +125,7 @@ class Model:
         self.speculation = Speculation("auto" if self.cache.partial else "off")
         self.said: dict[str, tuple[int, ...]] = {}
         """The tokens that were generated last, per document."""
+        self.mixtures = Mixtures(self) if self.file.parameters < SMALL else None
         self.name_sets: dict[tuple[str, ...], Names] = {}
         """Recent sets of names; each keeps the tokens allowed at the places it was asked about."""
         self.info = self._info(metadata)

@@ -131,6 +131,10 @@ class Native:
         L.llama_free(self.context)
         L.llama_model_free(self.model)
 
+    def use_threads(self, count: int) -> None:
+        """Decode with so many threads from now on.  Results do not depend on it."""
+        L.llama_set_n_threads(self.context, count, count)
+
     # Abort: set from any thread, cleared by the thread that decodes.
     def abort(self) -> None:
         """Make the decode that runs now (or the next one) return early."""

@@ -84,9 +84,9 @@ def draft(said: Sequence[int], prompt: Tokens, generated: Sequence[int], most: i
 
     `said` are the tokens that were generated last for the document.
     """
-    if most <= 0:
-        return []
     context = [*prompt[-MATCH:].tolist(), *generated][-MATCH:]
+    if most <= 0 or len(context) < MATCH:
+        return []
     return _after(np.asarray(said, dtype=np.int32), context[1:], most) or _after(
         np.concatenate([prompt, np.asarray(generated, dtype=np.int32)]), context, most
     )

@@ -144,6 +144,7 @@ class Worker:
         self.progress = 0
         self.closing = False
         self.unsaved = False
+        self._modest = False
         self.wake = threading.Condition()
 
     # Reader thread
@@ -287,6 +288,7 @@ class Worker:
     def _work(self, task: Task) -> bool:
         """Run a job to its end, or a background job until something more urgent comes; whether it ended."""
         assert task.work is not None
+        self._be_modest(task.background)
         task.evaluated_before = task.evaluated_before or self.model.evaluated
         try:
             while True:
@@ -307,6 +309,16 @@ class Worker:
             line = str(error).split("\n")[0] or type(error).__name__
             self._answer(task, Done(DoneReason.FAILED, error=line))
         return True
+
+    def _be_modest(self, modest: bool) -> None:
+        """Background work leaves the other cores alone, and this one where others want it (Linux)."""
+        if modest == self._modest:
+            return
+        self._modest = modest
+        self.model.native.use_threads(1 if modest else self.model.threads)
+        if hasattr(os, "sched_setscheduler"):
+            with contextlib.suppress(OSError):
+                os.sched_setscheduler(0, os.SCHED_BATCH if modest else os.SCHED_OTHER, os.sched_param(0))
 
     def _answer(self, task: Task, value: Done | Scores | None) -> None:
         if not task.claim():
