@@ -69,6 +69,13 @@ async def check(language: str, source: str, said: str, expected: str, *, newline
         ("go", 's := "((" + f($0)\n', "a)\n", 's := "((" + f(a)|'),
         ("c", "/* ( */ foo($0);\n", "a);\n", "/* ( */ foo(a);|"),
         ("c", "#define F(x) foo($0)\n", "(x))\n", "#define F(x) foo((x))|"),
+        # a line may lack its semicolon, or be the head of a block
+        ("c", "int f(int a) {\n    while ($0\n}\n", "a > 0)\n", "    while (a > 0)|"),
+        ("java", "class A {\n  int f() {\n    return $0\n  }\n}\n", "a + b\n", "    return a + b|"),
+        ("rust", "fn f() {\n    if $0\n}\n", "a > 0 {\n        b();\n    }\n",
+         "    if a > 0 {\n        b();\n    }|"),
+        ("c", "int f(void) {\n    $0\n}\n", "int = = 3;\n", "(parses: does not parse here)"),
+        ("go", "func f() {\n\t$0\n}\n", "x := := 1\n", "(parses: does not parse here)"),
         # -- indentation: the file's own, whatever the model writes
         ("typescript", "function f() {\n  const a = 1;\n  $0\n}\n", "const b = 2;\n}\n", "  const b = 2;|"),
         ("go", "func f() {\n\tif a {\n\t\t$0\n\t}\n}\n", "b()\n        c()\n    }\n", "\t\tb()\n\t\tc()|"),
@@ -110,7 +117,7 @@ async def check(language: str, source: str, said: str, expected: str, *, newline
         ("python", "@$0\nclass A: pass\n", "dataclass\n", "@dataclass|"),
         ("typescript", "@$0\nclass A {}\n", "Component({})\n", "@Component({})|"),
         ("rust", "#[$0]\nstruct A;\n", "derive(Debug)]\n", "#[derive(Debug)]|"),
-        ("java", "@$0\nvoid f() {}\n", "Override\n", "@Override|"),
+        ("java", "class A {\n  @$0\n  void f() {}\n}\n", "Override\n", "  @Override|"),
         # -- mid-word: from the word's start on, what is typed stays
         ("typescript", "const total = comp$0\n", "ute(a);\n", "const total = compute(a);|"),
         ("go", "total := comp$0\n", "ute(a)\n", "total := compute(a)|"),

@@ -22,9 +22,9 @@ from graft_server.completion.anchor import place_of
 from graft_server.completion.confidence import features
 from graft_server.completion.decoding import Decoder, Wish
 from graft_server.completion.flight import Raw
-from graft_server.completion.gates import Trees
 from graft_server.completion.graphonly import Guess
 from graft_server.completion.model import Snapshot, Switches
+from graft_server.completion.parses import Trees
 from graft_server.completion.screen import GATES, Screened, screen
 from graft_server.errors import UserError
 

@@ -6,9 +6,7 @@ decided passes.  A suggestion that fails is cut back to its last good token, and
 
 from __future__ import annotations
 
-import builtins
 import re
-from collections import OrderedDict
 from dataclasses import dataclass
 
 from tree_sitter import Node, Tree
@@ -17,14 +15,14 @@ from graft_indexer import syntax
 from graft_indexer.facts import DefinitionKind, ParameterKind, Span
 from graft_indexer.graph import SymbolGraph
 from graft_server.completion.anchor import Place
+from graft_server.completion.bindings import binds, is_target, reads_itself, runs_before, scope_start
 from graft_server.completion.model import Verdict
+from graft_server.completion.parses import Trees, finished, new_errors
 from graft_server.completion.probe import shadowed
 from graft_server.completion.shape import cut_to_balance
-from graft_server.completion.stops import brackets_of, closers_for
 from graft_server.diagnosis import foreign
 
 MAX_CUTS = 3
-_BUILTIN = frozenset(dir(builtins))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +49,6 @@ class _Tally:
             self.unknown += 1
 
 
-class Trees:
-    """The last tree of each document, so that candidates are parsed incrementally.  One thread only."""
-
-    def __init__(self, size: int = 4) -> None:
-        self._kept: OrderedDict[str, tuple[bytes, Tree]] = OrderedDict()
-        self._size = size
-        self.passed: tuple[str, bytes, Span, int, int] | None = None
-        """The last text in which all names were right: (path, text, its new part, names known and unknown)."""
-
-    def parse(self, path: str, data: bytes, language: str) -> Tree:
-        """The tree of `data`; what it shares with the last text of `path` is not parsed again."""
-        have = self._kept.pop(path, None)
-        tree = syntax.parse(data, language) if have is None else syntax.reparse(have[1].copy(), have[0], data, language)
-        self._kept[path] = (data, tree)
-        while len(self._kept) > self._size:
-            self._kept.popitem(last=False)
-        return tree
-
-
 def judge(
     graph: SymbolGraph | None,
     trees: Trees,
@@ -90,15 +69,15 @@ def judge(
     for _ in range(MAX_CUTS):
         if not text.strip():
             break
-        after = place.after[cover:]
-        closed = virtual_end(text, place, cover)
-        data = (place.before + text + closed + after).encode("utf-8", "surrogateescape")
         start = len(place.before.encode("utf-8", "surrogateescape"))
         end = start + len(text.encode("utf-8", "surrogateescape"))
-        line_start = data.rfind(b"\n", 0, start) + 1
-        tree = trees.parse(path, data, language)
-        region = Span(line_start, end + len(closed.encode()))
-        wrong = None if "parses" in off else new_errors(trees, path, language, place, tree, data, region)
+        wrong: str | None = None
+        for data, closed in finished(text, place, cover, language):
+            region = Span(data.rfind(b"\n", 0, start) + 1, end + closed)
+            tree = trees.parse(path, data, language)
+            wrong = None if "parses" in off else new_errors(trees, path, language, place, tree, data, region)
+            if wrong is None:
+                break
         if wrong is not None:
             verdicts.append(Verdict("parses", False, wrong))
             return Judged("", tuple(verdicts))
@@ -147,82 +126,6 @@ def last_good(text: str) -> str:
     return text
 
 
-def virtual_end(text: str, place: Place, cover: int) -> str:
-    """What must stand after an unfinished but good suggestion to make it parse: closers, and a body after a colon."""
-    tail = place.after[cover:]
-    line_tail = tail.partition("\n")[0]
-    openers = brackets_of(place.before, text, tail, place.language)[1]
-    closing = closers_for(openers)
-    line = (place.line + text).rpartition("\n")[2]
-    if line_tail.strip():
-        return closing
-    whole = line + closing
-    lead = line[: len(line) - len(line.lstrip())]
-    if re.search(r":\s*(#.*)?$", whole) and not openers:
-        below = next((x for x in tail.split("\n")[1:] if x.strip()), "")
-        if len(below) - len(below.lstrip()) > len(lead):
-            return closing
-        body = f"\n{lead}    pass"
-        if re.match(r"\s*try\s*:", line) and not re.match(r"\s*(except|finally)\b", below):
-            body += f"\n{lead}finally:\n{lead}    pass"
-        return closing + body
-    if line.lstrip().startswith("@"):
-        below = next((x for x in tail.split("\n")[1:] if x.strip()), "")
-        if not re.match(r"\s*(@|def |class |async )", below):
-            return closing + f"\n{lead}def _(): pass"
-    return closing
-
-
-def new_errors(
-    trees: Trees, path: str, language: str, place: Place, tree: Tree, data: bytes, region: Span
-) -> str | None:
-    """Why the tree is worse than the one without the suggestion's line; None if it is not.
-
-    Compared with the text with the cursor's line blank and with `pass` in it, whichever has fewer errors: what was
-    broken before is not held against the suggestion.
-    """
-    root = tree.root_node
-    if not root.has_error:
-        return None
-    errors = syntax.error_spans(root, language)
-    inside = [e for e in errors if e.start < region.end + 1 and e.end > region.start - 1]
-    lead = place.line[: len(place.line) - len(place.line.lstrip())]
-    head = place.before[: len(place.before) - len(place.line)]
-    tail = place.after[len(place.rest) :]
-    best: list[Span] | None = None
-    for filler in ("", "pass") if language == "python" else ("",):
-        base = (head + lead + filler + tail).encode("utf-8", "surrogateescape")
-        there = trees.parse(path, base, language).root_node
-        found = list(syntax.error_spans(there, language))
-        if best is None or len(found) < len(best):
-            best = found
-    assert best is not None
-    worse = len(errors) > len(best) or (
-        bool(inside) and not any(e.start <= region.start and e.end >= region.start for e in best)
-    )
-    if not worse:
-        return None
-    if best and _parses_alone(place, data, region, language):
-        return None
-    return "does not parse here"
-
-
-def _parses_alone(place: Place, data: bytes, region: Span, language: str) -> bool:
-    """For files that are broken elsewhere: whether the top-level piece around the cursor parses by itself, or was
-    broken itself before."""
-    start = region.start
-    while start > 0 and data[start : start + 1] in b" \t\r\n)]}":
-        start = data.rfind(b"\n", 0, start - 1) + 1
-    following = re.compile(rb"^[^ \t\r\n)\]}]", re.MULTILINE).search(
-        data, data.find(b"\n", region.end) + 1 or len(data)
-    )
-    end = following.start() if following is not None else len(data)
-    if not syntax.parse(data[start:end], language).root_node.has_error:
-        return True
-    before = data[start : region.start] + b"pass" + data[region.end : end]
-    return start < region.start and syntax.parse(before, language).root_node.has_error
-
-
 def disproved(
     graph: SymbolGraph, path: str, data: bytes, tree: Tree, new: Span, tally: _Tally
 ) -> tuple[int, str] | None:
@@ -265,7 +168,7 @@ def _wrong(
         return None
     if parent.type == "attribute" and parent.child_by_field_name("attribute") == node:
         receiver = parent.child_by_field_name("object")
-        if receiver is None or _is_target(parent):
+        if receiver is None or is_target(parent):
             return None
         answer = graph.members_at(path, receiver.end_byte)
         known = name in {s.name for s in answer.value}
@@ -275,11 +178,11 @@ def _wrong(
         return None
     if parent.type == "keyword_argument" and parent.child_by_field_name("name") == node:
         return _wrong_keyword(graph, path, node, name)
-    if _binds(node) or parent.type == "dotted_name":
+    if binds(node) or parent.type == "dotted_name":
         return _wrong_import(graph, path, node, name)
-    if _reads_itself(node, name) or _runs_before(node, name):
+    if reads_itself(node, name) or runs_before(node, name):
         return f"{name} is not defined yet"
-    scope = _scope_start(node)
+    scope = scope_start(node)
     if scope not in visible:
         answer = graph.visible_names(path, node.start_byte)
         visible[scope] = (frozenset(s.name for s in answer.value), answer.closed)
@@ -378,150 +281,6 @@ def arity(name: str, parameters: tuple[object, ...], given: list[Node]) -> str:
     if missing:
         return f"{name} needs {', '.join(missing)}"
     return ""
-
-
-_TARGETS = frozenset({"assignment", "augmented_assignment", "for_statement", "for_in_clause", "named_expression"})
-
-
-def _is_target(node: Node) -> bool:
-    """Whether an expression is assigned to (an attribute may be created so)."""
-    parent = node.parent
-    while parent is not None and parent.type in ("pattern_list", "tuple_pattern", "list_pattern"):
-        node, parent = parent, parent.parent
-    if parent is None or parent.type not in _TARGETS:
-        return False
-    left = parent.child_by_field_name("left") or parent.child_by_field_name("name")
-    return left is not None and left == node
-
-
-def _binds(node: Node) -> bool:
-    """Whether an identifier is a new name where it stands, or names no variable at all."""
-    parent = node.parent
-    if parent is None:
-        return True
-    kind = parent.type
-    if kind in ("function_definition", "class_definition", "type_alias_statement"):
-        return parent.child_by_field_name("name") == node
-    if kind in (
-        "parameters",
-        "lambda_parameters",
-        "aliased_import",
-        "global_statement",
-        "nonlocal_statement",
-        "as_pattern_target",
-        "list_splat_pattern",
-        "dictionary_splat_pattern",
-        "case_pattern",
-        "keyword_pattern",
-        "type_parameter",
-        "pattern_list",
-        "tuple_pattern",
-        "list_pattern",
-        "class_pattern",
-    ):
-        return True
-    if kind in ("default_parameter", "typed_default_parameter"):
-        return parent.child_by_field_name("name") == node
-    if kind == "typed_parameter":
-        return parent.children[0] == node
-    if kind in ("dotted_name",):
-        return True
-    return _is_target(node)
-
-
-_SCOPES = frozenset(
-    {
-        "module",
-        "function_definition",
-        "class_definition",
-        "lambda",
-        "list_comprehension",
-        "set_comprehension",
-        "dictionary_comprehension",
-        "generator_expression",
-    }
-)
-
-
-_OWN_SCOPES = _SCOPES - {"module", "class_definition", "function_definition"}
-
-
-def _reads_itself(node: Node, name: str) -> bool:
-    """Whether a name is read in the very statement that binds it first: `size = size + 1` with no `size` above.
-
-    In a function the name is local then, whatever stands outside; elsewhere it must not occur in the file before.
-    """
-    statement = node
-    while statement.parent is not None and statement.type != "assignment":
-        if statement.type in _OWN_SCOPES or statement.type in ("block", "module"):
-            return False  # A comprehension or a lambda may bind the name itself.
-        statement = statement.parent
-    left = statement.child_by_field_name("left")
-    if statement.type != "assignment" or left is None or left.type != "identifier" or left == node:
-        return False
-    annotation = statement.child_by_field_name("type")
-    if left.text != name.encode() or (annotation is not None and annotation.start_byte <= node.start_byte):
-        return False
-    scope: Node | None = statement
-    while scope is not None and scope.type not in ("function_definition", "class_definition", "module"):
-        scope = scope.parent
-    if scope is None:
-        return False
-    whole = scope if scope.type == "function_definition" else _root(scope)
-    above = (whole.text or b"")[: statement.start_byte - whole.start_byte]
-    pattern = rb"\b" + re.escape(name.encode()) + rb"\b"
-    return re.search(pattern, above) is None and (scope.type == "function_definition" or name not in _BUILTIN)
-
-
-def _runs_before(node: Node, name: str) -> bool:
-    """Whether code outside of functions reads a name that the file binds only further down.
-
-    Annotations are let alone: they may be quoted later, or never looked at.
-    """
-    scope: Node | None = node.parent
-    while scope is not None:
-        if scope.type in ("function_definition", "lambda", "type") or scope.type in _OWN_SCOPES:
-            return False
-        scope = scope.parent
-    root = _root(node)
-    data = root.text or b""
-    pattern = re.compile(rb"(?<![\w.])" + re.escape(name.encode()) + rb"\b")
-    at, end = node.start_byte - root.start_byte, node.end_byte - root.start_byte
-    if name in _BUILTIN or re.search(rb"\b" + re.escape(name.encode()) + rb"\b", data[:at]) is not None:
-        return False
-    if b"import *" in data[:at]:
-        return False
-    below = pattern.search(data, end)
-    return below is not None and _bound_at(root, below.start(), name)
-
-
-def _bound_at(root: Node, offset: int, name: str) -> bool:
-    """Whether some top-level statement from `offset` on binds `name`."""
-    for child in root.named_children:
-        if child.end_byte <= offset:
-            continue
-        inner = child.child_by_field_name("definition") if child.type == "decorated_definition" else child
-        if inner is None:
-            continue
-        bound = inner.child_by_field_name("name")
-        if inner.type == "expression_statement" and inner.named_children:
-            bound = inner.named_children[0].child_by_field_name("left")
-        if bound is not None and bound.text == name.encode():
-            return True
-    return False
-
-
-def _root(node: Node) -> Node:
-    while node.parent is not None:
-        node = node.parent
-    return node
-
-
-def _scope_start(node: Node) -> int:
-    scope: Node | None = node
-    while scope is not None and scope.type not in _SCOPES:
-        scope = scope.parent
-    return scope.start_byte if scope is not None else 0
 
 
 def _short(node: Node) -> str:

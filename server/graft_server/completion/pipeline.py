@@ -19,9 +19,9 @@ from graft_server.completion.cache import SuggestionCache
 from graft_server.completion.confidence import of_guess, of_model
 from graft_server.completion.decoding import Decoder, Wish
 from graft_server.completion.flight import Flight, Raw
-from graft_server.completion.gates import Trees
 from graft_server.completion.model import Completion, Snapshot, Switches, Verdict
 from graft_server.completion.options import Options
+from graft_server.completion.parses import Trees
 from graft_server.completion.rhythm import Rhythm
 from graft_server.completion.screen import Screened, screen
 from graft_server.settings import Settings

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from graft_indexer.graph import SymbolGraph
 from graft_server.completion import secrets, shape
 from graft_server.completion.anchor import Place, nearby
-from graft_server.completion.gates import Trees, judge
+from graft_server.completion.gates import judge
 from graft_server.completion.model import Mode, Snapshot, Verdict
+from graft_server.completion.parses import Trees
 
 GATES = (
     *("special-tokens", "repetition", "comment", "seam", "indentation", "duplicate", "rest-of-line", "brackets"),
