@@ -5,6 +5,7 @@ use crate::shop::{Cart, total as sum};
 //                      ^ import crate::shop total sum
 mod helpers;
 //  ^ import helpers - -
+//  ^ module helpers
 
 /// A price in cents.
 #[derive(Debug)]

@@ -8,7 +8,7 @@
 (trait_item name: (type_identifier) @name body: (_) @body) @definition.trait
 (trait_item name: (type_identifier) @name bounds: (trait_bounds (_) @base)) @definition.trait
 (impl_item type: [(type_identifier) @name (generic_type type: (type_identifier) @name)]) @scope
-(mod_item name: (identifier) @name body: (_) @body) @definition.module
+(mod_item name: (identifier) @name body: (_)? @body) @definition.module
 (macro_definition name: (identifier) @name) @definition.macro
 (const_item name: (identifier) @name type: (_) @type) @definition.constant
 (static_item name: (identifier) @name type: (_) @type) @definition.constant
