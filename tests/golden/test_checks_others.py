@@ -302,3 +302,13 @@ def test_working_code_that_looked_wrong(tmp_path: Path, code: str) -> None:
 )
 def test_none_by_annotation(tmp_path: Path, code: str, found: int) -> None:
     assert len([f for f in see(tmp_path, code).findings if "none-used" in f]) == found
+
+
+def test_slip_of_a_private_name_beside_a_described_base(tmp_path: Path) -> None:
+    code = (
+        "import threading\n\n\nclass Worker(threading.Thread):\n    def __init__(self):\n        super().__init__()\n"
+        "        self._stopping = False\n\n    def run(self):\n        if self._stoping:\n            self._tstate_lock\n"
+    )
+    assert see(tmp_path, code).findings == [
+        "10:17 [_stoping] missing-member: `self` has no member `_stoping`; did you mean `_stopping`?"
+    ]

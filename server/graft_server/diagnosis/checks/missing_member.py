@@ -47,7 +47,8 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
             continue
         if _named_in_a_string(graph, path, name, answer.value) or elsewhere(source, node):
             continue
-        if _makes_names(graph, path, end) or (name.startswith("_") and _described(answer.value)):
+        near = closest(name, members)
+        if _makes_names(graph, path, end) or (name.startswith("_") and _described(answer.value, near)):
             continue
         span = source.span(node)
         start = span.end - len(name.encode())
@@ -57,7 +58,6 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
             absent = graph.definition_at(path, start)
             if absent.value or not absent.closed or _filled(graph, path, end, answer.value):
                 continue
-        near = closest(name, members)
         hint = f"; did you mean `{near[0]}`?" if near else ""
         receiver = " ".join(source.segment(source.span(node.value)).split())
         if len(receiver) > 40:
@@ -105,8 +105,11 @@ def _named_in_a_string(graph: SymbolGraph, path: str, name: str, members: Sequen
     return False
 
 
-def _described(members: Sequence[Symbol]) -> bool:
-    """Whether a stub describes the receiver: stubs leave private names out."""
+def _described(members: Sequence[Symbol], near: Sequence[str]) -> bool:
+    """Whether a stub describes the receiver, which leaves private names out; a slip of a private name that the
+    workspace itself defines is one all the same."""
+    if any(m.name in near and m.name.startswith("_") and m.origin is Origin.WORKSPACE for m in members):
+        return False
     return any(m.origin in (Origin.STUB, Origin.STDLIB) for m in members if not m.name.startswith("__"))
 
 

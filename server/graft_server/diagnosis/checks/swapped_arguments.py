@@ -52,7 +52,8 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
             continue
         function = source.function_of(call)
         around = getattr(function, "name", "") + " " + target.symbol.name
-        if any(word in around.lower() for word in _REVERSING) or getattr(function, "name", "") == target.symbol.name:
+        recursive = getattr(function, "name", "") == target.symbol.name and not target.symbol.name.startswith("__")
+        if recursive or any(word in around.lower() for word in _REVERSING):
             continue
         if any(_both_orders(other, call, names) for other in calls(source)):
             subject.whole_file = True
