@@ -194,6 +194,7 @@ def test_what_is_proved_wrong(tmp_path: Path) -> None:
         "export const f = ({ a: { b = 1 }, ...rest }: any, [c, , d]: any[]) => [b, rest, c, d, arguments];\n",
         "namespace N { export const a = 1; }\nnamespace N { a; other; }\n",
         "class A { #p = 1; m() { return this.#p; } static { this.name; } }\nA.name.length;\n",
+        "type A = { f: { a: 1 } };\ntype B = A & { f: { b: 2 } };\nfunction f(x: B) { x.f.b; }\n",
         "const el = <div className='x'>text</div>;\n",
     ],
 )

@@ -849,7 +849,8 @@ class Types:
         if not members:
             return Found(None, reason or owner.reason or "no such member")
         found = self.type_of_member(members[0], depth)
-        return Found(found.typ, found.reason or owner.reason)
+        several = "several types declare it" if len(members) > 1 and typ.kind in ("union", "inter") else ""
+        return Found(found.typ, found.reason or owner.reason or several)
 
     def type_of_member(self, member: Member, depth: int = 0) -> Found:
         """The type that a member is declared with."""
@@ -880,7 +881,7 @@ class Types:
         for members, why in self.layers(typ, depth):
             reason = reason or why
             found += [m for m in members if m.name == name]
-            if found and typ.kind != "union":
+            if found and typ.kind not in ("union", "inter"):
                 return found, reason
         return found, reason
 
