@@ -3,7 +3,7 @@
 import pytest
 
 from graft_models.engine import ModelInfo, Usage
-from graft_server.completion.budget import FLOOR, TRAINED, ReadingSpeed, context_tokens, prompt_tokens
+from graft_server.completion.budget import FILE_TOKENS, FLOOR, TRAINED, ReadingSpeed, context_tokens, prompt_tokens
 
 OWN = ModelInfo("graft", "", context_length=2048, prompt_version=1)
 OTHER = ModelInfo("qwen", "", context_length=32768)
@@ -24,8 +24,11 @@ def test_budget(speed: float, model: ModelInfo | None, expected: int) -> None:
     assert prompt_tokens(speed, model, 64) == expected
 
 
-def test_other_files_get_what_training_gave_them() -> None:
-    assert context_tokens(FLOOR) == 256
+def test_other_files_get_what_the_open_one_can_spare() -> None:
+    assert context_tokens(FLOOR) == FLOOR - FILE_TOKENS
+    assert context_tokens(960) == 384
+    assert context_tokens(8000) == 3200
+    assert context_tokens(300) == 0
 
 
 def test_speed_is_learned_from_prompts_that_were_really_read() -> None:

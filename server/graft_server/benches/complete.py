@@ -33,7 +33,7 @@ from graft_models.engine import Done, Engine, Request, ScoreRequest
 from graft_models.prompt import ContextPart, Hole, cut_prefix, cut_suffix
 from graft_server.benches.code_items import NAME, code_lines, edit_similarity, files, folders, workspace
 from graft_server.benches.contexts import ARMS, Repository, parts_of
-from graft_server.completion.budget import CONTEXT_SHARE, FLOOR
+from graft_server.completion.budget import TRAINED, context_tokens
 from graft_server.completion.context import tokens_of
 from graft_server.completion.decoding import LINE_TOKENS
 from graft_server.completion.stops import bracket_depth
@@ -41,6 +41,8 @@ from graft_server.errors import UserError
 
 KINDS = ("definition", "outline", "usage")
 CHARACTERS_PER_TOKEN = 3.0
+BUDGET = TRAINED - 64
+"""Prompt tokens: what the product takes of the embedded model where so much is read in 0.3 s."""
 SUFFIX_SHARE = 0.15
 
 
@@ -49,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--packages", type=Path, nargs="+", metavar="DIR", help="folders of unseen code, one a package")
     parser.add_argument("--model", type=Path, metavar="GGUF", help="the model (default: the one that comes with Graft)")
     parser.add_argument("--items", type=int, default=100, help="lines to complete (100)")
-    parser.add_argument("--budget", type=int, default=FLOOR, help=f"prompt tokens ({FLOOR})")
+    parser.add_argument("--budget", type=int, default=BUDGET, help=f"prompt tokens ({BUDGET})")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--arms", nargs="+", metavar="ARM", help="only these; in_file always")
     parser.add_argument("--rows", type=Path, metavar="FILE", help="write every item of every arm, as JSON lines")
@@ -102,7 +104,7 @@ async def _run(args: argparse.Namespace) -> dict[str, Any]:
     from graft_server.commands.complete import open_workbench
 
     began = time.perf_counter()
-    budget = int(args.budget * CONTEXT_SHARE)
+    budget = context_tokens(args.budget)
     chosen = folders(args.packages)
     arms = arms_of(args.parts)
     if args.arms:
