@@ -48,7 +48,8 @@ def main() -> None:
     args = parser.parse_args()
     like = embedded_model()
     assert like is not None
-    hardware = probe(calibrate=True)
+    measure_it = [sys.executable, "-P", "-m", "graft_models.llama.probe", "--calibrate", str(args.threads)]
+    hardware = probe(command=[*measure_it, *(["cpu"] if args.threads == 1 else [])])
     args.folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for text in args.sizes.split(","):
@@ -79,7 +80,7 @@ def vars_of(speed: Any) -> dict[str, Any]:
 
 async def measure(path: Path, threads: int, attempts: int) -> dict[str, float]:
     """One model: load, read a new prompt, generate, type on; the best of what is repeated."""
-    engine = LlamaEngine(path, threads=threads, device="cpu", idle_minutes=0)
+    engine = LlamaEngine(path, threads=threads, device="cpu", idle_minutes=0, hang_seconds=900)
     status = await engine.start()
     if status.state != "ready":
         raise SystemExit(f"{path.name}: {status.message}")
@@ -112,11 +113,11 @@ async def measure(path: Path, threads: int, attempts: int) -> dict[str, float]:
 
 
 async def ask(engine: LlamaEngine, hole: Hole, tokens: int, threads: int) -> tuple[Done, float]:
-    """(the answer, seconds)."""
+    """(the answer, seconds).  Sampled: a random model repeats itself greedily, and drafts would be right too often."""
     assert engine.process_id is not None
     begun = clock(engine.process_id, threads)
     done: Done | None = None
-    async for event in engine.complete(Request(1, hole, max_tokens=tokens, document="a.py")):
+    async for event in engine.complete(Request(1, hole, max_tokens=tokens, document="a.py", temperature=1.0)):
         if isinstance(event, Done):
             done = event
     assert done is not None and not done.error, done

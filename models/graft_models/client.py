@@ -45,8 +45,9 @@ log = logging.getLogger("graft.engine")
 
 LOAD_SECONDS = 120.0
 PING_SECONDS = 5.0
-HANG_SECONDS = 30.0
-"""Without progress on a job, or without any answer, for this long the process is killed."""
+HANG_SECONDS = 90.0
+"""Without progress on a job, or without any answer, for this long the process is killed.  A batch of 64 tokens takes
+10 s on one core with 7 billion weights, and several times that on a machine that is busy."""
 BACK_OFF = (0.1, 0.5, 2.0, 8.0, 30.0)
 """Seconds before the n-th restart in a row; after the last one the engine has failed."""
 _NATIVE_FAULTS = frozenset({signal.SIGSEGV, signal.SIGILL, signal.SIGBUS, signal.SIGFPE, signal.SIGABRT})
