@@ -1,6 +1,6 @@
 """Findings of a file that is being edited: only units whose findings may have changed are checked again.
 
-What is remembered is which units were found clean, under the digest of everything that this depended on (`units`).
+What is remembered is which units were found clean, under the digest of everything that this depended on (`keys`).
 Units with findings, a handful, are checked every time.
 """
 
@@ -14,11 +14,13 @@ from weakref import WeakKeyDictionary
 
 from graft_indexer.graph import SymbolGraph
 from graft_server.diagnosis.calls import remembered
+from graft_server.diagnosis.keys import exposed, unit_keys
 from graft_server.diagnosis.model import Diagnostic
+from graft_server.diagnosis.offers import Digest
 from graft_server.diagnosis.registry import CheckInfo
 from graft_server.diagnosis.source import Source, source_of
 from graft_server.diagnosis.subject import Subject
-from graft_server.diagnosis.units import Digest, Unit, exposed, unit_keys, units_of
+from graft_server.diagnosis.units import Unit, units_of
 from graft_server.errors import cannot_happen
 
 _CLEAN = 50_000

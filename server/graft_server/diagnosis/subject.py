@@ -22,7 +22,7 @@ class Subject:
 
     `unit` is one part of the file (None: all of it); `names` leaves only calls, attributes and imports of these names
     (None: any).  `whole_file` is set by a check whose answer depended on the rest of the file in a way that
-    `units.unit_keys` does not see: the unit is then checked every time.
+    `keys.unit_keys` does not see: the unit is then checked every time.
     """
 
     graph: SymbolGraph
