@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib.util
 import json
 import keyword
 import random
@@ -50,6 +51,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
     if args.files < 1 or args.items < 1:
         raise UserError("--files and --items must be at least 1")
+    if args.judge and importlib.util.find_spec("jedi") is None:
+        raise UserError("jedi is not installed (pip install jedi), or say --judge 0")
     began = time.perf_counter()
     chosen = folders(args.packages)
     recorded = asyncio.run(record(chosen, args.files, args.items, args.seed, args.model))

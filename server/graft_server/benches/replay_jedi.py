@@ -23,7 +23,6 @@ from graft_server.benches.replay_record import Recorded, Said
 from graft_server.completion.anchor import Place
 from graft_server.completion.probe import completing
 from graft_server.completion.shape import covering
-from graft_server.errors import UserError
 
 _BUILTIN = frozenset(dir(builtins)) | {"__file__", "__name__", "__doc__", "__class__", "__path__", "__spec__"}
 
@@ -32,11 +31,8 @@ class Judge:
     """jedi over a copy of the packages."""
 
     def __init__(self, packages: Sequence[Path], scratch: Path) -> None:
-        """Raises UserError if jedi is not installed."""
-        try:
-            import jedi
-        except ImportError:
-            raise UserError("jedi is not installed (pip install jedi), or say --judge 0") from None
+        import jedi
+
         self._jedi = jedi
         self._roots = {p.name: workspace(p, scratch / p.name / "work") for p in packages}
         self._projects = {name: jedi.Project(str(root)) for name, root in self._roots.items()}
