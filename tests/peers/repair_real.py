@@ -86,21 +86,19 @@ def main() -> int:
         print(f"{report['status']}: {report['reason']} ({report['tests_run']} test runs, {report['seconds']:.1f} s)")
         for note in report["notes"] if isinstance(report["notes"], list) else []:
             print(f"note: {note}")
-        mended = source(MENDED, folder)
         for patch in patches if isinstance(patches, list) else []:
-            print(f"\npatch {patch['rank']}: {'; '.join(patch['verified'])}\n{patch['diff']}", end="")
-        print(f"\nthe tree is {'as it was' if untouched else 'CHANGED'}")
-        print(f"the real fix is in {mended.name}: " + real_fix(root, mended))
+            print(f"\npatch {patch['rank']}: {'; '.join(patch['verified'])}\n{patch['diff'].rstrip()}")
+        print(f"\nThe tree is {'as it was' if untouched else 'CHANGED'}.")
+        if isinstance(patches, list) and patches:
+            same = "the same lines" if as_mended(patches[0]["diff"], source(MENDED, folder)) else "other lines"
+            print(f"{PROJECT} {MENDED} has {same} there.")
     return 0 if report["status"] == "fixed" and untouched else 1
 
 
-def real_fix(buggy: Path, mended: Path) -> str:
-    """The changed lines of the release that mended it, in the file in question."""
-    import difflib
-
-    texts = [(place / FIXED_FILE).read_text("utf-8").splitlines() for place in (buggy, mended)]
-    changed = [line for line in difflib.unified_diff(*texts, n=0, lineterm="") if line[:1] in "+-"]
-    return "\n" + "\n".join(line for line in changed if not line.startswith(("+++", "---")))
+def as_mended(diff: str, mended: Path) -> bool:
+    """Whether every line that a patch adds stands in the release that mended the bug."""
+    text = (mended / FIXED_FILE).read_text("utf-8").splitlines()
+    return all(line[1:] in text for line in diff.splitlines() if line.startswith("+") and not line.startswith("+++"))
 
 
 if __name__ == "__main__":
