@@ -33,10 +33,10 @@ def timed(graph: SymbolGraph, paths: Sequence[str], edits: int, random_: random.
             continue
         files += 1
         graph.open_buffer(path, text)
-        first.append(_measured(lambda path=path: diagnose(graph, path)))  # type: ignore[misc]
+        first.append(_measured(lambda path=path: diagnose(graph, path)))
         for edited in _typed(text, random_, edits):
             graph.open_buffer(path, edited)
-            after.append(_measured(lambda path=path: diagnose(graph, path)))  # type: ignore[misc]
+            after.append(_measured(lambda path=path: diagnose(graph, path)))
         graph.close_buffer(path)
     figures: dict[str, Any] = {"timed_files": files, "timed_edits": len(after)}
     for name, values in (("first_check", first), ("after_edit", after)):
