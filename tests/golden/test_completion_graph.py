@@ -170,3 +170,25 @@ def test_what_the_engine_is_told(tmp_path: Path, source: str, generated: str, na
     assert allow.open is not closed
     assert graph.text(fixture.path) == fixture.text
     graph.close()
+
+
+async def test_of_two_that_are_likely_the_one_that_saves_more_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from graft_server.completion import confidence
+
+    class Sure:
+        model = "scripted"
+        for_model = confidence.ShowFilter((), (), (), 2.0, 0.1)
+        for_graph = confidence.ShowFilter((), (), (), 2.0, 0.1)
+
+    monkeypatch.setattr(confidence, "fitted", Sure)
+    monkeypatch.setattr(confidence, "features", lambda *a: ())
+    monkeypatch.setattr(confidence.ShowFilter, "probability", lambda self, values: 0.9)
+    source = SHAPES + "shape = Shape('a')\nprint(shape.na$0)\n"
+    completions, text, _ = await complete(source, "me\n", root=tmp_path)
+    assert seen(completions, text) == "print(shape.name|)"
+    assert [c.source for c in completions if c.shown] == ["model"]
+    completions, text, _ = await complete(SHAPES + "widths_of_all = [1]\nx = wid$0\n", "th\n", root=tmp_path)
+    assert seen(completions, text) == "x = widths_of_all|"
+    assert [c.source for c in completions if c.shown] == ["graph"]

@@ -114,7 +114,9 @@ class Pipeline:
             if graph_said is not None and (best is None or graph_said.gain > best.gain):
                 usage = completions[0].usage if completions else Usage()
                 best = replace(graph_said, usage=usage)
-                completions = [best, *completions]
+                less = Verdict("graph", False, "what the graph guesses saves more")
+                rest = [replace(c, shown=False, gates=(*c.gates, less)) if c.shown else c for c in completions]
+                completions = [best, *rest]
         if force and not decision.ask:
             no = Verdict("gate", False, decision.reason)
             completions = [replace(c, shown=False, gates=(no, *c.gates)) for c in completions]
