@@ -90,11 +90,13 @@ async def measure(path: Path, threads: int, attempts: int) -> dict[str, float]:
     line = 1e9
     try:
         for attempt in range(attempts):
-            text = "".join(f"value_{n}_{attempt} = total_{n} + item[{n}]\n" for n in range(PROMPT_LINES))
+            text = "".join(
+                f"value_{n}_{attempt} = total_{n} + item[{n}]\n" for n in range(PROMPT_LINES // (3 - attempts))
+            )
             hole = Hole("a.py", text, "print(value)\n", "result = ")
             done, spent = await ask(engine, hole, 1, threads)
             read = max(read, done.usage.evaluated / spent)
-            for typed in ("result = v", "result = va"):
+            for typed in ("result = v", "result = va")[:attempts]:
                 done, spent = await ask(engine, replace(hole, typed=typed), LINE_TOKENS, threads)
                 share = done.usage.generated / (done.usage.generated + done.usage.evaluated)
                 generate = max(generate, done.usage.generated / (spent * share))
