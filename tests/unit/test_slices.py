@@ -73,7 +73,7 @@ async def test_work_that_nobody_wants_any_more_ends(tmp_path: Path) -> None:
     graph = thread(tmp_path)
     steps = 0
 
-    def work(_: SymbolGraph) -> Generator[None, None, None]:
+    def work(_: SymbolGraph) -> Generator[None, None, int]:
         nonlocal steps
         while True:
             steps += 1

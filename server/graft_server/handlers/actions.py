@@ -17,6 +17,7 @@ from graft_server.diagnosis.suppress import FOREIGN
 from graft_server.edits import Edit
 from graft_server.handlers import diagnostics
 from graft_server.settings import Settings
+from graft_server.slices import sliced
 from graft_server.workspace import NORMAL, Document, Folder
 
 if TYPE_CHECKING:
@@ -131,15 +132,10 @@ async def _current(ls: GraftServer, document: Document) -> list[Diagnostic]:
 
 
 async def _fixes(folder: Folder, item: Diagnostic) -> list[Fix]:
-    nothing: Sequence[Fix] = ()
-    return list(await folder.graph.ask(lambda graph: fixes(graph, item), nothing, priority=NORMAL, wait_ms=3000))
-
-
-def fixes(graph: SymbolGraph, item: Diagnostic) -> Sequence[Fix]:
-    """Verified fixes of one finding; on the graph's thread."""
+    """Verified fixes of one finding; the graph's thread works on them a candidate at a time."""
     module = importlib.import_module("graft_server.repair.candidates")
-    found: Sequence[Fix] = module.fixes(graph, item)
-    return found
+    found: list[Fix] | None = await sliced(folder.graph, lambda graph: module.stepwise(graph, item), priority=NORMAL)
+    return found or []
 
 
 def fix_all(graph: SymbolGraph, path: str, settings: Settings) -> Fix | None:

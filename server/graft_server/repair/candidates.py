@@ -10,9 +10,10 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import replace
 from difflib import SequenceMatcher
+from itertools import islice
 
 from graft_indexer.graph import SymbolGraph
 from graft_indexer.text import encode
@@ -63,12 +64,32 @@ _FOREIGN_RULES = (
 
 def fixes(graph: SymbolGraph, diagnostic: Diagnostic) -> list[Fix]:
     """Verified fixes of a finding, safe ones first; empty if none passes, or the file cannot be parsed."""
-    return list(_fixes(graph, diagnostic, None))[:MAX_FIXES]
+    return list(islice(_fixes(graph, diagnostic, None), MAX_FIXES))
+
+
+def stepwise(graph: SymbolGraph, diagnostic: Diagnostic) -> Generator[None, None, list[Fix]]:
+    """As `fixes`; yields after each candidate that was verified, so that others get their turn and nobody waits for
+    what was cancelled."""
+    found: list[Fix] = []
+    for fix in _tries(graph, diagnostic, None):
+        if fix is not None:
+            found.append(fix)
+        if len(found) == MAX_FIXES:
+            break
+        yield
+    return found
 
 
 def _fixes(
     graph: SymbolGraph, diagnostic: Diagnostic, before: Mapping[str, Counter[tuple[str, ...]]] | None
 ) -> Iterator[Fix]:
+    return (fix for fix in _tries(graph, diagnostic, before) if fix is not None)
+
+
+def _tries(
+    graph: SymbolGraph, diagnostic: Diagnostic, before: Mapping[str, Counter[tuple[str, ...]]] | None
+) -> Iterator[Fix | None]:
+    """A fix for each candidate, safe ones first; None for one that does not pass."""
     unique: dict[tuple[Edit, ...], Candidate] = {}
     for candidate in _candidates(graph, diagnostic):
         unique.setdefault(candidate.edits, candidate)
@@ -80,6 +101,8 @@ def _fixes(
             claims = ", ".join(verified)
             mark = "" if candidate.safe else " (unsafe)"
             yield Fix(f"{candidate.title}{mark} - checked: {claims}", candidate.safe, verified, candidate.edits)
+        else:
+            yield None
 
 
 def _candidates(graph: SymbolGraph, diagnostic: Diagnostic) -> Iterator[Candidate]:
