@@ -203,9 +203,10 @@ class Members:
             reason = "a special form of typing"
         table: dict[str, Symbol] = {}
         for name, member in classes.members(cls).items():
-            own = member if _set_on_class(member) else classes.class_member(cls, name)
-            if own is None and not member.attributes:
-                own = member
+            own: Member | None = member
+            if member.attributes and not member.bindings and not _set_on_class(member):
+                inside = name in classes.slots(member.owner)
+                own = member if inside else classes.class_member(cls, name)
             if own is not None:
                 table[name] = member_symbol(own)
         if not value.exact:

@@ -211,6 +211,11 @@ def run_jedi(args: argparse.Namespace) -> None:
                         for p in [where(graph, s.path)]
                     )
                     same |= any(n == d.name for n, p in ours if "typeshed" in p or ".pyi" in place)
+                    # jedi may find the installed package instead of the copy that is asked about
+                    same |= any(
+                        Path(s.path).parts[-2:] == Path(place).parts[-2:] and graph_line(graph, s) == d.line
+                        for s in answer.value
+                    )
                 if same:
                     counts["agree"] += 1
                 elif not answer.value:
