@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import ast
 import random
+import re
 import statistics
 import time
 import warnings
@@ -18,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from graft_indexer.pygraph import PyGraph
 
+_ENDS = re.compile(r"[(\[{\"'#:,\\]|^\s*(?:if|while|for|with|return|assert|yield)\b")
+"""Lines that may be part of something longer."""
 LINES = (500, 1_500)
 """Questions are asked in files of so many lines."""
 _FILES = 6
@@ -95,10 +98,12 @@ def questions(args: argparse.Namespace) -> dict[str, Any]:
         cold += _timed(lambda path=path: _ask_all(graph, path))  # type: ignore[misc]
         graph.open_buffer(path, choose.choice(edits))
         warm += _timed(lambda path=path: _ask_all(graph, path))  # type: ignore[misc]
+        graph.open_buffer(path, text)
         places = _places(graph, path)
         for _ in range(args.questions // _FILES):
             for name, ask in _kinds(graph, path, choose, places).items():
-                graph.open_buffer(path, choose.choice(edits))
+                now = text if graph.text(path) != text else choose.choice(edits)  # one place changes, not two
+                graph.open_buffer(path, now)
                 asked.setdefault(name, []).append(_timed(ask))
         graph.close_buffer(path)
         if files == _FILES:
@@ -166,7 +171,7 @@ def _ask_all(graph: PyGraph, path: str) -> None:
 def _edits(text: str) -> list[str]:
     """The text with one assignment in a function changed, several ways."""
     lines = text.split("\n")
-    places = [n for n, line in enumerate(lines) if line.startswith("        ") and " = " in line and "(" not in line]
+    places = [n for n, line in enumerate(lines) if line.startswith("    ") and " = " in line and not _ENDS.search(line)]
     changed = (lines[n].split(" = ")[0] + " = 0" for n in places[:40])
     return ["\n".join([*lines[:n], line, *lines[n + 1 :]]) for n, line in zip(places, changed, strict=False)]
 
