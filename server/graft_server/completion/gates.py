@@ -7,6 +7,7 @@ decided passes.  A suggestion that fails is cut back to its last good token, and
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tree_sitter import Node, Tree
@@ -14,6 +15,7 @@ from tree_sitter import Node, Tree
 from graft_indexer import syntax
 from graft_indexer.facts import DefinitionKind, ParameterKind, Span
 from graft_indexer.graph import SymbolGraph
+from graft_server.completion import known
 from graft_server.completion.anchor import Place
 from graft_server.completion.bindings import binds, is_target, reads_itself, runs_before, scope_start
 from graft_server.completion.model import Verdict
@@ -93,7 +95,9 @@ def judge(
             # A model that says the same with every letter typed is not judged with every letter.
             passed = (*verdicts, Verdict("parses", True), Verdict("names", True))
             return Judged(text, passed, before[3], before[4])
-        found = disproved(graph, path, data, tree, Span(start, end), tally)
+        found = None
+        if "\n" in text or not _plain(graph, path, place, tree, Span(start, end), tally):
+            found = disproved(graph, path, data, tree, Span(start, end), tally)
         if found is None:
             trees.passed = (path, data, Span(start, end), tally.known, tally.unknown)
             passed = (*verdicts, Verdict("parses", True), Verdict("names", True))
@@ -124,6 +128,44 @@ def last_good(text: str) -> str:
         text = re.sub(r"[.,=+\-*/%&|^<>@:(\[{]+$", "", text).rstrip()
         text = re.sub(r"\b(?:and|or|not|in|is|if|else|for|from|import|lambda|as|await|return|yield|raise)$", "", text)
     return text
+
+
+def _plain(graph: SymbolGraph, path: str, place: Place, tree: Tree, new: Span, tally: _Tally) -> bool:
+    """Whether the new text says nothing but names that are visible at the cursor: then nothing more has to be asked,
+    and the graph need not read the file with the suggestion in it."""
+    nodes = _leaves(tree.root_node, new)
+    if any(_finished_call(node, new) for node in _inside(tree.root_node, new)):
+        return False
+    visible: frozenset[str] | None = None
+    for node in nodes:
+        parent = node.parent
+        if parent is None or parent.type in ("attribute", "keyword_argument", "dotted_name", "aliased_import"):
+            return False
+        if binds(node):
+            continue
+        if visible is None:
+            visible = frozenset(s.name for s in known.visible(graph, path, place).symbols)
+        name = (node.text or b"").decode("utf-8", "replace")
+        if name not in visible or reads_itself(node, name) or runs_before(node, name):
+            return False
+    tally.known += len(nodes)
+    return True
+
+
+def _inside(root: Node, new: Span) -> Iterator[Node]:
+    """Nodes that touch the new text, outer ones first."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node.end_byte > new.start and node.start_byte < new.end:
+            yield node
+            stack.extend(reversed(node.children))
+
+
+def _finished_call(node: Node, new: Span) -> bool:
+    """Whether the arguments of a call end in the new text."""
+    arguments = node.child_by_field_name("arguments") if node.type == "call" else None
+    return arguments is not None and arguments.type == "argument_list" and new.start < arguments.end_byte <= new.end
 
 
 def disproved(
@@ -238,14 +280,9 @@ def _wrong_import(graph: SymbolGraph, path: str, node: Node, name: str) -> str |
 
 def _wrong_call(graph: SymbolGraph, path: str, tree: Tree, new: Span) -> tuple[int, str] | None:
     """The first finished call in the new text with the wrong number of positional arguments."""
-    stack = [tree.root_node]
-    while stack:
-        node = stack.pop()
-        if node.end_byte <= new.start or node.start_byte >= new.end:
-            continue
-        stack.extend(reversed(node.children))
-        arguments = node.child_by_field_name("arguments") if node.type == "call" else None
-        if arguments is None or arguments.type != "argument_list" or not new.start < arguments.end_byte <= new.end:
+    for node in _inside(tree.root_node, new):
+        arguments = node.child_by_field_name("arguments")
+        if not _finished_call(node, new) or arguments is None:
             continue
         given = [c for c in arguments.named_children if c.type != "comment"]
         if any(c.type in ("list_splat", "dictionary_splat") for c in given):
