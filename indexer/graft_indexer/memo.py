@@ -53,6 +53,8 @@ class Memo:
     def __init__(self, deepest: int = 64) -> None:
         self.revision = 1
         self.deepest = deepest
+        self.made = 0
+        """How many answers were computed."""
         self._entries: dict[Hashable, _Entry] = {}
         self._stack: list[_Frame] = []
         self._depth: dict[Hashable, int] = {}
@@ -105,6 +107,7 @@ class Memo:
         self._depth[key] = depth
         value: Any = None
         done = False
+        self.made += 1
         try:
             value = make()
             done = True

@@ -157,6 +157,23 @@ def test_after_random_edits_every_answer_is_that_of_a_fresh_graph() -> None:
         _run(fixed)
 
 
+def test_an_edit_of_a_body_leaves_most_answers_as_they_are() -> None:
+    with graph_of(f"//- /shop.py\n{TEXT}//- /market.py\n{OTHER}$0") as fixed:
+        graph, memo = fixed.graph, fixed.graph.world.memo
+        graph.open_buffer("shop.py", TEXT)
+        answers(graph, "shop.py")
+        first, memo.made = memo.made, 0
+        answers(graph, "shop.py")
+        assert memo.made == 0
+        graph.open_buffer("shop.py", TEXT.replace("found * factor", "found * 2"))
+        answers(graph, "shop.py")
+        assert memo.made * 4 < first
+        memo.made = 0
+        graph.open_buffer("shop.py", TEXT.replace("LIMIT = 3", "LIMIT = 4"))  # everything in the file is made again
+        answers(graph, "shop.py")
+        assert memo.made < first
+
+
 def _run(fixed: Fixed) -> None:
     graph = fixed.graph
     original = {path: graph.text(path) or "" for path in PATHS}
