@@ -423,6 +423,34 @@ def test_install_with_vim_pack_from_the_subfolder(start: Start, version: str, fa
     vim.command("GraftLs status")
 
 
+LAZY = """
+-- What lazy.nvim does with one plugin, by its documentation (it is in no registry that these tests may use).
+local function lazy(spec, cloned)
+  local plugin = { name = spec.name, dir = spec.dir or cloned }
+  vim.opt.rtp:append(plugin.dir)
+  if spec.config then
+    spec.config(plugin, spec.opts or {})
+  else
+    vim.cmd.source(plugin.dir .. "/plugin/graft_ls.lua")
+    require(spec.main).setup(spec.opts)
+  end
+end
+"""
+
+
+@pytest.mark.parametrize("kind", ["dir =", "url ="])
+def test_the_lines_for_lazy_nvim(start: Start, fake: Fake, kind: str) -> None:
+    text = (ROOT / "clients/neovim/README.md").read_text("utf-8")
+    blocks = [part.split("```")[0] for part in text.split("```lua\n")[1:]]
+    (spec,) = [block for block in blocks if block.startswith("{") and kind in block]
+    spec = spec.replace("/path/to/graft", str(ROOT)).replace("opts = {}", "opts = OPTIONS")
+    spec = spec.replace("setup({})", "setup(OPTIONS)")
+    options = fake.setup().removeprefix("require('graft_ls').setup(").removesuffix(")")
+    vim = attached(start(f"{LAZY}\nlocal OPTIONS = {options}\nlazy({spec}, [[{ROOT}]])", plugin=False))
+    vim.keys("<Esc>")
+    vim.command("GraftLs status")
+
+
 @pytest.mark.parametrize("menu", ["cmp", "blink.cmp"])
 def test_beside_menus_of_plugins(start: Start, fake: Fake, menu: str) -> None:
     fake.script({"full": LOOP})

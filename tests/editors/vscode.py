@@ -332,7 +332,7 @@ def window(code: Code, browser: Browser, folder: Path | None, *, workspace: Path
     page = context.new_page()
     try:
         query = f"workspace={workspace}" if workspace is not None else f"folder={folder}" if folder else "ew=true"
-        page.goto(f"http://127.0.0.1:{code.port}/?{urllib.parse.quote(query, safe='=/')}")
+        page.goto(f"http://127.0.0.1:{code.port}/?{urllib.parse.quote(query, safe='=/')}", timeout=60_000)
         page.locator(".statusbar-item").first.wait_for(timeout=60_000)
         yield Window(code, page, folder)
     finally:
