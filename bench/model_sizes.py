@@ -59,9 +59,10 @@ def main() -> None:
             write_shaped(path, SHAPES[size], quantization, like)
         row = {"model": f"{size.upper()} {quantization}", "file_mb": path.stat().st_size / 1e6}
         row |= asyncio.run(measure(path, args.threads, 1 if path.stat().st_size > 1_700_000_000 else 2))
-        # K-quants are mixtures: their bytes per weight are taken from the file.
-        predicted = predict(SHAPES[size], "Q8_0" if quantization == "Q8_0" else "Q4_K", hardware.speeds)
-        if predicted:
+        shape = SHAPES[size]
+        predicted = predict(shape, "Q8_0" if quantization == "Q8_0" else "Q4_K", hardware.speeds)
+        # Rows that 256 does not divide get other types than Q4_K.
+        if predicted and (quantization == "Q8_0" or shape.width % 256 == 0):
             row |= {"predicted_prompt_tps": predicted.read, "predicted_generate_tps": predicted.generate}
         rows.append(row)
         print(json.dumps({k: round(v, 1) if isinstance(v, float) else v for k, v in row.items()}), flush=True)

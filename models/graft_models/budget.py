@@ -20,7 +20,8 @@ RESERVE = 512 * MEGABYTE
 DEVICE_RESERVE = 400 * MEGABYTE
 """Bytes of an accelerator's memory that its driver and the screen need."""
 WORK_BYTES = 200 * MEGABYTE
-"""Buffers of a computation, logits and the process itself: measured 90 to 180 MB from 0.5 to 7 billion weights."""
+"""Buffers of a computation, logits and the process itself: about 110 MB at 0.5 and at 1.5 billion weights
+(`bench/model_sizes.py`), with something to spare."""
 
 
 @dataclass(frozen=True, slots=True)
