@@ -25,10 +25,9 @@ BYTES_PER_TOKEN = 3.5
 NEAR_LINES = 12
 """Lines above the cursor whose names are looked up."""
 LEAST_LINES = 6
-USAGE_VALUE = 0.6
-"""Of the best window, more the more alike it is; definitions of the nearest names have up to 1.0."""
-LEAST_SCORE = 0.0
-"""Windows less alike than this are left out."""
+USAGE_VALUE = 1.0
+"""Of the best window, more the more alike it is; definitions of the nearest names have up to 1.0 and come after it: on
+packages that no bench uses a window gained ten times as many bits as definitions did."""
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _SKIP = frozenset(
     re.findall(
@@ -287,12 +286,11 @@ def _outlines(work: _Gathering) -> None:
 
 
 def _usages(work: _Gathering) -> None:
-    """Windows of other files that look like the code at the cursor: the best one before all but the nearest names."""
+    """Windows of other files that look like the code at the cursor: the best one before the definitions."""
     for rank, window in enumerate(work.graph.usages(work.path, work.offset, limit=2)):
         if work.late():
             return
-        if window.score >= LEAST_SCORE:
-            work.add(window.path, window.text, "usage", (USAGE_VALUE + 0.4 * window.score) / (1 + rank))
+        work.add(window.path, window.text, "usage", (USAGE_VALUE + 0.4 * window.score) / (1 + rank))
 
 
 Source = tuple[str, Callable[[_Gathering], None]]
