@@ -38,6 +38,7 @@ _KINDS: Final = {
 _CONTAINERS: Final = (Kind.CLASS, Kind.MODULE, Kind.FUNCTION, Kind.METHOD, Kind.PROPERTY)
 _CALLABLE: Final = (Kind.FUNCTION, Kind.METHOD, Kind.PROPERTY)
 _SPACES = re.compile(r"\s+")
+_MOST_DECORATORS = 8
 _DOC_BYTES = 1_500
 """How far above a definition the beginning of its comment is looked for."""
 
@@ -205,33 +206,50 @@ _PLAIN = re.compile(r"\w")
 _TAGS = re.compile(r"</?\w+[^<>]*>")
 
 
+_MARKS: dict[str, tuple[tuple[bytes, ...], tuple[tuple[bytes, bytes], ...]]] = {}
+"""By language: what begins a line comment; what begins and ends a block comment."""
+
+
+def _marks(info: LanguageInfo) -> tuple[tuple[bytes, ...], tuple[tuple[bytes, bytes], ...]]:
+    known = _MARKS.get(info.name)
+    if known is None:
+        blocks = tuple((opener.encode(), closer.encode()) for opener, closer in info.block_comments)
+        known = _MARKS[info.name] = tuple(mark.encode() for mark in info.line_comments), blocks
+    return known
+
+
 def doc_above(data: bytes, at: int, info: LanguageInfo) -> str | None:
-    """First line that says something of the comment that ends right above byte `at`."""
-    line = data.rfind(b"\n", 0, at) + 1
-    above = data[max(0, line - _DOC_BYTES) : line]
-    lines = above.splitlines()
-    # Attributes and decorators stand between a comment and its definition.
-    while lines and lines[-1].lstrip().startswith((b"@", b"#[")):
-        lines.pop()
-    if not lines:
+    """First line that says something of the comment that ends right above byte `at`.
+
+    Attributes and decorators may stand between the two.
+    """
+    end = data.rfind(b"\n", 0, at) + 1
+    last = b""
+    for _ in range(_MOST_DECORATORS):
+        begin = data.rfind(b"\n", 0, max(0, end - 1)) + 1
+        last = data[begin:end].strip()
+        if not last.startswith((b"@", b"#[")):
+            break
+        end = begin
+    if not last:
         return None
-    last = lines[-1].strip()
-    for opener, closer in info.block_comments:
-        if last.endswith(closer.encode()):
-            text = b"\n".join(lines)
-            begin = text.rfind(opener.encode())
-            if begin < 0:
-                return None
-            inside = text[begin + len(opener) :].rstrip()[: -len(closer)]
-            return _first_line(inside.split(b"\n"))
-    for mark in info.line_comments:
-        wanted = mark.encode()
-        if last.startswith(wanted):
-            first = len(lines) - 1
-            while first > 0 and lines[first - 1].strip().startswith(wanted):
-                first -= 1
-            return _first_line([x.strip().lstrip(wanted) for x in lines[first:]])
-    return None
+    lines, blocks = _marks(info)
+    for opener, closer in blocks:
+        if last.endswith(closer):
+            begin = data.rfind(opener, max(0, end - _DOC_BYTES), end)
+            inside = data[begin + len(opener) : end].rstrip()[: -len(closer)]
+            return _first_line(inside.split(b"\n", 8)) if begin >= 0 else None
+    if not last.startswith(lines):
+        return None
+    text = [last]
+    while begin > 0 and len(text) < 100:
+        above = data.rfind(b"\n", 0, begin - 1) + 1
+        line = data[above:begin].strip()
+        if not line.startswith(lines):
+            break
+        text.append(line)
+        begin = above
+    return _first_line(text[::-1])
 
 
 def _first_line(lines: list[bytes]) -> str | None:

@@ -18,10 +18,14 @@
   (variable_declarator name: (identifier) @name value: (arrow_function body: (_) @body)) @definition.function)
 (lexical_declaration
   (variable_declarator name: (identifier) @name value: (function_expression body: (_) @body)) @definition.function)
-(lexical_declaration (variable_declarator name: (identifier) @name) @definition.variable)
+(program (lexical_declaration (variable_declarator name: (identifier) @name) @definition.variable))
+(export_statement (lexical_declaration (variable_declarator name: (identifier) @name) @definition.variable))
+(ambient_declaration (lexical_declaration (variable_declarator name: (identifier) @name) @definition.variable))
+(ambient_declaration (variable_declaration (variable_declarator name: (identifier) @name) @definition.variable))
 (variable_declaration
   (variable_declarator name: (identifier) @name value: (function_expression body: (_) @body)) @definition.function)
-(variable_declaration (variable_declarator name: (identifier) @name) @definition.variable)
+(program (variable_declaration (variable_declarator name: (identifier) @name) @definition.variable))
+(export_statement (variable_declaration (variable_declarator name: (identifier) @name) @definition.variable))
 (class_body (method_definition name: (_) @name body: (_) @body) @definition.method)
 (class_body (method_signature name: (_) @name) @definition.method)
 (class_body (abstract_method_signature name: (_) @name) @definition.method)

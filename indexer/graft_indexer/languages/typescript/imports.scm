@@ -10,11 +10,11 @@
 (export_statement (namespace_export (_) @alias) source: (string) @module) @import
 (export_statement
   (export_clause (export_specifier name: (_) @name alias: (_)? @alias)) source: (string) @module) @import
-(variable_declarator
+(program (_ (variable_declarator
   name: (identifier) @alias
   value: (call_expression function: (identifier) @_require arguments: (arguments . (string) @module .))
-  (#eq? @_require "require")) @import
-(variable_declarator
+  (#eq? @_require "require")) @import))
+(program (_ (variable_declarator
   name: (object_pattern (shorthand_property_identifier_pattern) @name)
   value: (call_expression function: (identifier) @_require arguments: (arguments . (string) @module .))
-  (#eq? @_require "require")) @import
+  (#eq? @_require "require")) @import))
