@@ -64,6 +64,11 @@ class Notebooks:
             self._of_cell.pop(cell, None)
         return notebook.cells if notebook is not None else []
 
+    def path_of(self, uri: str) -> str:
+        """The path by which the graph knows an open notebook, empty for one that is not open."""
+        notebook = self._open.get(uri)
+        return (notebook.path or notebook.uri) + SUFFIX if notebook is not None else ""
+
     def whole(self, cell: str, documents: Mapping[str, Document]) -> Whole | None:
         """The notebook around a cell as one text, None for an address that is no code cell."""
         notebook = self._open.get(self._of_cell.get(cell, ""))
@@ -72,7 +77,7 @@ class Notebooks:
         at = notebook.cells.index(cell)
         above = "".join(_source(documents[c]) + "\n\n" for c in notebook.cells[:at] if c in documents)
         below = "".join("\n\n" + _source(documents[c]) for c in notebook.cells[at + 1 :] if c in documents)
-        path = (notebook.path or notebook.uri) + SUFFIX
+        path = self.path_of(notebook.uri)
         return Whole(path, above + _source(documents[cell]) + below, len(above.encode("utf-8", "surrogateescape")))
 
 

@@ -41,6 +41,7 @@ def test_cells_that_come_and_go() -> None:
     books.splice("gone", 0, 9, ["x"])
     books.splice("nb", 99, 5, ["b"])
     assert books.whole("b", docs) is not None
+    assert books.path_of("nb") == "/w/nb.ipynb" + SUFFIX and books.path_of("gone") == ""
     assert books.close("nb") == ["a", "c", "b"]
     assert books.whole("a", docs) is None and books.close("nb") == []
 

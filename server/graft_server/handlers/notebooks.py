@@ -57,7 +57,14 @@ def did_change(server: GraftServer, params: types.DidChangeNotebookDocumentParam
 
 def did_close(server: GraftServer, params: types.DidCloseNotebookDocumentParams) -> None:
     """A notebook was closed, and all its cells with it."""
-    server.session.notebooks.close(params.notebook_document.uri)
+    session, uri = server.session, params.notebook_document.uri
+    path = session.notebooks.path_of(uri)
+    folder = session.folder_of(path)
+    known = (folder.relative(path) or path) if folder is not None else path
+    if folder is not None:
+        folder.graph.sync(known, None)
+    session.pipeline(folder).forget(known)
+    session.notebooks.close(uri)
     for cell in params.cell_text_documents:
         server.session.closed(cell.uri)
 
