@@ -24,10 +24,6 @@ _KEPT: Final = 200
 _MODULE = re.compile(r"^\s*module\s+\"?([^\s\"]+)", re.MULTILINE)
 _REQUIRE = re.compile(r"^\s*(?:require\s+)?([\w.~/-]+\.[\w.~/-]+)\s+(v[\w.+-]+)", re.MULTILINE)
 _REPLACE = re.compile(r"^\s*(?:replace\s+)?([\w.~/-]+)(?:\s+v\S+)?\s+=>\s+(\.\S*)", re.MULTILINE)
-_ELSEWHERE = re.compile(
-    r"_(?:aix|android|darwin|dragonfly|freebsd|illumos|ios|js|netbsd|openbsd|plan9|solaris|wasip1|windows|zos"
-    r"|386|arm|arm64|loong64|mips\w*|ppc64\w*|riscv64|s390x|wasm)(?:_test)?\.go$"
-)
 
 
 @dataclass(slots=True)
@@ -148,10 +144,10 @@ class GoWorld:
     def _in(self, folder: str) -> list[str]:
         if folder.startswith("/"):
             try:
-                found = sorted(e.path for e in os.scandir(folder) if e.name.endswith(".go"))
+                # Files for other platforms too: code for them is checked like any other.
+                return sorted(e.path for e in os.scandir(folder) if e.name.endswith(".go"))
             except OSError:
                 return []
-            return [p for p in found if not _ELSEWHERE.search(p)]
         if self._folders is None:
             self._folders = {}
             for path in self.source.paths():
