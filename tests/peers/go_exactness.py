@@ -50,7 +50,7 @@ def definitions(graph: PolyGraph, root: Path, count: int, seed: int, show: int) 
         wrong[answer.reason or "closed"] += 1
         if show:
             print(f"WRONG {path}:{place['start']} {place['name']}: {sorted(mine)[:2]} not {truth} ({answer.reason})")
-    print({k: v for k, v in (wrong + silent).most_common(10)}, file=sys.stderr)
+    print(dict((wrong + silent).most_common(10)), file=sys.stderr)
     return {
         "names": total, "answered": answered, "agreed": agreed,
         "agreement_percent": round(100 * agreed / max(1, answered), 2),

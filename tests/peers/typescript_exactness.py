@@ -62,9 +62,7 @@ def definitions(graph: PolyGraph, root: Path, count: int, seed: int, show: int) 
         if not answer.value:
             if show and local and shown < show:
                 shown += 1
-                print(
-                    f"silent {path}:{texts[place['path']][: place['start']].count(chr(10)) + 1} {place['name']}: {answer.reason}"
-                )
+                print(f"silent {path}:{_line(texts[place['path']], place['start'])} {place['name']}: {answer.reason}")
             continue
         answered += 1
         answered_inside += local
@@ -74,16 +72,18 @@ def definitions(graph: PolyGraph, root: Path, count: int, seed: int, show: int) 
         else:
             wrong[answer.reason or "closed"] += 1
             if show:
-                line_number = texts[place["path"]][: place["start"]].count("\n") + 1
-                print(
-                    f"WRONG {path}:{line_number} {place['name']}: {sorted(mine)[:2]} not {sorted(truth)[:2]} ({answer.reason})"
-                )
-    print({k: v for k, v in wrong.most_common(8)}, file=sys.stderr)
+                line = _line(texts[place["path"]], place["start"])
+                print(f"WRONG {path}:{line} {place['name']}: {sorted(mine)[:2]} not {sorted(truth)[:2]}")
+    print(dict(wrong.most_common(8)), file=sys.stderr)
     return {
         "names": total, "in_workspace": inside, "answered": answered, "agreed": agreed,
         "agreement_percent": round(100 * agreed / max(1, answered), 2),
         "answered_of_workspace_percent": round(100 * answered_inside / max(1, inside), 2),
     }  # fmt: skip
+
+
+def _line(text: str, at: int) -> int:
+    return text[:at].count("\n") + 1
 
 
 def _same_module(symbols: Sequence[Symbol], truth: set[tuple[str, int]], path: str, text: str, name: str) -> bool:

@@ -139,9 +139,8 @@ class TsFile:
         elif kind == "var" or (kind == "let" and parent is not None and _keyword(parent) == "var"):
             while scope.parent is not None and scope.kind not in ("function", "namespace", "program"):
                 scope = scope.parent
-        if kind == "namespace" and node.type == "nested_identifier":
-            while node.type == "nested_identifier" and node.named_children:
-                node = node.named_children[0]
+        if kind == "namespace":
+            node = first_part(node)
         for name in pattern_names(node):
             text = self.text(name)
             scope.names.setdefault(text, []).append(Binding(text, kind, name, node))
@@ -274,15 +273,15 @@ def _export(file: TsFile, node: Node, found: dict[str, Export], stars: list[str]
             for item in child.named_children:
                 if item.type != "export_specifier":
                     continue
-                name, alias = item.child_by_field_name("name"), item.child_by_field_name("alias")
-                if name is None:
+                given, alias = item.child_by_field_name("name"), item.child_by_field_name("alias")
+                if given is None:
                     continue
-                text = file.text(name).strip("\"'")
-                shown = file.text(alias or name).strip("\"'")
+                text = file.text(given).strip("\"'")
+                shown = file.text(alias or given).strip("\"'")
                 if module:
-                    found[shown] = Export(alias or name, module=module, imported=text)
+                    found[shown] = Export(alias or given, module=module, imported=text)
                 else:
-                    found[shown] = Export(alias or name, local=text)
+                    found[shown] = Export(alias or given, local=text)
         elif child.type == "namespace_export" and child.named_children:
             name = child.named_children[0]
             found[file.text(name).strip("\"'")] = Export(name, module=module, imported="*")
@@ -328,11 +327,16 @@ def declared(node: Node) -> Iterator[Node]:
                 if name is not None:
                     yield from pattern_names(name)
         return
-    named = node.child_by_field_name("name")
-    if named is not None:
-        while named.type == "nested_identifier" and named.named_children:
-            named = named.named_children[0]
-        yield named
+    outer = node.child_by_field_name("name")
+    if outer is not None:
+        yield first_part(outer)
+
+
+def first_part(node: Node) -> Node:
+    """The first name of a dotted one."""
+    while node.type == "nested_identifier" and node.named_children:
+        node = node.named_children[0]
+    return node
 
 
 def pattern_names(node: Node) -> Iterator[Node]:
