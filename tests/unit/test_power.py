@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -14,6 +16,7 @@ from graft_server.completion.model import Snapshot
 from graft_server.completion.pipeline import Pipeline
 from graft_server.settings import Settings
 
+T = TypeVar("T")
 BATTERY = {"type": "Battery", "status": "Discharging"}
 MAINS = {"type": "Mains", "online": "1"}
 
@@ -55,6 +58,10 @@ def test_the_answer_is_kept_for_a_while(tmp_path: Path) -> None:
     assert not power.on_battery(FRESH_SECONDS)
 
 
+def _same(value: T) -> T:
+    return value
+
+
 async def test_on_battery_nothing_is_done_ahead() -> None:
     class Battery(Power):
         def on_battery(self, now: float | None = None) -> bool:
@@ -63,7 +70,7 @@ async def test_on_battery_nothing_is_done_ahead() -> None:
     for allowed in (False, True):
         engine = ScriptedEngine(["compute(1)\n", "y = compute(2)\n"])
         settings = Settings(completion_delay="none", model_battery=allowed)
-        pipeline = Pipeline(None, lambda engine=engine: engine, lambda settings=settings: settings)
+        pipeline = Pipeline(None, partial(_same, engine), partial(_same, settings))
         pipeline.decoder._power = Battery()
         first = Snapshot("a.py", "x = \n", 4)
         (shown,) = await pipeline.complete(first)
