@@ -251,6 +251,8 @@ export function publish(session: Session, key: string): void {
   if (same) return;
   found.sent = kept;
   found.next(found.uri, kept);
+  // A closed document's findings were taken away: nothing is left to filter again.
+  if (found.diagnostics.length === 0) session.found.delete(key);
 }
 
 function place(diagnostic: vscode.Diagnostic) {
