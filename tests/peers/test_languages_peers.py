@@ -51,6 +51,8 @@ def typescript_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
         subprocess.run(["tar", "xzf", next(folder.glob("*.tgz"))], cwd=folder, check=True)
     target = tmp_path_factory.mktemp("typescript")
     shutil.copytree(folder / "package/src", target / "src")
+    # The package holds its sources without the settings they are compiled with.
+    (target / "tsconfig.json").write_text('{"compilerOptions": {"baseUrl": "src"}}')
     return target
 
 
