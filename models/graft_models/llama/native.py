@@ -33,6 +33,7 @@ def _import_low_level() -> Any:
             raise ModuleNotFoundError("llama-cpp-python is not installed", name="llama_cpp")
         package = types.ModuleType("llama_cpp")
         package.__path__ = list(spec.submodule_search_locations)
+        package.__spec__ = spec  # so that others may still ask whether it is installed
         sys.modules["llama_cpp"] = package
     return importlib.import_module("llama_cpp.llama_cpp")
 
