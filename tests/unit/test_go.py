@@ -144,6 +144,8 @@ def test_what_is_proved_wrong(tmp_path: Path) -> None:
         "type B struct{ x int }\ntype A B\nfunc f(a A) int { return a.x }\n",
         'import "C"\nfunc f() { C.puts(nothing) }\n',
         'import . "x.org/dots"\nfunc f() { Anything() }\n',
+        # The second value of an unknown call is not the truth value that an index or an assertion has.
+        'import "x.org/dots"\nfunc f() { a, b, _ := dots.Get(); b.Flush(); _, c := dots.Two(); c.Go(); a.Go() }\n',
     ],
 )
 def test_working_code_is_left_alone(tmp_path: Path, source: str) -> None:

@@ -325,8 +325,10 @@ class Types:
         if found.typ is not None and found.typ.kind == "tuple":
             part = found.typ.args[index] if index < len(found.typ.args) else None
             return Found(part, found.reason) if part is not None and part.kind != "unknown" else UNKNOWN
-        # `v, ok :=` of an index, an assertion or a receive.
-        return found if index == 0 else basic("bool")
+        if index == 0:
+            return found
+        # `v, ok :=` of an index, an assertion or a receive; the second value of an unknown call is unknown.
+        return basic("bool") if len(names) == 2 and _comma_ok(values[0]) else UNKNOWN
 
     @staticmethod
     def _typed(found: Found) -> Found:
@@ -688,3 +690,13 @@ def _last_name(kind: Node) -> Node | None:
             at.named_children[-1] if at.named_children else None
         )  # fmt: skip
     return at
+
+
+def _comma_ok(node: Node) -> bool:
+    """Has this expression a second value that says whether there is a first."""
+    if node.type == "parenthesized_expression" and node.named_child_count:
+        return _comma_ok(node.named_children[0])
+    if node.type == "unary_expression":
+        operator = node.child_by_field_name("operator")
+        return operator is not None and operator.type == "<-"
+    return node.type in ("index_expression", "type_assertion_expression")
