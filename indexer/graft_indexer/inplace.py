@@ -20,7 +20,7 @@ from graft_indexer.selfstores import CACHED, hidden_in, self_stores
 from graft_indexer.text import Lines, encode
 
 _REACHES_OUT = re.compile(
-    rb"^[ \t]*(?:global|class)[ \t]|\b(?:exec|globals|locals|vars|_convert_?)[ \t]*\("
+    rb"\bglobal\b|^[ \t]*class[ \t]|\b(?:exec|globals|locals|vars|_convert_?)[ \t]*\("
     rb"|__bases__|__path__|global_enum|sys\.modules",
     re.M,
 )

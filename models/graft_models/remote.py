@@ -401,8 +401,12 @@ class RemoteJob:
                     return await self._ask(server)
                 except RemoteError as problem:
                     last = problem
-                    if not problem.again or self._count or self._text:
+                    if self._count or self._text or (not problem.again and len(order) == number + 1):
                         raise
+                    if not problem.again:
+                        # A model or a key that this server does not know may be known to the next one.
+                        engine.failed(server, problem)
+                        break
                     wait = problem.wait if problem.wait is not None else 0.1
                     if attempt or wait > LONGEST_WAIT or len(order) > number + 1:
                         engine.failed(server, problem)

@@ -21,7 +21,7 @@ from graft_models.engine import Status as EngineStatus
 from graft_server import engines, logs, paths
 from graft_server import settings as settings_module
 from graft_server.completion.edits import RecentEdits
-from graft_server.completion.gate import Memory
+from graft_server.completion.gate import Memory, graft_ignored
 from graft_server.completion.model import Snapshot
 from graft_server.completion.pipeline import Pipeline
 from graft_server.diagnosis.model import Diagnostic
@@ -105,6 +105,8 @@ class Session:
     engine: Engine | None = None
     found: dict[str, tuple[int, list[Diagnostic]]] = field(default_factory=dict)
     """Diagnostics by document address, with the version they were made for."""
+    unlooked: dict[str, bytes] = field(default_factory=dict)
+    """Document address -> text before the first save whose consequences were not looked at to the end."""
     hints: dict[str, tuple[int, list[Diagnostic]]] = field(default_factory=dict)
     """The model's hints by document address, with the version they were made for."""
     foreign: dict[str, tuple[Foreign, ...]] = field(default_factory=dict)
@@ -283,7 +285,7 @@ class Session:
     def changed_text(self, document: Document, before: bytes) -> None:
         """A document changed; `before` is its text before the change."""
         folder, path = self.place_of(document)
-        if folder is not None:
+        if folder is not None and not graft_ignored(folder.root, path):
             self._edits.note(folder.root, path, before, document.data)
         self._sync(document)
 
@@ -296,6 +298,7 @@ class Session:
         """A document was closed."""
         document = self.documents.pop(uri, None)
         self.found.pop(uri, None)
+        self.unlooked.pop(uri, None)
         if document is None:
             return
         folder, path = self.place_of(document)

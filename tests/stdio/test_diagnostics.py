@@ -50,6 +50,20 @@ def edited(root: Path, edit: Any) -> dict[str, str]:
     return texts
 
 
+async def test_a_second_save_at_once_does_not_hide_what_the_first_broke(start: Start, tmp_path: Path) -> None:
+    root = project(tmp_path, shapes_py=SHAPES, one_py=USE)
+    client = await start({})
+    await client.initialize(root)
+    uri = await opened(client, root / "shapes.py")
+    heard = len(client.heard)
+    client.change(uri, 0, 22, ", depth", removed=0)
+    client.save(uri)
+    client.change(uri, 0, 0, "# saved twice\n", removed=0)
+    client.save(uri)
+    broken = await client.notification(PUBLISH, since=heard, uri=(root / "one.py").as_uri())
+    assert [d["code"] for d in broken["diagnostics"]] == ["call-arguments"]
+
+
 async def test_a_save_breaks_closed_files_and_one_action_mends_them(start: Start, tmp_path: Path) -> None:
     root = project(tmp_path, shapes_py=SHAPES, one_py=USE, two_py="from shapes import area\n\nprint(area(3, 4))\n")
     client = await start({})

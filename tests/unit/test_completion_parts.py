@@ -173,6 +173,12 @@ def test_graftignore(tmp_path: Path) -> None:
     assert graft_ignored(str(tmp_path), "generated/x.py")
     assert not graft_ignored(str(tmp_path), "src/x.py")
     assert not graft_ignored(str(tmp_path / "nowhere"), "src/x.py")
+    # As in the index, a folder's own file counts too, below that folder.
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/.graftignore").write_text("keys.py\n")
+    assert graft_ignored(str(tmp_path), "src/keys.py")
+    assert graft_ignored(str(tmp_path), "src/inner/keys.py")
+    assert not graft_ignored(str(tmp_path), "keys.py")
 
 
 def test_modes_can_be_switched_off() -> None:

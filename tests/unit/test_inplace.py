@@ -84,6 +84,7 @@ def test_other_edits_are_not_made_in_place() -> None:
     check("factor=1", "factor=2", None)
     check('"""Sells."""', '"""Buys."""', None)
     check("    return shop\n", "    global LIMIT\n    return shop\n", None)
+    check("    return shop\n", "    if shop: global LIMIT; LIMIT = 1\n    return shop\n", None)
     check("    return shop\n", "return shop\n", None)
     check("def label(self):\n", "def label(self):\n        class Inner: ...\n", None)
     check("found * factor", '"""', None)

@@ -253,6 +253,18 @@ async def test_the_next_endpoint_takes_over_and_the_first_is_asked_again_later(
         await engine.close()
 
 
+@pytest.mark.parametrize("code", [401, 404])
+async def test_the_next_endpoint_takes_over_where_the_first_refuses(code: int) -> None:
+    first, second = Model("openai", web.status(code)), Model("openai", name="qwen-second")
+    with web.serving(b"", first) as one, web.serving(b"", second) as two:
+        engine = RemoteEngine(f"{one.address} {two.address}", environment={})
+        done, _ = await asked(engine)
+        assert done.reason is DoneReason.END and engine.status.model and engine.status.model.name == "qwen-second"
+        assert f"status {code}" in engine.status.message or "using" in engine.status.message
+        await engine.close()
+    assert len(first.prompts) == 1 and len(second.prompts) == 1
+
+
 async def test_nothing_is_asked_twice_once_an_answer_has_begun() -> None:
     first, second = Model("llama"), Model("llama")
     first.answers = [lambda h: h.reply(200, first.written(" x", " +", end=False))]

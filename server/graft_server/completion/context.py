@@ -16,7 +16,7 @@ from graft_indexer.facts import DefinitionKind
 from graft_indexer.graph import Origin, Symbol, SymbolGraph
 from graft_models.prompt import ContextPart
 from graft_server.completion import secrets
-from graft_server.completion.gate import matches
+from graft_server.completion.gate import graft_ignored, matches
 from graft_server.completion.names import CALLABLE, stub
 
 DEADLINE_MS = 10.0
@@ -82,7 +82,7 @@ class _Gathering:
 
     def add(self, path: str, text: str, kind: str, value: float) -> None:
         """Add a part unless its file is secret or its text stands in the open file already."""
-        if not text.strip() or matches(path, self.request.disabled):
+        if not text.strip() or matches(path, self.request.disabled) or graft_ignored(self.graph.root, path):
             return
         body = text.strip()
         if body in self.text or any(body in p.text for p in self.parts):

@@ -151,10 +151,17 @@ def _ignore_spec(file: str, stamp: int) -> Any:
 
 
 def graft_ignored(root: str, path: str) -> bool:
-    """Whether `.graftignore` in the workspace's root names the file."""
-    file = Path(root) / ".graftignore"
-    try:
-        stamp = file.stat().st_mtime_ns
-    except OSError:
-        return False
-    return bool(_ignore_spec(str(file), stamp).match_file(path))
+    """Whether a `.graftignore` in the workspace's root, or in a folder above the file, names it.
+
+    Stricter than the index in one point: a `!pattern` further down takes nothing back that a file above ignores.
+    """
+    folders = path.split("/")[:-1]
+    for depth in range(len(folders) + 1):
+        file = Path(root, *folders[:depth], ".graftignore")
+        try:
+            stamp = file.stat().st_mtime_ns
+        except OSError:
+            continue
+        if _ignore_spec(str(file), stamp).match_file("/".join(path.split("/")[depth:])):
+            return True
+    return False

@@ -222,7 +222,11 @@ async def resolved(ls: GraftServer, action: types.CodeAction) -> types.CodeActio
         return action
     if data.get("foreign"):
         return await _resolved_foreign(ls, document, folder, path, action, data)
-    for item in (*await _current(ls, document), *diagnostics.hints(ls, document)):
+    found = [d for d in (*await _current(ls, document), *diagnostics.hints(ls, document)) if d.code == data.get("code")]
+    if document.version != data.get("version") and len(found) != 1:
+        # The text moved on, and which of several findings was meant cannot be told.
+        return action
+    for item in found:
         same = item.code == data.get("code") and (
             document.version != data.get("version")
             or (item.span.start, item.span.end) == (data.get("start"), data.get("end"))

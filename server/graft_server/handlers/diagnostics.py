@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcContentModified
 
 from graft_indexer.syntax import language_of_id
 from graft_indexer.text import Lines
@@ -41,9 +42,11 @@ def register(server: GraftServer) -> None:
             return
         before = document.saved
         ls.session.saved(document)
+        # A save whose consequences were not looked at to the end (a second save came) is looked at with the next.
+        oldest = ls.session.unlooked.setdefault(document.uri, before) if document.saved != before else before
         check_soon(ls, document, priority=NORMAL)
         if document.saved != before or ls.session.pending_of(document) is not None:
-            _supersede(ls, f"consequences {document.uri}", _look_at_consequences(ls, document, before))
+            _supersede(ls, f"consequences {document.uri}", _look_at_consequences(ls, document, oldest))
         if document.saved != before and model_hint_wanted(ls.session.settings):
             _supersede(ls, f"hints {document.uri}", _ask_the_model(ls, document, before))
         if document.saved != before:
@@ -70,14 +73,25 @@ def register(server: GraftServer) -> None:
         document = ls.session.documents.get(params.text_document.uri)
         if document is None:
             return types.RelatedFullDocumentDiagnosticReport([])
+        asked = document.version
         await check(ls, document, priority=NORMAL)
         version, found = ls.session.found.get(document.uri, (document.version, []))
-        items = _converted(ls, document, found) if version == document.version else []
+        if asked != document.version or version != document.version:
+            raise JsonRpcContentModified("the document changed")
+        items = _converted(ls, document, found)
         # What is found depends on other files, too: the version alone does not tell.
         identifier = f"{version}.{hashlib.sha256(repr(items).encode('utf-8', 'replace')).hexdigest()[:16]}"
         if params.previous_result_id == identifier:
             return types.RelatedUnchangedDocumentDiagnosticReport(identifier)
         return types.RelatedFullDocumentDiagnosticReport(items, result_id=identifier)
+
+
+def check_again(ls: GraftServer) -> None:
+    """Check all open documents: the settings changed."""
+    for document in list(ls.session.documents.values()):
+        check_soon(ls, document)
+    if ls.features.refresh_diagnostics and ls.features.pulls:
+        ls.workspace_diagnostic_refresh(None)
 
 
 IDLE_SECONDS = 0.3
@@ -170,9 +184,10 @@ async def check(ls: GraftServer, document: Document, *, priority: int = BACKGROU
     settings = session.settings
     if folder is None or language_of_id(document.language) is None or document.oversized:
         return []
-    if not settings.diagnosis_enable:
-        return []
     version = document.version
+    if not settings.diagnosis_enable:
+        session.found[document.uri] = (version, [])
+        return []
     known = session.found.get(document.uri)
 
     def valid() -> bool:
@@ -204,6 +219,9 @@ async def _look_at_consequences(ls: GraftServer, document: Document, before: byt
     text = before.decode("utf-8", "surrogateescape")
     settings = session.settings
     await sliced(folder.graph, lambda graph: pending.saved(graph, path, text, settings), priority=NORMAL)
+    if document.data == document.saved:
+        # Else what was looked at may not have parsed: the next save looks from the same text again.
+        session.unlooked.pop(document.uri, None)
     for other in sorted(shown | pending.files()):
         absolute = session.absolute(folder, other)
         opened = next((d for d in session.documents.values() if d.path == absolute), None)

@@ -82,5 +82,6 @@ def did_close(server: GraftServer, params: types.DidCloseTextDocumentParams) -> 
 
     known = params.text_document.uri in server.session.documents
     server.session.closed(params.text_document.uri)
+    server.last_completions.pop(params.text_document.uri, None)
     if known:
         diagnostics.clear(server, params.text_document.uri)

@@ -42,7 +42,10 @@ def register(server: GraftServer) -> None:
         if ls.features.configuration:
             ls.session.spawn(_ask_configuration(ls))
         elif isinstance(params.settings, dict):
+            from graft_server.handlers import diagnostics
+
             ls.session.configure(_own_section(params.settings))
+            diagnostics.check_again(ls)
 
     @server.feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)
     def folders(ls: GraftServer, params: types.DidChangeWorkspaceFoldersParams) -> None:
@@ -130,7 +133,10 @@ async def _ask_configuration(ls: GraftServer) -> None:
         log.info("the client gave no configuration: %s", error)
         return
     if answer and isinstance(answer[0], dict):
+        from graft_server.handlers import diagnostics
+
         ls.session.configure(answer[0])
+        diagnostics.check_again(ls)
 
 
 async def _watch_files(ls: GraftServer) -> None:

@@ -57,7 +57,8 @@ def register(server: GraftServer) -> None:
 
 def command_line(root: str, test: str, given: dict[str, Any]) -> list[str]:
     """Graft's own command for what the editor asked."""
-    out = [sys.executable, "-m", "graft_server.cli", "repair", "--root", root, "--test", test, "--json", "--yes"]
+    # -P: an editor may have started the server in the workspace, and nothing of that may be imported.
+    out = [sys.executable, "-P", "-m", "graft_server.cli", "repair", "--root", root, "--test", test, "--json", "--yes"]
     out += ["--progress", "json"]
     for name in ("files", "model"):
         if isinstance(given.get(name), str) and given[name]:
@@ -182,7 +183,13 @@ async def _offer(ls: GraftServer, folder: Folder, report: dict[str, Any]) -> Non
     question = f"Graft found a change: {'; '.join(patch['verified'])}.{more}\n{patch['diff']}"
     if await _ask(ls, question, APPLY, LEAVE) != APPLY:
         return
-    stale = await asyncio.to_thread(_stale, ls, folder, patch)
+    before = _texts_in_editor(ls, folder, patch)
+    stale = await asyncio.to_thread(
+        _stale, {ls.session.absolute(folder, p): p for p in patch["digests"]}, before, patch
+    )
+    # What was typed while the files were read makes the patch stale, too; from here on nothing is awaited.
+    if not stale and _texts_in_editor(ls, folder, patch) != before:
+        stale = next(iter(patch["digests"]))
     if stale:
         _say(ls, f"Graft: {stale} is not what was repaired any more; nothing was changed")
         return
@@ -192,17 +199,21 @@ async def _offer(ls: GraftServer, folder: Folder, report: dict[str, Any]) -> Non
         await asyncio.shield(ls.workspace_apply_edit_async(types.ApplyWorkspaceEditParams(edit, "Graft: repair")))
 
 
-def _stale(ls: GraftServer, folder: Folder, patch: dict[str, Any]) -> str:
+def _texts_in_editor(ls: GraftServer, folder: Folder, patch: dict[str, Any]) -> dict[str, bytes]:
+    """Absolute path -> text of the patch's files that are open.  Belongs on the event loop."""
+    wanted = {ls.session.absolute(folder, path) for path in patch["digests"]}
+    return {d.path: d.data for d in ls.session.documents.values() if d.path in wanted}
+
+
+def _stale(paths: dict[str, str], opened: dict[str, bytes], patch: dict[str, Any]) -> str:
     """A file whose text, in the editor or on disk, is not the one that was repaired."""
     from graft_server.repair.patches import digest
 
-    for path, known in patch["digests"].items():
-        absolute = ls.session.absolute(folder, path)
-        buffers = [d.data for d in ls.session.documents.values() if d.path == absolute]
+    for absolute, path in paths.items():
         try:
-            texts = buffers or [Path(absolute).read_bytes()]
+            text = opened[absolute] if absolute in opened else Path(absolute).read_bytes()
         except OSError:
-            return str(path)
-        if any(digest(data) != known for data in texts):
-            return str(path)
+            return path
+        if digest(text) != patch["digests"][path]:
+            return path
     return ""

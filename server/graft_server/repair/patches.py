@@ -49,19 +49,27 @@ def unified(path: str, old: str, new: str) -> str:
 
 
 def write_patch(root: Path, patch: Patch) -> list[str]:
-    """Write a patch into the tree; a file that changed since the repair began is refused (ValueError)."""
+    """Write a patch into the tree.
+
+    Raises ValueError for a file that changed since the repair began, or that lies outside of the tree by a link.
+    """
     from graft_server.edits import apply_edits
 
     written = []
     for path in dict.fromkeys(edit.path for edit in patch.edits):
-        target = root / path
+        target = (root / path).resolve()  # a link stays, and what it leads to is mended
+        if not target.is_relative_to(root.resolve()):
+            raise ValueError(f"{path} leads out of {root}; nothing was written to it")
         data = target.read_bytes()
         if digest(data) != patch.digests[path]:
             raise ValueError(f"{path} changed while the repair ran; nothing was written to it")
         new = apply_edits(decode(data).text, [edit for edit in patch.edits if edit.path == path])
         temporary = target.with_name(f".{target.name}.graft-{os.getpid()}")
-        temporary.write_bytes(encode(new))
-        temporary.chmod(target.stat().st_mode & 0o7777)
-        temporary.replace(target)
+        try:
+            temporary.write_bytes(encode(new))
+            temporary.chmod(target.stat().st_mode & 0o7777)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
         written.append(path)
     return written
