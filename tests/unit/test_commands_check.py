@@ -32,6 +32,24 @@ def test_text(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "b.py"]) == 0
 
 
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"def f(:\n  x\n", "a.py: not checked where it does not parse\n"),
+        (b"x = 1\0\n", "a.py: not checked where it holds NUL bytes\n"),
+        ("x = 1\n".encode("utf-16"), ""),
+        (b"x = '\xe9'\n", ""),
+    ],
+)
+def test_what_was_not_checked_is_said(
+    project: Path, capsys: pytest.CaptureFixture[str], data: bytes, said: str
+) -> None:
+    (project / "a.py").write_bytes(data)
+    assert main(["check", "a.py"]) == 0
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", f"{said}0 findings in 1 file\n")
+
+
 def test_json(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = b"\xef\xbb\xbfdef f(length):\r\n    return '\xc3\xa9', lenght\r\n"
     (project / "a.py").write_bytes(text)

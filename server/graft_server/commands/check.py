@@ -35,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
             for path in disk.selected(graph.paths(), wanted):
                 files += 1
                 found = diagnose(graph, path, settings)
+                if not found and (reason := unchecked(graph, path)):
+                    print(f"{shown(root, path)}: {reason}", file=sys.stderr)
                 entries += _entries(
                     graph, root, path, found, with_fixes=args.format != "text", with_regions=args.format == "sarif"
                 )
@@ -51,6 +53,15 @@ def run(args: argparse.Namespace) -> int:
             print(f"{e['path']}:{e['line']}:{e['column']}: {e['severity']}: {e['message']} [{e['code']}]")
         print(f"{_count(len(entries), 'finding')} in {_count(files, 'file')}", file=sys.stderr)
     return 1 if entries else 0
+
+
+def unchecked(graph: SymbolGraph, path: str) -> str:
+    """Why a file without findings is not known to be right; empty if it was checked as a whole."""
+    if graph.errors(path):
+        return "not checked where it does not parse"
+    if "\0" in (graph.text(path) or ""):
+        return "not checked where it holds NUL bytes"
+    return ""
 
 
 def settings_of(root: Path) -> Settings:

@@ -57,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("--n must be between 1 and 16")
     file, line, column = parse_place(args.place)
     root = _root_of(args.root, file)
+    if file.exists() and not file.is_file():
+        raise UserError(f"{file} is no file")
     try:
         text = decode(file.read_bytes()).text
     except OSError as error:
