@@ -1,18 +1,17 @@
-"""One slot on a GPU machine that nothing reaches but files: pack here, train there, bring the weights back.
+"""A training run on another machine that is reached by copying files only: pack here, train there, bring weights back.
 
-    here:   python -m graft_training.slot pack --work DIR --to .work/slot
-    there:  PYTHONPATH=models python3 -m graft_training.slot receive --from .work/slot/0     (once for each folder)
+    here:   python -m graft_training.slot pack --work DIR --to LOAD
+    there:  PYTHONPATH=models python3 -m graft_training.slot receive --from LOAD/0     (once for each folder)
             PYTHONPATH=models python3 -m graft_training.slot start --preset base --minutes 20
-            PYTHONPATH=models python3 -m graft_training.slot wait --seconds 580              (as often as needed)
-            PYTHONPATH=models python3 -m graft_training.slot collect --to $OUT
-    here:   python -m graft_training.slot join PIECE... --to graft-base.gguf
+            PYTHONPATH=models python3 -m graft_training.slot wait --seconds 580        (as often as needed)
+            PYTHONPATH=models python3 -m graft_training.slot collect --to OUT
+    here:   python -m graft_training.slot join OUT/piece-* --to graft-base.gguf
 
-`pack` writes the corpus compressed, and the few wheels that such a machine lacks, into numbered folders of at most
-`LOAD_BYTES`: what can travel at a time is limited (64 MiB, tracked files included: move other models out of the tree
-first). `receive` copies one folder to STATE. `start` unpacks them, makes the rows of the first epoch with every core,
-and leaves the training running in a session of its own, so that a limit on one command's time does not end it, while
-the rows of the next epochs are made beside it; it trains, exports and writes its log to STATE. `collect` hands out
-pieces of at most 16 MiB.
+`pack` writes the corpus compressed, and the few wheels that such a machine may lack, into numbered folders of at most
+`LOAD_BYTES`, to be copied one by one. `receive` copies one folder to STATE. `start` unpacks them, makes the rows of the
+first epoch with every core, and leaves the training running in a session of its own, so that it outlives the command,
+while the rows of the next epochs are made beside it; it trains, exports and writes its log to STATE. `collect` hands
+out the weights in pieces of at most `PIECE_BYTES`.
 """
 
 from __future__ import annotations
