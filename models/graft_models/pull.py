@@ -224,7 +224,9 @@ def _attempt(
         if tag:
             headers["If-Range"] = tag
     parts = urlsplit(wanted.source)
-    private = parts.scheme == "https" or is_loopback(parts.hostname or "")
+    # Plain HTTP to this very machine, unless a proxy is asked for it.
+    proxied = any(environment.get(name) for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"))
+    private = parts.scheme == "https" or (is_loopback(parts.hostname or "") and not proxied)
     token = environment.get("GRAFT_PULL_TOKEN") if private else None
     request = urllib.request.Request(wanted.source, headers=headers)
     if token:
@@ -243,6 +245,9 @@ def _attempt(
     except urllib.error.HTTPError as error:
         with error:
             if error.code == 416:
+                if have and error.headers.get("Content-Range", "").replace(" ", "") == f"bytes*/{have}":
+                    # All of it is here: the process ended before the file was put in its place.
+                    return _digest(part)
                 _truncate(part)
                 raise _TryAgain(f"{host} has no bytes after {have:,}", 0.0) from None
             raise _status_problem(error, host) from None
@@ -264,6 +269,12 @@ def _attempt(
         raise _TryAgain(f"{host}: {_words(error)}") from None
     except (http.client.HTTPException, ValueError) as error:
         raise PullError(f"{host} does not answer like an HTTP server: {_words(error)}") from None
+
+
+def _digest(path: Path) -> str:
+    """The SHA-256 of a file, as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _receive(

@@ -129,6 +129,26 @@ def test_a_part_longer_than_the_file_begins_anew(model: bytes, folder: Path) -> 
         assert fetch(server.address, folder, sha256=digest(model)).path.read_bytes() == model
 
 
+def test_a_part_that_is_whole_is_not_fetched_again(model: bytes, folder: Path) -> None:
+    # The process ended after the last byte and before the file was put in its place: a cut one byte after the end.
+    with web.serving(model, web.cut(len(model) - 1), *[web.nothing] * 5) as server:
+        with pytest.raises(PullError):
+            fetch(server.address, folder, sha256=digest(model))
+        part = folder / "m.gguf.part"
+        part.write_bytes(model)
+        server.behaviours = [web.whole]
+        found = fetch(server.address, folder, sha256=digest(model))
+    assert found.path.read_bytes() == model
+    assert found.fetched == 0
+
+
+def test_a_key_for_this_machine_is_not_shown_to_a_proxy(model: bytes, folder: Path) -> None:
+    with web.serving(model) as server, web.serving(model) as proxy:
+        environment = {"GRAFT_PULL_TOKEN": "secret", "http_proxy": proxy.address}
+        fetch(server.address, folder, env=environment, sha256=digest(model))
+        assert not any("authorization" in one.headers for one in [*server.seen, *proxy.seen])
+
+
 def test_wrong_length_and_wrong_digest_install_nothing(model: bytes, folder: Path) -> None:
     with web.serving(model) as server:
         with pytest.raises(PullError, match="not the same file"):
