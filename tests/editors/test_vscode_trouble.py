@@ -208,7 +208,10 @@ def test_a_diff_view(code: Code, open_window: Open, shop: Path, tmp_path: Path) 
     window.wait_status("Graft: ready")
     window.command("File: Compare Active File with Clipboard")
     window.page.locator(".monaco-diff-editor").first.wait_for()
-    window.page.locator(".monaco-diff-editor .editor.modified .view-line").first.click()
+    # Into the middle: near its top the right half may lie under the hover of the new tab.
+    half = window.page.locator(".monaco-diff-editor .editor.modified").first.bounding_box()
+    assert half is not None
+    window.page.mouse.click(half["x"] + half["width"] / 2, half["y"] + half["height"] / 2)
     until(window.focused, 10, "the cursor in the right half")
     window.press("Control+End")
     window.type("\n\ndef more(basket):\nreturn ")

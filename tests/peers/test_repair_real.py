@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-import repair_real
+from peers import repair_real
 
 
 def test_the_bug_of_jinja2_3_1_4_is_mended(tmp_path: Path) -> None:
