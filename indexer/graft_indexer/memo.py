@@ -15,6 +15,9 @@ T = TypeVar("T")
 MOST_ENTRIES = 60_000
 """Some 50 MB of answers; beyond that those that no longer hold are dropped, and if that is not enough, all."""
 
+MOST_STRAY_SETS = 1_000
+"""Sets of tokens beyond twice the answers that may wait to be forgotten."""
+
 
 class Token:
     """Something that answers are made from; `changed` is the revision in which it last did."""
@@ -125,6 +128,9 @@ class Memo:
                 self._entries[key] = _Entry(value, self._sets.setdefault(tokens, tokens), self.revision)
                 if not stack and len(self._entries) > MOST_ENTRIES:
                     self._drop()
+                elif len(self._sets) > 2 * len(self._entries) + MOST_STRAY_SETS:
+                    # Those of entries that were replaced since.
+                    self._sets = {e.tokens: e.tokens for e in self._entries.values()}
         return value  # type: ignore[no-any-return]
 
     def _holds(self, entry: _Entry) -> bool:

@@ -157,3 +157,21 @@ def test_random_edits_find_what_a_whole_check_finds(tmp_path_factory: object, se
     for _ in range(number):
         text = mutate(text, random_) or text
         looked_at(graph, text)
+
+
+def test_a_circle_that_another_file_closes_is_seen(tmp_path: Path) -> None:
+    files = {
+        "a.py": "from b import again\n\n\ndef target(x):\n    return x\n\n\ndef use():\n    return again(1)\n",
+        "b.py": "def again(x):\n    return x\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    graph = open_graph(tmp_path)
+    graph.open_buffer("a.py", files["a.py"])
+    assert diagnose(graph, "a.py") == []
+    graph.open_buffer("b.py", "from a import target as again\n")
+    assert diagnose(graph, "a.py") == []
+    graph.open_buffer("a.py", files["a.py"].replace("target(x)", "target(x, y)"))
+    found = diagnose(graph, "a.py")
+    assert found == run_checks(graph, "a.py", enabled(), remember=False)
+    assert [d.message for d in found] == ["`target` needs `y`"]

@@ -44,6 +44,21 @@ def test_an_answer_depends_on_what_the_answers_it_used_depend_on() -> None:
     assert memo.remember("outer", outer) == 20
 
 
+def test_what_replaced_answers_depended_on_is_forgotten() -> None:
+    memo, changing = Memo(), Token()
+
+    def make() -> int:
+        memo.note(changing)
+        memo.note(Token())  # another one every time
+        return 1
+
+    for _ in range(5_000):
+        memo.change(changing)
+        memo.remember("a", make)
+    assert len(memo._entries) == 1
+    assert len(memo._sets) < 2_000
+
+
 def test_what_was_cut_short_is_not_remembered() -> None:
     memo, made = Memo(), []
 

@@ -93,7 +93,9 @@ def stepwise(
     memory = _memory(graph)
     codes = " ".join(c.code for c in parts).encode()
     state = _state_of_others(graph, path, memory)
-    for unit, key in unit_keys(source, state + codes + path.encode(), cyclic=_in_a_circle(graph, path, source, memory)):
+    for unit, key in unit_keys(
+        source, state + codes + path.encode(), cyclic=_in_a_circle(graph, path, source, memory, state)
+    ):
         if key in memory.clean:
             memory.clean.move_to_end(key)
             continue
@@ -157,14 +159,15 @@ def _digest(text: str) -> Digest:
     return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).digest()
 
 
-def _in_a_circle(graph: SymbolGraph, path: str, source: Source, memory: _Memory) -> bool:
-    """Whether files that import this one, directly or not, may be imported by it."""
+def _in_a_circle(graph: SymbolGraph, path: str, source: Source, memory: _Memory, state: Digest) -> bool:
+    """Whether files that import this one, directly or not, may be imported by it.  `state`: of the other files, whose
+    imports may close a circle too."""
     facts = graph.facts(path)
     if facts is None:
         return True
     imported = {part for i in facts.imports for part in (*i.module.split("."), i.name or "")}
     key = blake2b(" ".join(sorted(imported)).encode("utf-8", "surrogateescape"), digest_size=16)
-    key.update(path.encode("utf-8", "surrogateescape") + str(memory.epoch).encode())
+    key.update(path.encode("utf-8", "surrogateescape") + state)
     known = memory.circles.get(key.digest())
     if known is None:
         known = memory.circles[key.digest()] = _leads_back(graph, path, imported)
