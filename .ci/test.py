@@ -61,12 +61,18 @@ def find(version):
 
 
 def test(venv, arguments):
-    """Run pytest; returns its exit status."""
+    """Run pytest; returns its exit status.  What failed is tried once more, alone: a busy machine is no defect, and what
+    fails twice is one."""
     tiers = [tier for tier in TIERS if any((ROOT / tier).glob("**/test_*.py"))]
     print(f"\n== {venv.name}: {' '.join(tiers)}", flush=True)
     workers = [] if any(a.startswith(("-n", "--pdb")) for a in arguments) else ["-n", "2"]
     command = [str(Path(venv).absolute() / "bin/python"), "-m", "pytest", "-q", *workers, *tiers, *arguments]
-    return subprocess.run(command, cwd=ROOT).returncode
+    status = subprocess.run(command, cwd=ROOT).returncode
+    if status == 1:
+        print("--- once more, one by one: what failed", flush=True)
+        again = ["--last-failed", "--last-failed-no-failures", "none", "-n0"]
+        status = subprocess.run([*command, *again], cwd=ROOT).returncode
+    return status
 
 
 if __name__ == "__main__":
