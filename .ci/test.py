@@ -61,8 +61,10 @@ def find(version):
 
 
 def test(venv, arguments):
-    """Run pytest; returns its exit status.  What failed is tried once more, alone: a busy machine is no defect, and what
-    fails twice is one."""
+    """Run pytest; returns its exit status.
+
+    What failed is tried once more, alone: a busy machine is no defect, and what fails twice is one.
+    """
     tiers = [tier for tier in TIERS if any((ROOT / tier).glob("**/test_*.py"))]
     print(f"\n== {venv.name}: {' '.join(tiers)}", flush=True)
     workers = [] if any(a.startswith(("-n", "--pdb")) for a in arguments) else ["-n", "2"]
