@@ -308,7 +308,7 @@ class LlamaEngine:
         return self._status
 
     def _failed(self, message: str) -> None:
-        log.warning("the model cannot be used: %s", message)
+        log.info("the model cannot be used: %s", message)
         self._status = Status("failed", message, self._status.model)
         self._fail_jobs(message)
 

@@ -36,8 +36,9 @@ def test_text(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ("data", "said"),
     [
         (b"def f(:\n  x\n", "a.py: not checked where it does not parse\n"),
-        (b"x = 1\0\n", "a.py: not checked where it holds NUL bytes\n"),
+        (b"x = 1\0\n", "a.py: not checked: binary: holds NUL bytes\n"),
         ("x = 1\n".encode("utf-16"), ""),
+        (b"x = [" + b"1," * 5_000_001 + b"lenght]\n", "a.py: not checked: larger than 10 MB\n"),
         (b"x = '\xe9'\n", ""),
     ],
 )

@@ -34,7 +34,9 @@ def run(args: argparse.Namespace) -> int:
         try:
             for path in disk.selected(graph.paths(), wanted):
                 files += 1
-                found = diagnose(graph, path, settings)
+                facts = graph.facts(path)
+                # What the index left out as too large or generated has no facts to prove anything with.
+                found = diagnose(graph, path, settings) if facts is None or not facts.truncated else []
                 if not found and (reason := unchecked(graph, path)):
                     print(f"{shown(root, path)}: {reason}", file=sys.stderr)
                 entries += _entries(
@@ -57,10 +59,11 @@ def run(args: argparse.Namespace) -> int:
 
 def unchecked(graph: SymbolGraph, path: str) -> str:
     """Why a file without findings is not known to be right; empty if it was checked as a whole."""
+    facts = graph.facts(path)
+    if facts is not None and facts.truncated:
+        return f"not checked: {facts.truncated}"
     if graph.errors(path):
         return "not checked where it does not parse"
-    if "\0" in (graph.text(path) or ""):
-        return "not checked where it holds NUL bytes"
     return ""
 
 
