@@ -36,6 +36,7 @@ from graft_server.repair.proposals import (
 )
 from graft_server.repair.sandbox import Sandbox, SandboxError, namespaces_refused
 from graft_server.repair.surprise import with_surprise
+from graft_server.repair.syntax import mends, unparsed
 from graft_server.repair.validate import Clock, Validator, WarmPlan, calibrate, start_warm, warm_plan
 
 MORE_SECONDS = 4.0
@@ -158,12 +159,19 @@ async def look(
     """Make proposals, run them, rank what passes."""
     plan, clock = await prepare(task, sandboxes, base, list(texts), notes)
     state = Search(task, began + task.budget, began, clock, most_runs=task.most_runs)
-    places = await line_up(state, texts, places, exceptions_met(base), progress)
+    broken = unparsed(base, texts)
+    for path in broken:
+        state.frontier.add(await asyncio.to_thread(mends, path, texts[path]))
+    if not broken:
+        places = await line_up(state, texts, places, exceptions_met(base), progress)
     validators = [Validator(box, task.command, base, plan=plan, clock=clock, run=task.run_limit) for box in sandboxes]
     async with asyncio.TaskGroup() as group:
         for validator in validators:
             group.create_task(work(state, validator, texts, places, progress))
     shown = tuple((p.path, p.line + 1, p.weight) for p in places[:10])
+    if not state.passing and broken:
+        reason = f"{next(iter(broken.values()))}; {state.done} small changes tried"
+        return Report("tests-do-not-run", reason, tests_run=state.runs, notes=tuple(notes))
     if not state.passing:
         ended = "within the budget" if state.frontier else "of all that were made up"
         reason = f"no change of {len(texts)} files made the tests pass; {state.done} tried, none {ended}"
