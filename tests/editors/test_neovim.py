@@ -402,6 +402,47 @@ def test_the_servers_settings_arrive(start: Start, fake: Fake) -> None:
     assert fake.messages("initialize")[0]["initializationOptions"] == wanted
 
 
+def test_what_others_show_is_told_once_quiet(start: Start, fake: Fake) -> None:
+    others = "graft/otherDiagnostics"
+    vim = attached(start(fake.setup()))
+    vim.type("s = '😀é'; x\n")
+    show = """
+        local at = { lnum = 0, col = 14, end_lnum = 0, end_col = 15, message = 'no x', code = 'F821', source = 'Ruff' }
+        local own = { lnum = 0, col = 0, message = 'ours', source = 'graft' }
+        vim.diagnostic.set(vim.api.nvim_create_namespace('linter'), 0, ... and { at, own } or {})
+    """
+    for _ in range(4):
+        vim.lua(show, True)
+    (told,) = vim.wait(lambda: fake.messages(others), say="what others show")
+    (one,) = told["diagnostics"]
+    assert told["uri"].endswith("/main.py")
+    assert (one["message"], one["code"], one["source"]) == ("no x", "F821", "Ruff")
+    assert one["range"] == {"start": {"line": 0, "character": 11}, "end": {"line": 0, "character": 12}}, "in UTF-16"
+    vim.lua(show, True)
+    vim.lua("vim.wait(500)")
+    assert len(fake.messages(others)) == 1, "nothing new is not told again"
+    vim.lua(show, False)
+    vim.wait(lambda: len(fake.messages(others)) == 2)
+    assert fake.messages(others)[1]["diagnostics"] == []
+
+
+@pytest.mark.parametrize(("file", "language"), [("app.ts", "typescript"), ("main.go", "go"), ("run.sh", "sh")])
+def test_other_languages_start_the_server(
+    start: Start, fake: Fake, work: Path, version: str, file: str, language: str
+) -> None:
+    if version == "0.11" and file != "app.ts":
+        return  # the file types are the same
+    (work / file).write_text("\n")
+    (work / "notes.txt").write_text("hello\n")
+    vim = start("vim.cmd('filetype on')\n" + fake.setup(), file="notes.txt")
+    vim.lua("vim.wait(300)")
+    assert vim.lua("return #vim.lsp.get_clients()") == 0, "a text file starts nothing"
+    vim.command(f"edit {file}")
+    attached(vim)
+    opened = vim.wait(lambda: fake.messages("textDocument/didOpen"))[0]["textDocument"]
+    assert opened["languageId"] == language
+
+
 def test_install_with_vim_pack_from_the_subfolder(start: Start, version: str, fake: Fake, tmp_path: Path) -> None:
     if version == "0.11":
         return  # vim.pack is new in 0.12

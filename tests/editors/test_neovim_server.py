@@ -106,6 +106,20 @@ def test_the_main_job(start: Start, shop: Path) -> None:
     assert not (shop / "main.py").read_text().endswith("make_basket"), "nothing is saved but by the user"
 
 
+def test_what_another_linter_shows_is_not_shown_twice(start: Start, shop: Path) -> None:
+    vim = ready(start(setup()))
+    vim.command("write")
+    ours = "`make_baskt` is not defined; did you mean `make_basket`?"
+    vim.wait(lambda: diagnostics(vim) == [ours], 30, "our diagnostic")
+    vim.lua(
+        "vim.diagnostic.set(vim.api.nvim_create_namespace('ruff'), 0, { { lnum = 4, col = 13, end_col = 23, "
+        "message = 'Undefined name `make_baskt`', code = 'F821', source = 'Ruff', severity = 1 } })"
+    )
+    vim.wait(lambda: diagnostics(vim) == ["Undefined name `make_baskt`"], 20, "theirs alone")
+    vim.lua("vim.diagnostic.reset(vim.api.nvim_create_namespace('ruff'), 0)")
+    vim.wait(lambda: diagnostics(vim) == [ours], 20, "ours again")
+
+
 def test_a_killed_engine_is_replaced(start: Start, shop: Path) -> None:
     vim = ready(start(setup(), offline=can_go_offline()))
     ask_at(vim, "basket = make_bas")

@@ -12,7 +12,9 @@ import {
 import { type Overlap, withoutDuplicates } from "./duplicates";
 import { findServer } from "./machine";
 import { type Running, startProcess } from "./process";
-import { LANGUAGES, type Session, show, tellOnce } from "./session";
+import { SCHEMES } from "./languages";
+import type { Foreign } from "./others";
+import { type Session, show, tellOnce } from "./session";
 import { chosenSettings, offHere } from "./settings";
 import { snoozed } from "./snooze";
 import { type Details, older, restartDelay, type ServerStatus } from "./state";
@@ -93,6 +95,8 @@ export async function start(session: Session): Promise<void> {
     return;
   }
   enter(session, "running", "");
+  // What others showed before the server was there.
+  for (const document of vscode.workspace.textDocuments) session.others.changed(document.uri.toString());
 }
 
 /** End the server, if there is one; what comes from it later is not listened to. */
@@ -103,6 +107,7 @@ export async function stop(session: Session): Promise<void> {
   session.view.status = undefined;
   session.view.details = undefined;
   session.found.clear();
+  session.others.clear();
   if (!client || !running) return;
   const overdue = setTimeout(() => running.kill(), FAREWELL);
   void running.ended.then(() => clearTimeout(overdue));
@@ -195,9 +200,7 @@ function streams(running: Running): Promise<StreamInfo> {
 function clientOptions(session: Session, running: Running): LanguageClientOptions {
   const declared = session.context.extension.packageJSON as unknown;
   return {
-    documentSelector: LANGUAGES.flatMap((language) =>
-      ["file", "untitled", "vscode-notebook-cell"].map((scheme) => ({ scheme, language })),
-    ),
+    documentSelector: selector(session),
     outputChannel: lasting(session.log),
     // The extension says what is to be said, once.
     revealOutputChannelOn: RevealOutputChannelOn.Never,
@@ -217,10 +220,36 @@ function clientOptions(session: Session, running: Running): LanguageClientOption
   };
 }
 
+function selector(session: Session): { scheme: string; language: string }[] {
+  return session.languages.flatMap((language) => SCHEMES.map((scheme) => ({ scheme, language })));
+}
+
+/** The source of our diagnostics, and how many of others the server remembers of a document. */
+const OURS = "graft";
+const MOST_FOREIGN = 500;
+
+/** What others show in a document that the server has open; undefined if it has not. */
+export function othersIn(session: Session, uri: string): Foreign[] | undefined {
+  const document = vscode.workspace.textDocuments.find((one) => one.uri.toString() === uri);
+  if (!session.client?.isRunning() || !document || !vscode.languages.match(selector(session), document)) return undefined;
+  const theirs = vscode.languages.getDiagnostics(document.uri).filter((diagnostic) => diagnostic.source !== OURS);
+  const converter = session.client.code2ProtocolConverter;
+  return theirs.slice(0, MOST_FOREIGN).map((diagnostic) => {
+    const { range, message, severity, code, source } = converter.asDiagnostic(diagnostic);
+    const said = typeof message === "string" ? message : message.value;
+    return { range, message: said, ...(severity ? { severity } : {}), ...(code === undefined ? {} : { code }), ...(source ? { source } : {}) };
+  });
+}
+
+/** Tell the server what others show in a document. */
+export function sendOthers(session: Session, uri: string, diagnostics: readonly Foreign[]): void {
+  session.client?.sendNotification("graft/otherDiagnostics", { uri, diagnostics }).catch((error: unknown) => session.log.debug(String(error)));
+}
+
 function middleware(session: Session, declared: unknown): Middleware {
   return {
     provideInlineCompletionItems: (document, position, context, token, next) => {
-      if (offHere(document, LANGUAGES)) return [];
+      if (offHere(document, session.languages)) return [];
       if (context.triggerKind === vscode.InlineCompletionTriggerKind.Automatic) {
         if (snoozed(session.view.snooze, document.languageId, document.uri.toString(), Date.now())) return [];
         const eagerness = vscode.workspace.getConfiguration("graft", document.uri).get<string>("completion.eagerness");
@@ -245,7 +274,7 @@ export function publish(session: Session, key: string): void {
   if (!found) return;
   const mode = vscode.workspace.getConfiguration("graft", found.uri).get<Overlap>("diagnosis.hideDuplicates", "auto");
   const all = vscode.languages.getDiagnostics(found.uri);
-  const others = all.filter((diagnostic) => diagnostic.source !== "graft").map(place);
+  const others = all.filter((diagnostic) => diagnostic.source !== OURS).map(place);
   const kept = withoutDuplicates(found.diagnostics.map(place), others, mode).map((entry) => entry.diagnostic);
   const same = found.sent?.length === kept.length && found.sent.every((diagnostic, n) => diagnostic === kept[n]);
   if (same) return;

@@ -1,6 +1,8 @@
 /** The extension: wires its parts together. Everything that decides is in the plain modules beside this one. */
 import * as vscode from "vscode";
 import { registerCommands } from "./commands";
+import { servedLanguages } from "./languages";
+import { Others } from "./others";
 import { registerPages } from "./pages";
 import { client } from "./server";
 import { type Session, show } from "./session";
@@ -22,6 +24,11 @@ export function activate(context: vscode.ExtensionContext): void {
     running: undefined,
     view: { phase: "starting", reason: "", version: "", status: undefined, details: undefined, snooze: awake },
     found: new Map(),
+    languages: servedLanguages(context.extension.packageJSON),
+    others: new Others({
+      found: (uri) => (current.client ? client().othersIn(current, uri) : undefined),
+      send: (uri, diagnostics) => client().sendOthers(current, uri, diagnostics),
+    }),
     crashes: [],
     told: new Set(),
     turn: 0,
@@ -54,8 +61,15 @@ export function activate(context: vscode.ExtensionContext): void {
     vscode.languages.onDidChangeDiagnostics((change) => {
       for (const uri of change.uris) {
         if (current.found.has(uri.toString())) client().publish(current, uri.toString());
+        if (current.client) current.others.changed(uri.toString());
       }
     }),
+    // A document that is opened again, or as another language, is a new one to the server.
+    vscode.workspace.onDidCloseTextDocument((document) => current.others.forget(document.uri.toString())),
+    vscode.workspace.onDidOpenTextDocument((document) => {
+      if (current.client) current.others.changed(document.uri.toString());
+    }),
+    { dispose: () => current.others.clear() },
   );
   show(current);
   // Activation returns at once; the server starts after it.

@@ -2,11 +2,9 @@
 import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
 import type { Running } from "./process";
+import type { Others } from "./others";
 import { offHere } from "./settings";
 import { shown, type View } from "./state";
-
-/** Languages that Graft's server is started for; completion can be switched off for each by a setting. */
-export const LANGUAGES = ["python"];
 
 /** Our findings in one document, all of them, and those that were passed on. */
 export interface Found {
@@ -24,6 +22,9 @@ export interface Session {
   running: Running | undefined;
   view: View;
   found: Map<string, Found>;
+  /** Languages that the server is started for; suggestions can be switched off for each by a setting. */
+  languages: readonly string[];
+  others: Others;
   /** When the server ended unasked, milliseconds since the epoch. */
   crashes: number[];
   told: Set<string>;
@@ -37,7 +38,7 @@ export function show(session: Session): void {
   const here = {
     language: document?.languageId ?? "",
     uri: document?.uri.toString() ?? "",
-    off: document ? offHere(document, LANGUAGES) : "",
+    off: document ? offHere(document, session.languages) : "",
   };
   const state = shown(session.view, here, Date.now());
   session.item.text = state.text;

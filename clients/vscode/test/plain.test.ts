@@ -5,7 +5,9 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { withoutDuplicates } from "../src/duplicates";
 import { findPython, installSteps, pipProgress, runSteps, wheelSource } from "../src/install";
+import { servedLanguages } from "../src/languages";
 import { locate, type Machine, type Places } from "../src/locate";
+import { type Foreign, Others } from "../src/others";
 import { applyDiff } from "../src/patch";
 import { Said, startProcess } from "../src/process";
 import { awake, choices, minutesLeft, snoozed } from "../src/snooze";
@@ -174,4 +176,40 @@ test("what is no message of the protocol is noticed at once", async () => {
   const running = startProcess(process.execPath, ["-e", "console.log('Hello, I am a shell'); setTimeout(() => {}, 60000)"], "/", () => {});
   await running.ended;
   assert.equal(running.complaint, 'wrote what is no message of the protocol: "Hello, I am a shell"');
+});
+
+test("what starts the extension is what it serves", () => {
+  assert.deepEqual(servedLanguages({ activationEvents: ["onLanguage:python", "onCommand:x", "onLanguage:go"] }), ["python", "go"]);
+});
+
+const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const finding = (message: string): Foreign => ({
+  range: { start: { line: 0, character: 0 }, end: { line: 0, character: 1 } }, message,
+});
+
+test("others' findings are sent when they are quiet, once each, and only of open documents", async () => {
+  const shown = new Map<string, Foreign[]>([["a", []]]);
+  const sent: [string, string[]][] = [];
+  const others = new Others({ found: (uri) => shown.get(uri), send: (uri, found) => sent.push([uri, found.map((one) => one.message)]) }, 20);
+  others.changed("a"); // Nothing there: nothing to say.
+  others.changed("closed");
+  await pause(60);
+  shown.set("a", [finding("x")]);
+  for (let n = 0; n < 5; n++) others.changed("a");
+  await pause(60);
+  others.changed("a");
+  await pause(60);
+  assert.deepEqual(sent, [["a", ["x"]]]);
+  shown.set("a", []);
+  others.changed("a");
+  await pause(60);
+  assert.deepEqual(sent.slice(1), [["a", []]]);
+  shown.set("a", [finding("x")]);
+  others.changed("a");
+  others.clear(); // The server went: what waits is not sent, and the next one is told all.
+  await pause(60);
+  assert.equal(sent.length, 2);
+  others.changed("a");
+  await pause(60);
+  assert.deepEqual(sent.slice(2), [["a", ["x"]]]);
 });

@@ -3,6 +3,7 @@
 local M = {}
 
 local ghost = require("graft_ls.ghost")
+local others = require("graft_ls.others")
 
 M.NAME = "graft_ls"
 
@@ -108,6 +109,7 @@ function M.lsp_config(cmd)
     },
     on_attach = function(client, buf)
       ghost.attach(buf)
+      others.changed(buf, M.NAME)
       require("graft_ls.keys").attach(buf, config.keys)
       if config.on_attach then
         config.on_attach(client, buf)
@@ -132,6 +134,7 @@ function M.start()
     return false
   end
   M.given_up = nil
+  others.watch(M.NAME)
   vim.lsp.config(M.NAME, M.lsp_config(cmd))
   vim.lsp.enable(M.NAME)
   return true

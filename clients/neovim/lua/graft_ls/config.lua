@@ -6,9 +6,15 @@ local M = {}
 M.defaults = {
   --- The server's command line; nil: `graft` of Graft's own environment below stdpath("data"), else of PATH.
   cmd = nil, --- @type string[]?
-  filetypes = { "python" },
+  --- All that the server serves; a shorter list leaves the others alone.
+  filetypes = {
+    "python", "typescript", "typescriptreact", "javascript", "javascriptreact", "go", "c", "cpp", "cs", "java", "kotlin",
+    "lua", "php", "ruby", "rust", "scala", "sh", "bash", "swift", "zig",
+  },
   --- A folder with one of these is the workspace; the first in the list that is found wins, from the file upwards.
-  root_markers = { ".git", "pyproject.toml", "setup.cfg", "setup.py", "requirements.txt" },
+  root_markers = {
+    ".git", "pyproject.toml", "setup.cfg", "setup.py", "requirements.txt", "package.json", "go.mod", "Cargo.toml",
+  },
   --- Settings of the server, as in its reference: { completion = { multiline = false } }.
   settings = {},
   ghost_text = {
