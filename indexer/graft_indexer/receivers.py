@@ -47,6 +47,8 @@ TRANSPARENT = frozenset(
     }
 )  # fmt: skip
 """Decorators after which a function has the parameters it was written with."""
+SELF_NAMES = frozenset({"self", "cls", "s", "this", "me", "inst", "instance", "obj", "mcs", "mcls", "zelf"})
+"""What the first parameter of a method is called, apart from underscores."""
 CACHES = frozenset({"functools.lru_cache", "functools.cache", "functools.wraps"})
 _MADE_OF_ONE = frozenset(
     {"builtins.list", "builtins.set", "builtins.frozenset", "builtins.tuple", "collections.deque", "builtins.enumerate",
@@ -337,7 +339,9 @@ class Inference:
                 return unknown("self is a class")
             if kind == "unknown":
                 return unknown("a decorator may change what self is")
-            return Result((Instance(owner, own=True),))
+            # A function that the class body itself hands on (`option_spec = {"width": width_of}`) is no method.
+            usual = binding.name.strip("_") in SELF_NAMES
+            return Result((Instance(owner, own=True),), "" if usual else f"{binding.name} may not be the instance")
         return unknown("parameter without annotation")
 
     def _is_metaclass(self, cls: Cls) -> bool:
@@ -536,10 +540,11 @@ class Inference:
         return Result(found.values, found.reason or result.reason)
 
     def _bound(self, receiver: Instance | ClassValue, owner: Cls, result: Result) -> Result:
-        """Functions that became attributes by assignment (`__radd__ = __add__`)."""
+        """Functions that became attributes by assignment (`__radd__ = __add__`, `show = Other.show`)."""
+        bound = isinstance(receiver, Instance)
         values = tuple(
-            FunctionValue(v.file, v.node, v.outer, owner, receiver, isinstance(receiver, Instance), v.overloads)
-            if isinstance(v, FunctionValue) and v.owner is None
+            FunctionValue(v.file, v.node, v.outer, owner, receiver, bound, v.overloads)
+            if isinstance(v, FunctionValue) and not v.bound
             else v
             for v in result.values
         )

@@ -284,6 +284,11 @@ def test_methods_of_coroutines_are_not_results(tmp_path: Path) -> None:
         # A class body reads the outer name until its own is bound.
         "class Queue:\n    def __init__(self, a, b): ...\nclass App:\n    kind = Queue\n    def Queue(self, a):\n"
         "        return self.kind(1, 2)\n",
+        # A method of another class, taken over by assignment, is bound where it is read.
+        "class Shown:\n    def name(self): ...\n    def text(self, joined): ...\n    @staticmethod\n"
+        "    def plain(one): ...\n"
+        "class Model:\n    name = Shown.name\n    text = Shown.text\n    plain = Shown.plain\n"
+        "    def show(self):\n        return self.name(), self.text(', '), self.plain()\n",
     ],
 )
 def test_working_code_that_looked_wrong(tmp_path: Path, code: str) -> None:

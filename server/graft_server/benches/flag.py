@@ -41,6 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--changes", type=int, default=0, help="changed definitions, with what they break elsewhere (0)"
     )
     parser.add_argument("--hints", type=int, default=0, help="functions to ask the model about (0)")
+    parser.add_argument(
+        "--hints-part", type=_slice, default=(1, 1), metavar="K/N", help="every N-th function, from the K-th on"
+    )
+    parser.add_argument("--hint-rows", type=Path, metavar="FILE", help="add what was seen of each function, JSON lines")
     parser.add_argument("--skip-alarms", action="store_true", help="do not look for alarms on working code")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--show", action="store_true", help="print every alarm and every fault that was missed")
@@ -144,7 +148,9 @@ def _run(args: argparse.Namespace, folders: list[Path]) -> dict[str, Any]:
         figures |= mutations(graphs, sample, args.mutations, random_, show=args.show)
     if args.hints:
         asked = [folder / path for folder, path in sample]
-        figures |= flag_hints.measured(asked, args.hints, random_, show=args.show)
+        figures |= flag_hints.measured(
+            asked, args.hints, random.Random(args.seed), part=args.hints_part, rows=args.hint_rows, show=args.show
+        )
     for folder, graph in graphs.items():
         paths = [p for f, p in sample if f == folder]
         if args.timed:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import math
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +18,28 @@ if TYPE_CHECKING:
 
 _LINES = (3, 25)
 """Functions of so many lines are taken."""
+_PER_FILE = 12
+"""Functions of one file that are taken at most, so that no big file stands for all."""
 _LEVELS = (4.0, 6.0, 8.0, 10.0, 12.0, 15.0, 20.0)
 """Margins that are tried, in natural logarithms."""
 
 
-def measured(files: Sequence[Path], number: int, random_: random.Random, *, show: bool = False) -> dict[str, Any]:
+def measured(
+    files: Sequence[Path],
+    number: int,
+    random_: random.Random,
+    *,
+    part: tuple[int, int] = (1, 1),
+    rows: Path | None = None,
+    show: bool = False,
+) -> dict[str, Any]:
     """Per margin: share of clean functions with a hint, and of functions with one injected rewrite those in which the
-    hint stands at its place, and says what undoes it.  Raises UserError if there is no model."""
+    hint stands at its place, and says what undoes it.
+
+    `part` (K, N) leaves every N-th function from the K-th on, after one shuffle: slices of one seed have no function
+    in common.  `rows` gets what was seen as JSON lines, and is added to: with `rows_of` slices are put together.
+    Raises UserError if there is no model.
+    """
     from graft_server import engines
     from graft_server.errors import UserError
     from graft_server.settings import Settings
@@ -30,62 +47,114 @@ def measured(files: Sequence[Path], number: int, random_: random.Random, *, show
     engine, status = engines.choose(Settings())
     if engine is None:
         raise UserError(f"no model to ask: {status.message}")
-    return asyncio.run(_measured(engine, files, number, random_, show=show))
+    seen = asyncio.run(_asked(engine, files, number, random_, part))
+    if rows is not None:
+        with rows.open("a", encoding="utf-8") as out:
+            out.writelines(json.dumps(row) + "\n" for row in seen)
+    if show:
+        for row in seen:
+            print(row)
+    return figures(seen)
 
 
-async def _measured(
-    engine: Engine, files: Sequence[Path], number: int, random_: random.Random, *, show: bool
-) -> dict[str, Any]:
-    from graft_server.diagnosis.model_hints import doubts, winner
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file that several slices wrote."""
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line]
+
+
+async def _asked(
+    engine: Engine, files: Sequence[Path], number: int, random_: random.Random, part: tuple[int, int]
+) -> list[dict[str, Any]]:
+    """One row per function as it is, and one per function with a rewrite injected."""
+    from graft_server.diagnosis.model_hints import doubts
 
     await engine.start()
-    clean: list[list[Doubt]] = []
-    injected: list[tuple[list[Doubt], Rewrite, Rewrite]] = []
+    rows: list[dict[str, Any]] = []
     kinds: Counter[str] = Counter()
     try:
-        for path, text, span in _functions(files, number, random_):
-            clean.append(await doubts(engine, path, text, span))
+        for path, text, span in _functions(files, number, random_, part):
+            at = {"path": path, "start": span.start}
+            rows.append(at | _row(await doubts(engine, path, text, span), None))
             planted = _planted(text, span, random_, kinds)
             if planted is not None:
                 changed, new_span, rewrite, undo = planted
                 kinds[rewrite.kind.value] += 1
-                injected.append((await doubts(engine, path, changed, new_span), rewrite, undo))
+                found = await doubts(engine, path, changed, new_span)
+                rows.append(at | _row(found, undo) | {"injected": rewrite.kind.value})
     finally:
         await engine.close()
-    figures: dict[str, Any] = {"hint_functions": len(clean), "hint_injected": len(injected)}
+    return rows
+
+
+def _row(found: Sequence[Doubt], undo: Rewrite | None) -> dict[str, Any]:
+    """The likeliest rewrite of a function: its kind, gain, lead over other places, and whether it undoes the fault."""
+    if not found:
+        return {"gain": None}
+    best = found[0]
+    rival = next((d.gain for d in found if d.rewrite.span != best.rewrite.span), None)
+    row: dict[str, Any] = {"gain": round(best.gain, 3), "kind": best.rewrite.kind.value, "label": best.rewrite.label}
+    row["lead"] = None if rival is None else round(best.gain - rival, 3)
+    if undo is not None:
+        row["located"] = best.rewrite.span == undo.span
+        row["repaired"] = row["located"] and best.rewrite.text == undo.text
+    return row
+
+
+def figures(rows: Sequence[Mapping[str, Any]], lead: float | None = None) -> dict[str, Any]:
+    """Shares per margin, and how far the share of false alarms is known (95 %, Wilson 1927)."""
+    from graft_server.diagnosis.model_hints import LEAD
+
+    least = LEAD if lead is None else lead
+    clean = [r for r in rows if "injected" not in r]
+    injected = [r for r in rows if "injected" in r]
+    result: dict[str, Any] = {"hint_functions": len(clean), "hint_injected": len(injected)}
     for margin in _LEVELS:
-        margins = dict.fromkeys([d.rewrite.kind for some in clean for d in some[:1]], margin) | {
-            d.rewrite.kind: margin for some, _, _ in injected for d in some
-        }
-        alarms = sum(winner(some, margins) is not None for some in clean)
-        won = [(winner(some, margins), undo) for some, _, undo in injected]
-        located = sum(w is not None and w.rewrite.span == u.span for w, u in won)
-        repaired = sum(w is not None and (w.rewrite.span, w.rewrite.text) == (u.span, u.text) for w, u in won)
+
+        def hint(row: Mapping[str, Any], margin: float = margin) -> bool:
+            enough = row["gain"] is not None and row["gain"] >= margin
+            return enough and (row["lead"] is None or row["lead"] >= least)
+
+        alarms = sum(map(hint, clean))
+        won = [r for r in injected if hint(r)]
         name = f"margin_{margin:g}"
-        figures[f"{name}_false_alarms_share"] = alarms / max(1, len(clean))
-        figures[f"{name}_found_share"] = sum(w is not None for w, _ in won) / max(1, len(won))
-        figures[f"{name}_located_share"] = located / max(1, len(won))
-        figures[f"{name}_repaired_share"] = repaired / max(1, len(won))
-    first = sum(bool(some) and some[0].rewrite.span == u.span for some, _, u in injected)
-    figures["likeliest_place_is_right_share"] = first / max(1, len(injected))
-    return figures
+        result[f"{name}_false_alarms_share"] = alarms / max(1, len(clean))
+        low, high = interval(alarms, len(clean))
+        result[f"{name}_false_alarms_low_share"], result[f"{name}_false_alarms_high_share"] = low, high
+        result[f"{name}_found_share"] = len(won) / max(1, len(injected))
+        result[f"{name}_located_share"] = sum(r["located"] for r in won) / max(1, len(injected))
+        result[f"{name}_repaired_share"] = sum(r["repaired"] for r in won) / max(1, len(injected))
+    first = sum(bool(r.get("located")) for r in injected)
+    result["likeliest_place_is_right_share"] = first / max(1, len(injected))
+    return result
 
 
-def _functions(files: Sequence[Path], number: int, random_: random.Random) -> Iterator[tuple[str, str, Any]]:
+def interval(hits: int, number: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's score interval of a share."""
+    if not number:
+        return 0.0, 1.0
+    share = hits / number
+    middle = share + z * z / (2 * number)
+    half = z * math.sqrt(share * (1 - share) / number + z * z / (4 * number * number))
+    whole = 1 + z * z / number
+    return max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole)
+
+
+def _functions(
+    files: Sequence[Path], number: int, random_: random.Random, part: tuple[int, int]
+) -> Iterator[tuple[str, str, Any]]:
     from graft_server.diagnosis.model_hints import functions
     from graft_server.diagnosis.source import parse
 
-    taken = 0
-    for file in random_.sample(list(files), len(files)):
+    every: list[tuple[Path, Any]] = []
+    for file in sorted(files):
         text = file.read_text("utf-8", "surrogateescape")
         source = parse(text) if len(text) < 200_000 else None
         some = list(functions(source)) if source is not None else []
         fit = [s for _, s in some if source is not None and _LINES[0] <= source.segment(s).count("\n") <= _LINES[1]]
-        for span in random_.sample(fit, min(4, len(fit))):
-            if taken >= number:
-                return
-            taken += 1
-            yield file.name, text, span
+        every += [(file, span) for span in random_.sample(fit, min(_PER_FILE, len(fit)))]
+    random_.shuffle(every)
+    for file, span in every[part[0] - 1 :: part[1]][:number]:
+        yield file.name, file.read_text("utf-8", "surrogateescape"), span
 
 
 def _planted(
