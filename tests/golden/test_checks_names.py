@@ -250,6 +250,45 @@ def test_imports_that_stand(tmp_path: Path, line: str) -> None:
     assert see(tmp_path, PACKAGE + f"    //- /main.py\n    {line}\n").findings == []
 
 
+ENVIRONMENT = """
+    //- /.venv/pyvenv.cfg
+    home = /usr/bin
+    version = 3.11.2
+    //- /.venv/lib/python3.11/site-packages/there/__init__.py
+    here = 1
+    //- /main.py
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "findings"),
+    [
+        (
+            "from absent.nodes import Node\nfrom absent import types\nimport absent.util\nimport gone\nfrom there import here",
+            [
+                "1:6 [absent.nodes] unresolved-import: package `absent` is not installed",
+                "4:8 [gone] unresolved-import: package `gone` is not installed",
+            ],
+        ),
+        (
+            "try:\n    import absent\nexcept ImportError:\n    absent = None\nimport absent.nodes",
+            ["5:8 [absent.nodes] unresolved-import: package `absent` is not installed"],
+        ),
+        (
+            "def later():\n    import absent\nfrom absent import nodes",
+            ["3:6 [absent] unresolved-import: package `absent` is not installed"],
+        ),
+        (
+            "from there import her",
+            ["1:19 [her] unresolved-import: module `there` has no `her`; did you mean `here`?"],
+        ),
+    ],
+)
+def test_packages_that_are_not_installed_are_named_once(tmp_path: Path, code: str, findings: list[str]) -> None:
+    indented = "".join(f"    {line}\n" for line in code.split("\n"))
+    assert see(tmp_path, ENVIRONMENT + indented).findings == findings
+
+
 def test_fix_all_mends_what_is_safe(tmp_path: Path) -> None:
     assert fixed(
         tmp_path, "def f(length):\n    return lenght + os.sep\n\n\ndef g(width):\n    return widht, zyxwvu\n"

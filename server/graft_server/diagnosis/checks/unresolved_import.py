@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from graft_indexer.facts import Import, Span
 from graft_indexer.graph import SymbolGraph
@@ -29,15 +29,33 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
         if subject.names is not None and subject.names.isdisjoint((item.name, *item.module.split("."))):
             continue
         answer = graph.resolve_import(path, item)
-        if answer.closed and not answer.value and not _optional(subject, item):
+        if answer.closed and not answer.value and not _spared(subject, item, facts.imports):
             yield from _findings(graph, path, item)
 
 
-def _optional(subject: Subject, item: Import) -> bool:
-    """Whether a package that is not installed is imported where not every run comes by: in a function, below a test."""
-    top = item.module.split(".", 1)[0]
-    if item.level or any(m == top for m in subject.graph.modules("", subject.path).value):
+def _spared(subject: Subject, item: Import, imports: Sequence[Import]) -> bool:
+    """Whether nothing need be said of a package that is not installed: it is imported where not every run comes by (in
+    a function, below a test), or an import above already said so."""
+    if not _not_installed(subject.graph, subject.path, item):
         return False
+    top = item.module.split(".", 1)[0]
+    for other in imports:
+        if other.span.start >= item.span.start:
+            break
+        same = not other.level and not other.guarded and other.module.split(".", 1)[0] == top
+        if same and other.span != item.span and not _optional(subject, other):
+            subject.whole_file = True
+            return True
+    return _optional(subject, item)
+
+
+def _not_installed(graph: SymbolGraph, path: str, item: Import) -> bool:
+    """Whether even the first part of an absolute import is not there."""
+    top = item.module.split(".", 1)[0]
+    return not item.level and all(m != top for m in graph.modules("", path).value)
+
+
+def _optional(subject: Subject, item: Import) -> bool:
     source = subject.source
     statement = next((s for s in source.all(ast.Import, ast.ImportFrom) if source.span(s) == item.span), None)
     return statement is not None and not isinstance(source.parents[statement], ast.Module)
@@ -75,13 +93,17 @@ def _findings(graph: SymbolGraph, path: str, item: Import) -> Iterator[Diagnosti
     prefix, _, last = item.module.rpartition(".")
     siblings = graph.modules(prefix, path, item.level)
     near = closest(last, (m.rpartition(".")[2] for m in siblings.value)) if siblings.value else []
-    hint = f"; did you mean `{near[0]}`?" if near else ""
+    message = f"there is no module `{module}`"
+    if near:
+        message += f"; did you mean `{near[0]}`?"
+    elif _not_installed(graph, path, item):
+        message = f"package `{item.module.split('.', 1)[0]}` is not installed"
     yield Diagnostic(
         path,
         module_span(graph, path, item),
         CODE,
         SEVERITY,
-        f"there is no module `{module}`{hint}",
+        message,
         names=(module,),
         candidates=tuple(near),
     )
