@@ -104,6 +104,7 @@ class LlamaEngine:
     `threads` 0 means physical cores minus one; `context` 0 means what model and machine allow, in tokens;
     `idle_minutes` 0 means never unload; `need_ms` is how long a `Need` waits for its answer.  `snapshots` is a folder
     for KV snapshots (None: keep none).  `memory` is a ceiling in bytes (0: what the machine can spare when it loads).
+    `counts` off: a small model answers without the counts of the code at hand, which is for measuring only.
     """
 
     def __init__(
@@ -122,6 +123,7 @@ class LlamaEngine:
         ping_seconds: float = PING_SECONDS,
         need_ms: float = 5.0,
         memory: int = 0,
+        counts: bool = True,
     ) -> None:
         self._path = Path(model_path)
         self._options: dict[str, Any] = {
@@ -134,6 +136,7 @@ class LlamaEngine:
             "batch": batch,
             "need_ms": need_ms,
             "memory": memory,
+            "counts": counts,
             "snapshots": "" if snapshots is None else str(snapshots),
         }
         self._idle_seconds = idle_minutes * 60

@@ -6,7 +6,8 @@
     python -m graft_training.corpus lock NAME... --work DIR   print manifest entries for a person to review
 
 `build` writes documents.jsonl (package, path, text; in repository order), heldout.jsonl (the same, never trained on),
-provenance.tsv (one line per document) and stats.json (what fell out and why, by package; the corpus hash).
+provenance.tsv (one line per document) and stats.json (what fell out and why, by package; the corpus hash). A package
+without a clear permissive licence, or that cannot be fetched as it was reviewed, is left out and listed there.
 Two builds from the same artefacts are equal byte for byte.
 """
 
@@ -85,12 +86,14 @@ class Package:
 
 
 def read_manifest(path: Path = MANIFEST) -> list[Package]:
-    """All packages, in the manifest's order. Raises ValueError for a licence that is not permissive."""
-    packages = [Package(**entry) for entry in tomllib.loads(path.read_text("utf-8"))["package"]]
-    for package in packages:
-        if not permissive(package.licence):
-            raise ValueError(f"{package.name}: {package.licence} is not on the list of permissive licences")
-    return packages
+    """All packages, in the manifest's order. Raises ValueError or TypeError for a file that is no manifest."""
+    return [Package(**entry) for entry in tomllib.loads(path.read_text("utf-8"))["package"]]
+
+
+def licensed(packages: list[Package]) -> tuple[list[Package], dict[str, str]]:
+    """(those under permissive licences, why the others are left out by name)."""
+    reasons = {p.name: f"licence: {p.licence or 'none'}" for p in packages if not permissive(p.licence)}
+    return [p for p in packages if p.name not in reasons], reasons
 
 
 def permissive(expression: str) -> bool:
@@ -125,16 +128,18 @@ def tree_hash(package: Package, folder: Path) -> str:
     return digest.hexdigest()
 
 
-def fetch(packages: list[Package], folder: Path) -> list[str]:
-    """Download with pip what is not there. Returns the names that could not be had or have another checksum."""
+def fetch(packages: list[Package], folder: Path) -> dict[str, str]:
+    """Download with pip what is not there. Returns what could not be had or has another checksum: name -> why."""
     folder.mkdir(parents=True, exist_ok=True)
-    missing = []
+    missing = {}
     for package in packages:
         if package.artefact != "stdlib" and not (folder / package.artefact).exists():
             _pip(f"{package.name}=={package.version}", folder)
         there = package.artefact == "stdlib" or (folder / package.artefact).exists()
-        if not there or tree_hash(package, folder) != package.sha256:
-            missing.append(package.name)
+        if not there:
+            missing[package.name] = "not fetched"
+        elif tree_hash(package, folder) != package.sha256:
+            missing[package.name] = "another checksum"
     return missing
 
 
@@ -236,9 +241,17 @@ def _read(job: tuple[Package, Path, int]) -> tuple[Package, list[tuple[str, str,
     return package, documents, dropped
 
 
-def build(packages: list[Package], folder: Path, work: Path, decontaminate: Path | None, jobs: int, cap: int) -> Stats:
+def build(
+    packages: list[Package],
+    folder: Path,
+    work: Path,
+    decontaminate: Path | None,
+    jobs: int,
+    cap: int,
+    left_out: dict[str, str] | None = None,
+) -> Stats:
     """Write the four files into `work`; returns what stats.json holds. Held-out packages come first, so that what
-    repeats them anywhere falls out of the training documents."""
+    repeats them anywhere falls out of the training documents. `left_out` (name -> why) is only listed."""
     work.mkdir(parents=True, exist_ok=True)
     ordered = sorted(packages, key=lambda p: (p.role != "heldout", p.artefact != "stdlib", p.name))
     read = []
@@ -294,6 +307,7 @@ def build(packages: list[Package], folder: Path, work: Path, decontaminate: Path
                 totals[f"{package.role}_{key}"] += size
             totals.update({f"left_out_{reason}": count for reason, count in dropped.items()})
     stats = {"corpus_hash": corpus.hexdigest(), "totals": dict(sorted(totals.items())), "packages": by_package}
+    stats["left_out_packages"] = dict(sorted((left_out or {}).items()))
     (work / "stats.json").write_text(json.dumps(stats, indent=1), "utf-8")
     return stats
 
@@ -326,21 +340,26 @@ def main(argv: list[str] | None = None) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         lock(args.names, folder, args.role)
         return 0
-    packages = [package for manifest in args.manifest for package in read_manifest(manifest)]
+    try:
+        packages = [package for manifest in args.manifest for package in read_manifest(manifest)]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        print(f"no manifest: {error}", file=sys.stderr)
+        return 2
+    packages, left_out = licensed(packages)
     if args.step == "table":
         print("\n".join(table(packages, json.loads((args.work / "stats.json").read_text("utf-8")))))
         return 0
-    missing = fetch(packages, folder)
-    if missing:
-        print(f"left out, not fetched or another checksum: {', '.join(missing)}", file=sys.stderr)
-        packages = [p for p in packages if p.name not in missing]
+    left_out |= fetch(packages, folder)
+    packages = [p for p in packages if p.name not in left_out]
+    for name, why in left_out.items():
+        print(f"left out: {name}, {why}", file=sys.stderr)
     if args.step == "fetch":
         return 0
     if args.decontaminate is None or not args.decontaminate.exists():
         print("build needs --decontaminate FILE (hashes of text that must not be trained on)", file=sys.stderr)
         return 2
     started = time.monotonic()
-    stats = build(packages, folder, args.work, args.decontaminate, args.jobs, int(args.cap_mb * 1e6))
+    stats = build(packages, folder, args.work, args.decontaminate, args.jobs, int(args.cap_mb * 1e6), left_out)
     print(json.dumps({"corpus_hash": stats["corpus_hash"], **stats["totals"]}, indent=1))
     print(f"built in {time.monotonic() - started:.0f} s")
     return 0

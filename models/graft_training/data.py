@@ -6,8 +6,9 @@ A file is walked from top to bottom in pieces of about a prompt's size. Most pie
 and middle (holes.py draws it), half of those with parts of other files of the same package before them
 (neighbours.py); the rest stay plain text behind their path. Samples are packed, uncut, into rows of `CONTEXT` ids.
 The second stage of training has other shares: few plain pieces, and most holes with the parts that the product's own
-graph finds for them (product_context.py).
-Writes train-N.bin (uint16, [rows, CONTEXT]), val.bin (the same from heldout.jsonl) and data-N.json (counts).
+graph finds for them (product_context.py), and edits beside them (edits.py).
+Writes train-N.bin, of the second stage second-N.bin (uint16, [rows, CONTEXT]), val.bin (the same from heldout.jsonl)
+and their counts beside them (.json).
 """
 
 from __future__ import annotations
@@ -57,9 +58,14 @@ class Shares:
     plain: float  # of the pieces: no hole
     context: float  # of the holes: parts of other files before them
     product: float  # of those: parts that the product's graph finds, instead of matched spellings
+    edits: bool = False  # planted mistakes to mend, beside the pieces
 
 
-STAGES = {1: Shares(plain=0.2, context=0.5, product=0.0), 2: Shares(plain=0.05, context=0.75, product=0.8)}
+STAGES = {
+    1: Shares(plain=0.2, context=0.5, product=0.0),
+    2: Shares(plain=0.05, context=0.75, product=0.8, edits=True),
+}
+FILE_NAMES = {1: "train", 2: "second"}
 
 Sample = tuple[str, list[Segment]]
 Job = tuple[str, list[tuple[str, str]], Path, int, int, int]
@@ -139,6 +145,13 @@ def _graph(documents: list[tuple[str, str]]) -> ProductContext:
     return ProductContext(documents)
 
 
+def _edits(path: str, text: str, draw: random.Random) -> Iterator[Sample]:
+    # Imported late for the same reason as above.
+    from graft_training import edits
+
+    return edits.samples(path, text, draw)
+
+
 def package_rows(job: Job) -> tuple[Rows, collections.Counter[str]]:
     """All rows of one package's documents [(path, text)], reproducible by package, epoch and text.
 
@@ -153,7 +166,8 @@ def package_rows(job: Job) -> tuple[Rows, collections.Counter[str]]:
 
     def encoded() -> Iterator[list[int]]:
         for path, text in chosen:
-            for kind, sample in pieces(package, path, text, around, draw, STAGES[stage], product):
+            cut = pieces(package, path, text, around, draw, STAGES[stage], product)
+            for kind, sample in itertools.chain(cut, _edits(path, text, draw) if STAGES[stage].edits else ()):
                 ids = encoder.segments(sample)
                 counts[f"samples_{kind}"] += 1
                 counts["tokens"] += len(ids)
@@ -206,7 +220,10 @@ def main(argv: list[str] | None = None) -> int:
     started = time.monotonic()
     work: Path = args.work
     limit = int(args.limit_mb * 1e6)
-    for name, out, epoch in (("heldout", "val.bin", 0), ("documents", f"train-{args.epoch}.bin", args.epoch)):
+    for name, out, epoch in (
+        ("heldout", "val.bin", 0),
+        ("documents", f"{FILE_NAMES[args.stage]}-{args.epoch}.bin", args.epoch),
+    ):
         if name == "heldout" and (work / out).exists():
             continue
         counts = make(work / f"{name}.jsonl", work / "tokenizer.json", work / out, epoch, args.jobs, limit, args.stage)

@@ -86,14 +86,17 @@ def _dull(node: object, strings_only_if_long: bool = False) -> bool:
     return False
 
 
-def draw(packages: Mapping[str, Mapping[str, str]], count: int, seed: int) -> list[Line]:
-    """`count` lines, as evenly over the packages as they allow; the same for the same seed and files."""
+def draw(packages: Mapping[str, Mapping[str, str]], count: int, seed: int, calls: bool = False) -> list[Line]:
+    """`count` lines, as evenly over the packages as they allow; the same for the same seed and files.
+
+    `calls`: only lines that call what another file of the package defines.
+    """
     lines: list[Line] = []
     names = sorted(packages)
     for index, name in enumerate(names):
         share = count * (index + 1) // len(names) - count * index // len(names)
         chance = random.Random(hashlib.sha256(f"{name}/{seed}".encode()).digest())
-        found = candidates(name, packages[name])
+        found = [line for line in candidates(name, packages[name]) if line.calls_own or not calls]
         lines += chance.sample(found, min(share, len(found)))
     return lines
 

@@ -48,6 +48,7 @@ class Recipe:
     warmup: float = 0.02  # share of the run
     hold: float = 0.25  # share of the run at full rate, warm-up included; then linear to `floor`
     floor: float = 0.02
+    second_from: float = 1.0  # share of the run after which rows come from second-*.bin (data.py --stage 2)
     middle_weight: float = 3.0  # of a token of the middle in the loss; others count 1
     checkpoint_minutes: float = 5.0
     validation_rows: int = 32
@@ -62,18 +63,16 @@ class Batches:
     makes the next epoch's rows while the GPU trains.
     """
 
-    def __init__(self, work: Path, encoder: Encoder) -> None:
+    def __init__(self, work: Path, name: str) -> None:
         self.work = work
+        self.name = name
         self.files: list[NDArray[np.uint16]] = []
         self.rows = 0
-        self.encoder = encoder
         self.look()
-        if not self.files:
-            raise FileNotFoundError(f"no train-*.bin in {work}: run graft_training.data first")
 
     def look(self) -> None:
-        """Take in new files, in the order of their numbers (they are made in that order)."""
-        found = sorted(self.work.glob("train-*.bin"), key=lambda p: int(p.stem.split("-")[1]))
+        """Take in new files `name`-N.bin, in the order of their numbers (they are made in that order)."""
+        found = sorted(self.work.glob(f"{self.name}-*.bin"), key=lambda p: int(p.stem.split("-")[1]))
         for path in found[len(self.files) :]:
             self.files.append(np.memmap(path, dtype=np.uint16, mode="r").reshape(-1, CONTEXT))
         self.rows = sum(map(len, self.files))
@@ -140,8 +139,12 @@ def peak_gflops(device: str) -> float:
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write a checkpoint so that a kill or a full disk leaves the last one whole."""
     partial = path.with_suffix(".part")
-    torch.save(state, partial)
-    partial.replace(path)
+    try:
+        torch.save(state, partial)
+        partial.replace(path)
+    except (OSError, RuntimeError) as error:  # torch's writer says RuntimeError where the disk is full
+        partial.unlink(missing_ok=True)
+        raise OSError(f"{path} could not be written, the one before it stays: {str(error).splitlines()[0]}") from error
 
 
 class Run:
@@ -154,7 +157,11 @@ class Run:
         self.rank, self.workers = rank, workers
         self.recipe, self.device = recipe, device
         self.encoder = Encoder(work / "tokenizer.json")
-        self.batches = Batches(work, self.encoder)
+        self.batches = Batches(work, "train")
+        if not self.batches.files:
+            raise FileNotFoundError(f"no train-*.bin in {work}: run graft_training.data first")
+        self.second = Batches(work, "second")
+        self.second_step = 0  # updates made with rows of the second stage
         validation = np.memmap(work / "val.bin", dtype=np.uint16, mode="r").reshape(-1, CONTEXT)
         self.validation = validation[: recipe.validation_rows].astype(np.int64)
         self.model = Model(config).to(device)
@@ -195,11 +202,20 @@ class Run:
             found.append((loss, float(weights.sum())))
         return found
 
-    def update(self, rate: float) -> float:
+    def second_stage(self, progress: float) -> bool:
+        """Do rows of the second stage come now. They may be made while the run goes on; all workers change together."""
+        if progress < self.recipe.second_from:
+            return False
+        if not self.second.rows:
+            self.second.look()
+        return bool(self.agreed(float(self.second.rows > 0)))
+
+    def update(self, rate: float, second: bool = False) -> float:
         """One optimizer step at rate factor `rate`; returns the training loss in nats per weighted token."""
         recipe = self.recipe
         share = recipe.batch_rows // self.workers
-        rows = self.batches.take(self.step * recipe.batch_rows + self.rank * share, share)
+        done = self.second_step if second else self.step - self.second_step
+        rows = (self.second if second else self.batches).take(done * recipe.batch_rows + self.rank * share, share)
         count = max(1, share // recipe.micro_rows)
         total = 0.0
         for part in np.split(rows, count):
@@ -215,6 +231,7 @@ class Run:
         self.adam.step()
         self.model.zero_grad(set_to_none=True)
         self.step += 1
+        self.second_step += second
         self.tokens += recipe.batch_rows * CONTEXT
         return total
 
@@ -228,11 +245,11 @@ class Run:
         for gradient, piece in zip(gradients, pieces, strict=True):
             gradient.copy_(piece.view_as(gradient))
 
-    def agreed(self, progress: float) -> float:
-        """The first worker's progress, on every worker."""
+    def agreed(self, value: float) -> float:
+        """The first worker's `value`, on every worker."""
         if self.workers == 1:
-            return progress
-        box = torch.tensor([progress], dtype=torch.float64)
+            return value
+        box = torch.tensor([value], dtype=torch.float64)
         torch.distributed.broadcast(box, 0)
         return float(box)
 
@@ -255,6 +272,7 @@ class Run:
             "muon": self.muon.state_dict(),
             "adam": self.adam.state_dict(),
             "step": self.step,
+            "second_step": self.second_step,
             "tokens": self.tokens,
             "elapsed": self.elapsed,
         }
@@ -265,6 +283,7 @@ class Run:
         self.muon.load_state_dict(state["muon"])
         self.adam.load_state_dict(state["adam"])
         self.step, self.tokens, self.elapsed = state["step"], state["tokens"], state["elapsed"]
+        self.second_step = state.get("second_step", 0)  # checkpoints before there was a second stage lack it
 
 
 def train(run: Run, out: Path, minutes: float, steps: int) -> None:
@@ -285,7 +304,7 @@ def train(run: Run, out: Path, minutes: float, steps: int) -> None:
         progress = run.agreed(progress)
         if progress >= 1.0:
             break
-        loss = run.update(rate_at(progress, recipe))
+        loss = run.update(rate_at(progress, recipe), run.second_stage(progress))
         now = time.monotonic()
         run.elapsed += now - last
         last = now

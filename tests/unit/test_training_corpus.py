@@ -1,5 +1,6 @@
 """The corpus: what is kept, what falls out and why, and that two builds are equal."""
 
+import dataclasses
 import hashlib
 import json
 import zipfile
@@ -125,13 +126,14 @@ def test_the_manifest_names_permissive_packages_and_keeps_the_held_out_apart() -
     assert {"rich", "httpx", "sqlglot", "cattrs"} <= heldout
     assert not train & heldout
     assert all(len(p.sha256) == 64 for p in packages)
+    assert corpus.licensed(packages) == (packages, {})
 
 
-def test_a_manifest_with_another_licence_is_refused(tmp_path: Path) -> None:
-    entry = '[[package]]\nname = "x"\nversion = "1"\nartefact = "x"\nsha256 = ""\nlicence = "GPL-3.0"\nrole = "train"\n'
-    (tmp_path / "manifest.toml").write_text(entry)
-    with pytest.raises(ValueError, match=r"GPL-3\.0"):
-        corpus.read_manifest(tmp_path / "manifest.toml")
+def test_the_large_manifest_adds_packages_and_repeats_none() -> None:
+    first, more = corpus.read_manifest(), corpus.read_manifest(corpus.MANIFEST.with_name("manifest-large.toml"))
+    assert not {p.name for p in first} & {p.name for p in more}
+    assert {p.role for p in more} == {"train"}
+    assert corpus.licensed(more) == (more, {})
 
 
 def wheel(folder: Path, name: str, files: dict[str, str], role: str = "train") -> corpus.Package:
@@ -178,7 +180,42 @@ def test_a_package_that_cannot_be_had_or_differs_is_named(tmp_path: Path, monkey
     monkeypatch.setattr(corpus, "_pip", lambda requirement, folder: None)
     absent = corpus.Package("absent", "1.0", "absent-1.0-py3-none-any.whl", "0" * 64, "MIT", "train")
     changed = corpus.Package("changed", "1.0", package.artefact, "0" * 64, "MIT", "train")
-    assert corpus.fetch([package, absent, changed], tmp_path) == ["absent", "changed"]
+    found = corpus.fetch([package, absent, changed], tmp_path)
+    assert found == {"absent": "not fetched", "changed": "another checksum"}
+
+
+def test_packages_that_cannot_be_used_are_left_out_and_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "artefacts"
+    folder.mkdir()
+    good = wheel(folder, "good", {"good/a.py": unlike(1)})
+    entries = [
+        good,
+        dataclasses.replace(good, name="copyleft", licence="GPL-3.0"),
+        dataclasses.replace(good, name="unclear", licence=""),
+        dataclasses.replace(good, name="absent", artefact="absent-1.0-py3-none-any.whl"),
+    ]
+    lines = [
+        f"{k} = {json.dumps(v)}" for e in entries for k, v in [("[[package]]", ""), *dataclasses.asdict(e).items()]
+    ]
+    (tmp_path / "m.toml").write_text("\n".join(lines).replace('[[package]] = ""', "[[package]]"))
+    (tmp_path / "hashes.bin").write_bytes(b"")
+    monkeypatch.setattr(corpus, "_pip", lambda requirement, folder: None)
+    command = ["build", "--work", str(tmp_path), "--manifest", str(tmp_path / "m.toml")]
+    assert corpus.main([*command, "--decontaminate", str(tmp_path / "hashes.bin"), "--jobs", "1"]) == 0
+    stats = json.loads((tmp_path / "stats.json").read_text())
+    why = {"absent": "not fetched", "copyleft": "licence: GPL-3.0", "unclear": "licence: none"}
+    assert stats["left_out_packages"] == why
+    assert list(stats["packages"]) == ["good"] and stats["packages"]["good"]["documents"] == 1
+    said = capsys.readouterr().err
+    assert all(f"left out: {name}, {reason}\n" in said for name, reason in why.items())
+
+
+def test_a_broken_manifest_ends_with_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "m.toml").write_text("[[package]\n")
+    assert corpus.main(["fetch", "--work", str(tmp_path), "--manifest", str(tmp_path / "m.toml")]) == 2
+    assert capsys.readouterr().err.startswith("no manifest: ")
 
 
 def test_building_without_held_out_hashes_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -141,7 +141,7 @@ def test_typed_part_keeps_the_indentation() -> None:
 
 
 def test_the_hole_of_a_typing_person_is_anchored() -> None:
-    from graft_training.evaluate import hole_of
+    from graft_training.tasks import hole_of
 
     line = items.candidates("shop", {"shop/parcel.py": SOURCE})[0]
     hole = hole_of(line, items.typed_part(line.text, 0.3), True, ())

@@ -56,6 +56,7 @@ class Model:
         snapshots: Path | None = None,
         log: Log | None = None,
         ceiling: int = 0,
+        counts: bool = True,
     ) -> None:
         self.file = read_gguf(path)
         log = log or Log()
@@ -125,7 +126,7 @@ class Model:
         self.speculation = Speculation("auto" if self.cache.partial else "off")
         self.said: dict[str, tuple[int, ...]] = {}
         """The tokens that were generated last, per document."""
-        self.mixtures = Mixtures(self) if self.file.parameters < SMALL else None
+        self.mixtures = Mixtures(self) if counts and self.file.parameters < SMALL else None
         self.name_sets: dict[tuple[str, ...], Names] = {}
         """Recent sets of names; each keeps the tokens allowed at the places it was asked about."""
         self.info = self._info(metadata)

@@ -366,6 +366,7 @@ def serve(stream: BinaryIO, output: Output) -> int:
             batch=int(options.get("batch", 0)),
             repack=not options.get("plain", False),
             ceiling=int(options.get("memory", 0)),
+            counts=bool(options.get("counts", True)),
             snapshots=Path(options["snapshots"]) if options.get("snapshots") else None,
         )
     except (BadModelFile, NativeError, MemoryError) as error:

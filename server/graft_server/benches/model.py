@@ -16,13 +16,17 @@ from pathlib import Path
 
 from graft_server.errors import UserError
 
+TASKS = ("lines", "calls", "bits", "edits", "humaneval")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--packages, --model, --items, --humaneval."""
+    """--packages, --model, --items, --humaneval, --tasks, --tables."""
     parser.add_argument("--packages", type=Path, nargs="+", required=True, help="folders of unseen code, one a package")
     parser.add_argument("--model", type=Path, help="a GGUF file (the embedded model)")
-    parser.add_argument("--items", type=int, default=60, help="lines to complete (60)")
+    parser.add_argument("--items", type=int, default=60, help="lines, calls and planted mistakes (60 each)")
     parser.add_argument("--humaneval", type=Path, help="HumanEval-Infilling items, .jsonl or .jsonl.gz")
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS), help="only these")
+    parser.add_argument("--tables", type=Path, help="folder for a CSV file of each task, with every answer")
 
 
 def run(args: argparse.Namespace) -> dict[str, float | int | str]:
@@ -41,8 +45,10 @@ def run(args: argparse.Namespace) -> dict[str, float | int | str]:
         out = Path(folder, "figures.json")
         command = [sys.executable, "-m", "graft_training.evaluate", str(model), "--packages"]
         command += [*map(str, args.packages), "--items", str(args.items), "--json", str(out)]
-        if args.humaneval is not None:
-            command += ["--humaneval", str(args.humaneval)]
+        command += ["--tasks", *args.tasks]
+        for option, value in (("--humaneval", args.humaneval), ("--tables", args.tables)):
+            if value is not None:
+                command += [option, str(value)]
         if subprocess.run(command, check=False).returncode != 0 or not out.is_file():
             raise UserError("the evaluation failed; what it said stands above")
         figures: dict[str, float | int | str] = json.loads(out.read_text("utf-8"))
