@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+from graft_server.diagnosis.distance import closest
 from graft_server.settings_types import (
     Delay,
     DiagnosticsOverlap,
@@ -86,7 +87,9 @@ def merge(layers: Sequence[Layer]) -> tuple[Settings, list[str]]:
         for name, value in flatten(layer.values).items():
             item = known.get(name)
             if item is None:
-                messages.append(f"{layer.source}: unknown setting {name!r}")
+                near = closest(name, known)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                messages.append(f"{layer.source}: unknown setting {name!r}{hint}")
             elif item.metadata["user_only"] and not layer.trusted:
                 messages.append(f"{layer.source}: {name!r} may only be set by the user, not by a workspace; ignored")
             else:
@@ -95,6 +98,10 @@ def merge(layers: Sequence[Layer]) -> tuple[Settings, list[str]]:
                     messages.append(f"{layer.source}: {name!r} must be {describe(hints[item.name])}, not {value!r}")
                 else:
                     values[item.name] = checked[0]
+                    if item.name in ("diagnosis_disabled", "diagnosis_enabled") and checked[0]:
+                        from graft_server.diagnosis.registry import unknown_codes  # loads every check
+
+                        messages += [f"{layer.source}: {name!r}: {said}" for said in unknown_codes(checked[0])]
     return Settings(**values), messages
 
 

@@ -309,6 +309,39 @@ def test_none_by_annotation(tmp_path: Path, code: str, found: int) -> None:
     assert len([f for f in see(tmp_path, code).findings if "none-used" in f]) == found
 
 
+def test_suppression_of_a_check_that_does_not_exist(tmp_path: Path) -> None:
+    code = "def f():\n    return 'é', 1  # é graft: ignore[undefined-name, unreachable-cod]\n    # graft: ignore[x]\n"
+    assert see(tmp_path, code) == snapshot(
+        Seen(
+            findings=[
+                "2:54 [unreachable-cod] unknown-suppression: no check is called `unreachable-cod`; did you mean `unreachable-code`?",
+                "3:21 [x] unknown-suppression: no check is called `x`",
+            ],
+            titles=["Change to `unreachable-code` - checked: parses, finding gone, nothing new"],
+            after="""\
+def f():
+    return 'é', 1  # é graft: ignore[undefined-name, unreachable-code]
+    # graft: ignore[x]
+""",
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "x = 1  # graft: ignore[undefined-name,F821]\n",
+        "x = '# graft: ignore[nothing]'\n",
+        '"""Docs.\n\n# graft: ignore[nothing]\n"""\n',
+        "x = 1  # graft: ignore\n",
+        "x = 1  # noqa: nothing  # type: ignore[nothing]\n",
+        "x = 1  # graft: ignore[nothing, unknown-suppression]\n",
+    ],
+)
+def test_suppressions_that_are_right_or_not_ours(tmp_path: Path, code: str) -> None:
+    assert see(tmp_path, code).findings == []
+
+
 def test_slip_of_a_private_name_beside_a_described_base(tmp_path: Path) -> None:
     code = (
         "import threading\n\n\nclass Worker(threading.Thread):\n    def __init__(self):\n        super().__init__()\n"

@@ -195,6 +195,39 @@ def test_bad_input(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "a.py"]) == 0
 
 
+def test_checks_are_chosen_on_the_command_line(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "a.py").write_text("def f(length):\n    return lenght\n    print('%s %s' % (1,))\n")
+    assert main(["check", "a.py"]) == 1
+    every = re.findall(r"\[([\w-]+)\]$", capsys.readouterr().out, re.M)
+    assert every == ["undefined-name", "unreachable-code", "format-string"]
+    assert main(["check", "a.py", "--select", "format-string,undefined-name", "--ignore=undefined-name"]) == 1
+    assert re.findall(r"\[([\w-]+)\]$", capsys.readouterr().out, re.M) == ["format-string"]
+    assert main(["fix", "a.py", "--select", "format-string"]) == 0
+    assert "can be fixed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--select", "--ignore"])
+def test_a_check_that_does_not_exist_is_named(project: Path, capsys: pytest.CaptureFixture[str], option: str) -> None:
+    (project / "a.py").write_text("x = 1\n")
+    assert main(["check", "a.py", option, "undefined-nmae"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(
+        "graft check: no check is called 'undefined-nmae'; did you mean 'undefined-name'?; there are "
+    )
+    assert err.count("\n") == 1
+
+
+def test_an_unknown_check_in_the_settings_is_named(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "a.py").write_text("x = 1\n")
+    (project / "pyproject.toml").write_text('[tool.graft]\ndiagnosis.disabledChecks = ["undefined-nmae", "F821"]\n')
+    assert main(["check", "a.py"]) == 0
+    first, second, *_ = capsys.readouterr().err.splitlines()
+    assert first.endswith(
+        "'diagnosis.disabledChecks': no check is called 'undefined-nmae'; did you mean 'undefined-name'?"
+    )
+    assert second.endswith("no check is called 'F821'")
+
+
 def test_settings_are_honoured(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "a.py").write_text("print(undefined)\n")
     (project / "gen").mkdir()

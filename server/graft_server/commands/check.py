@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +16,34 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """PATH..., --format."""
+    """PATH..., --format, --select, --ignore."""
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
     parser.add_argument("--format", choices=("text", "json", "sarif"), default="text", help="how to print (text)")
+    add_codes(parser)
+
+
+def add_codes(parser: argparse.ArgumentParser) -> None:
+    """--select and --ignore, as `chosen` reads them."""
+    parser.add_argument(
+        "--select", metavar="CODES", help="only these checks, comma-separated, those off by default too"
+    )
+    parser.add_argument("--ignore", metavar="CODES", help="without these checks, comma-separated")
+
+
+def chosen(settings: Settings, args: argparse.Namespace) -> Settings:
+    """Settings with the checks that the command line names.  Raises UserError for a code that no check has."""
+    from dataclasses import replace
+
+    from graft_server.diagnosis.registry import CODES, unknown_codes
+    from graft_server.errors import UserError
+
+    select, ignore = (tuple(filter(None, re.split(r"[,\s]+", text or ""))) for text in (args.select, args.ignore))
+    for said in unknown_codes((*select, *ignore)):
+        raise UserError(f"{said}; there are {', '.join(CODES)}")
+    if args.select is not None:
+        disabled = tuple(c for c in CODES if c not in select)
+        settings = replace(settings, diagnosis_enabled=select, diagnosis_disabled=disabled)
+    return replace(settings, diagnosis_disabled=(*settings.diagnosis_disabled, *ignore))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -29,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     entries: list[dict[str, Any]] = []
     files = 0
     for root, wanted in disk.targets(args.paths).items():
-        settings = settings_of(root)
+        settings = chosen(settings_of(root), args)
         graph = open_graph(root, index_dir=paths.private(paths.index_dir()))
         try:
             for path in disk.selected(graph.paths(), wanted):

@@ -9,19 +9,22 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """PATH..., --diff or --apply, --unsafe."""
+    """PATH..., --diff or --apply, --unsafe, --select, --ignore."""
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--diff", action="store_true", help="print the diff and change nothing (this is the default)")
     how.add_argument("--apply", action="store_true", help="write the files")
     parser.add_argument("--unsafe", action="store_true", help="also fixes that may change what the code means")
+    from graft_server.commands.check import add_codes
+
+    add_codes(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print or write the fixes; always 0 unless a file cannot be written."""
     from graft_indexer.pygraph import open_graph
     from graft_server import disk, paths
-    from graft_server.commands.check import settings_of, shown
+    from graft_server.commands.check import chosen, settings_of, shown
     from graft_server.diagnosis.run import diagnose
     from graft_server.edits import apply_edits
     from graft_server.errors import UserError
@@ -29,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
 
     fixed = left = changed = 0
     for root, wanted in disk.targets(args.paths).items():
-        settings = settings_of(root)
+        settings = chosen(settings_of(root), args)
         graph = open_graph(root, index_dir=paths.private(paths.index_dir()))
         try:
             for path in disk.selected(graph.paths(), wanted):

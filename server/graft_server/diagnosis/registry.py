@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from graft_server.diagnosis.checks import (
@@ -14,9 +14,11 @@ from graft_server.diagnosis.checks import (
     results,
     swapped_arguments,
     undefined_name,
+    unknown_suppression,
     unreachable_code,
     unresolved_import,
 )
+from graft_server.diagnosis.distance import closest
 from graft_server.diagnosis.model import BREAKS, MODEL_HINT, STALE_ARGUMENTS, Check, Severity
 
 
@@ -88,9 +90,26 @@ CHECKS: tuple[CheckInfo, ...] = (
         "a method that refuses calls which the method it overrides takes",
         default=False,
     ),
+    CheckInfo(
+        unknown_suppression.CODE,
+        unknown_suppression.SEVERITY,
+        unknown_suppression.check,
+        "a comment that silences a check which does not exist",
+        True,
+    ),
 )
 
 CODES = (*(c.code for c in CHECKS), STALE_ARGUMENTS, BREAKS, MODEL_HINT)
+
+
+def unknown_codes(codes: Iterable[str]) -> list[str]:
+    """One sentence for every code that no check has, with the one that may be meant."""
+    said = []
+    for code in codes:
+        if code not in CODES:
+            near = closest(code, CODES)
+            said.append(f"no check is called {code!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+    return said
 
 
 def enabled(disabled: Collection[str] = (), also: Collection[str] = ()) -> tuple[CheckInfo, ...]:

@@ -48,6 +48,7 @@ RULES: dict[str, Rule] = {
     "not-awaited": for_others.not_awaited,
     "unreachable-code": for_others.unreachable_code,
     "format-string": for_others.format_string,
+    "unknown-suppression": for_others.unknown_suppression,
     MODEL_HINT: for_others.model_hint,
     **dict.fromkeys(("F401", "unused-import", "reportUnusedImport", "W0611"), for_others.unused_import),
 }

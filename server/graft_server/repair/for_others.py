@@ -96,6 +96,13 @@ def format_string(graph: SymbolGraph, source: Source, diagnostic: Diagnostic) ->
             return
 
 
+def unknown_suppression(graph: SymbolGraph, source: Source, diagnostic: Diagnostic) -> Iterator[Candidate]:
+    """The codes that are nearest in spelling."""
+    for index, other in enumerate(diagnostic.candidates):
+        edit = Edit(diagnostic.path, diagnostic.span.start, diagnostic.span.end, other)
+        yield Candidate(f"Change to `{other}`", index == 0 and len(diagnostic.candidates) == 1, (edit,))
+
+
 def model_hint(graph: SymbolGraph, source: Source, diagnostic: Diagnostic) -> Iterator[Candidate]:
     """The rewrite that the model prefers; unsafe, because it is a guess."""
     for text in diagnostic.candidates:
