@@ -24,7 +24,7 @@ PREFIX_CHARACTERS = 1700  # about 448 tokens
 SUFFIX_CHARACTERS = 900
 MOST_ROWS = 3  # of one edit
 MOST_LINES = 60  # of a function
-BYTES_PER_EDIT = 1500  # one edit for so much text
+BYTES_PER_EDIT = 7000  # one edit for so much text
 
 
 @dataclass(frozen=True)
