@@ -3,7 +3,8 @@
     python bench/repair_oddities.py FOLDER [--fixes N]
 
 FOLDER holds the wheels of bench/repair_pairs.json (see learn_repair_priors.py).  Prints the share of real fixes that
-bring in 0, 1, 2 oddities, the same for changes of the same lines drawn by their prior, and the ratio's logarithm.
+bring in 0, 1, 2 oddities and take out as many, the same for changes of the same lines drawn by their prior, and the
+ratio's logarithm.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 from graft_indexer.rewrites import PRIORS, module_of, of_line
-from graft_server.repair.oddities import brought_in
+from graft_server.repair.oddities import balance
 from graft_server.repair.proposals import shares
 from learn_repair_priors import PAIRS, Fix, read
 
@@ -42,11 +43,17 @@ def main() -> None:
     chance = random.Random(5)
     fixes = [fix for fix in read(args.folder, pairs)[0] if len(fix.old) < 60_000]
     fixes = chance.sample(fixes, min(args.fixes, len(fixes)))
-    mended: Counter[int] = Counter()
-    drawn: Counter[int] = Counter()
+    mended: dict[str, Counter[int]] = {"brought in": Counter(), "taken out": Counter()}
+    drawn: dict[str, Counter[int]] = {"brought in": Counter(), "taken out": Counter()}
+
+    def note(where: dict[str, Counter[int]], found: tuple[int, int] | None) -> None:
+        if found is not None:
+            for kind, count in zip(where, found, strict=True):
+                where[kind][count] += 1
+
     for fix in fixes:
         before, after = real(fix)
-        mended[brought_in(before, after, fix.lines[0]) or 0] += 1
+        note(mended, balance(before, after, fix.lines[0]))
         line = chance.choice(fix.lines)
         module = module_of(before)
         found = of_line(module, line)
@@ -56,13 +63,17 @@ def main() -> None:
         for m in chance.choices(found, weights, k=8):
             data = module.data
             text = (data[: m.start] + m.text.encode() + data[m.end :]).decode()
-            if (count := brought_in(before, text, line)) is not None:
-                drawn[count] += 1
-    for count in range(3):
-        a, b = mended[count] / mended.total(), drawn[count] / drawn.total()
-        ratio = math.log((mended[count] + 0.5) / (mended.total() + 1) / ((drawn[count] + 0.5) / (drawn.total() + 1)))
-        shown = f"fixes {a:.3f} of {mended.total()}, changes {b:.3f} of {drawn.total()}"
-        print(f"{count} brought in: {shown}, log {ratio:.2f}")
+            note(drawn, balance(before, text, line))
+    for kind in mended:
+        real_ones, changes = mended[kind], drawn[kind]
+        for count in range(3):
+            a, b = real_ones[count] / real_ones.total(), changes[count] / changes.total()
+            shares_of = (
+                (real_ones[count] + 0.5) / (real_ones.total() + 1),
+                (changes[count] + 0.5) / (changes.total() + 1),
+            )
+            shown = f"fixes {a:.3f} of {real_ones.total()}, changes {b:.4f} of {changes.total()}"
+            print(f"{count} {kind}: {shown}, log {math.log(shares_of[0] / shares_of[1]):.2f}")
 
 
 if __name__ == "__main__":

@@ -114,6 +114,8 @@ def parsed(text: str) -> ast.Module | None:
         ("if a:\n    f(b)", "f(b)"),
         ("return a and (b or a)", "return a and b or a"),
         ("return a if b else None", "return a"),
+        ("return True", "return b == 0"),
+        ("s = set(); f(s)", "s = set(); f(s)\ns.add(b)"),
     ],
 )
 def test_operator(old: str, new: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graft_server.repair.oddities import brought_in, oddities
+from graft_server.repair.oddities import balance, oddities
 
 
 def check(before: str, after: str, count: int) -> None:
@@ -17,7 +17,8 @@ def check(before: str, after: str, count: int) -> None:
     texts = [f"def f(a, b):\n{textwrap.indent(textwrap.dedent(t).strip(), '    ')}\n" for t in (before, after)]
     rows = [t.split("\n") for t in texts]
     line = next((i for i, (x, y) in enumerate(zip(*rows, strict=False)) if x != y), 1)
-    assert brought_in(*texts, line) == count
+    found = balance(*texts, line)
+    assert found is not None and found[0] == count
 
 
 @pytest.mark.parametrize(
@@ -48,9 +49,34 @@ def test_what_is_brought_in(before: str, after: str, count: int) -> None:
 
 
 def test_code_outside_of_functions_and_broken_code() -> None:
-    assert brought_in("x = 1\n", "x = 2\n", 0) == 0
-    assert brought_in("x = 1\n", "x =\n", 0) is None
-    assert brought_in("x =\n", "x = 1\n", 0) == 0
+    assert balance("x = 1\n", "x = 2\n", 0) == (0, 0)
+    assert balance("x = 1\n", "x =\n", 0) is None
+    assert balance("x =\n", "x = 1\n", 0) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "odd"),
+    [
+        ("s = set()\nreturn a in s", True),
+        ("s = []\nfor x in s: f(x)", True),
+        ("s = {}\nreturn len(s) + a", True),
+        ("s = set()\ns.add(a)\nreturn a in s", False),
+        ("s = []\nf(s)\nreturn a in s", False),
+        ("s = {}\ns[a] = b\nreturn a in s", False),
+        ("s = [1]\nreturn a in s", False),
+        ("s = []\ns = f(a)\nreturn a in s", False),
+        ("s = []\ns += a\nreturn b in s", False),
+        ("s = []\nreturn s", False),
+    ],
+)
+def test_collections_that_are_never_filled(body: str, odd: bool) -> None:
+    tree = ast.parse("def f(a, b):\n" + textwrap.indent(body, "    "))
+    assert ("never filled s" in oddities(tree.body[0])) is odd
+
+
+def test_what_a_change_takes_out() -> None:
+    before = "def f(a, b):\n    s = set()\n    return a in s\n"
+    assert balance(before, before.replace("set()\n", "set()\n    s.add(b)\n"), 1) == (0, 2)
 
 
 def test_real_code_has_few() -> None:
@@ -65,4 +91,4 @@ def test_real_code_has_few() -> None:
 
 @given(st.text(alphabet="ab=<>+-()[]:,.1 \n\treturnifdef", max_size=60))
 def test_any_text_is_survived(text: str) -> None:
-    brought_in(f"def f(a):\n    return a\n{text}", f"{text}\ndef f(a):\n    return a\n", 1)
+    balance(f"def f(a):\n    return a\n{text}", f"{text}\ndef f(a):\n    return a\n", 1)

@@ -105,9 +105,29 @@ def test_observer_sees_calls_from_outside(tmp_path: Path) -> None:
 
 def test_a_behaviour_that_fails_where_another_answers() -> None:
     good, bad = ("f: 1", "f: !E"), ("f: !E", "f: !E")
-    assert differential.failing(good, [good, bad]) == 0.0
-    assert differential.failing(bad, [good, bad]) == 1.0
+    assert differential.failing(good, [good, bad], ()) == 0.0
+    assert differential.failing(bad, [good, bad], ()) == 1.0
     assert differential.stable([["a", differential.UNSTABLE], ["b", "c"]]) == [0]
+
+
+def test_a_behaviour_that_answers_with_another_kind_of_value() -> None:
+    known = {differential.kind("f: True"), differential.kind("g: None")}
+    good, odd = ("f: True", "f: False", "g: None"), ("f: True", "f: None", "g: None")
+    assert differential.failing(odd, [good, odd], known) == pytest.approx(1 / 3)
+    assert differential.failing(good, [good, odd], known) == 0.0
+    assert differential.failing(odd, [good, odd], ()) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        *(("None[1]", "f: None"), ("True", "f: bool"), ("-1.5", "f: 0"), ("inf", "f: 0"), ("!KeyError", "f: !")),
+        *(("'a: b'", "f: '"), ('"a"', "f: '"), ("b'a'", "f: b'"), ("[1,2]", "f: ["), ("Node({'a':1})", "f: Node")),
+        ("?", "f: !"),
+    ],
+)
+def test_kinds_of_answers(value: str, expected: str) -> None:
+    assert differential.kind(f"f: {value}") == expected
 
 
 def test_compare_with_a_reference(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from graft_indexer.rewrites.tree import (
 MAX_DONORS = 24
 MAX_NAMES = 14
 MAX_ATTRIBUTES = 8
+FILLED_BY = {"[]": "append", "list()": "append", "set()": "add", "deque()": "append", "collections.deque()": "append"}
 DONOR_KINDS = EXPRESSIONS - {"string", "lambda", "identifier"}
 
 
@@ -47,6 +48,8 @@ class Scope:
     """Second arguments of `isinstance` in this file."""
     raises: list[str] = field(default_factory=list)
     """`raise` statements of one line, those of this function first."""
+    empties: dict[str, str] = field(default_factory=dict)
+    """Local names that are made as empty collections -> the method that puts one item in."""
     keywords: list[str] = field(default_factory=list)
     """Keyword arguments as they stand in this file, `name=value`."""
 
@@ -141,12 +144,24 @@ def _bound(owner: Node) -> tuple[list[str], list[str]]:
     return names, functions
 
 
+def _add_empties(empties: dict[str, str], function: Node) -> None:
+    for node in walk(function):
+        if node.type == "assignment":
+            target, value = node.child_by_field_name("left"), node.child_by_field_name("right")
+            if target is not None and value is not None and target.type == "identifier":
+                method = FILLED_BY.get(text_of(value))
+                if method is not None:
+                    empties.setdefault(text_of(target), method)
+
+
 def _of_function(function: Node, shared: Scope) -> Scope:
     scope = Scope(calls=shared.calls, exceptions=shared.exceptions, types=shared.types, keywords=shared.keywords)
     owner: Node | None = function
     while owner is not None:
         if owner.type in ("function_definition", "module"):
             names, functions = _bound(owner)
+            if owner.type == "function_definition":
+                _add_empties(scope.empties, owner)
             for name in names:
                 if owner.type == "function_definition" or name.isupper() or owner == function:
                     _add(scope.names, name, MAX_NAMES)

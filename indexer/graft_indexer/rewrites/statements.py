@@ -30,6 +30,9 @@ def simple(module: Module, node: Node, scope: Scope) -> Iterator[Change]:
         yield replace(node, value, "statement")
         yield from (replace(node, f"return {other}", "statement") for other in scope.returns if other != value)
         yield from (replace(node, f"return {name}", "expression") for name in scope.names if name != value)
+        if node.named_children[0].type in ("true", "false"):
+            # The answer depends on something that was not asked.
+            yield from (replace(node.named_children[0], atom, "condition-replace") for atom in atoms(scope))
     elif node.type == "return_statement":
         yield from (replace(node, f"return {other}", "statement") for other in (*scope.returns, *scope.names))
     if node.type == "expression_statement" and node.named_children:
@@ -70,6 +73,8 @@ def inserts(module: Module, node: Node, scope: Scope, donors: tuple[str, ...]) -
 
 
 def _new_statements(scope: Scope, donors: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for name, method in scope.empties.items():
+        yield from ((f"{name}.{method}({value})", "insert") for value in scope.names[:8] if value != name)
     for name in scope.names:
         yield from ((text, "insert") for text in (f"{name} += 1", f"{name} -= 1", f"return {name}"))
     yield from ((text, "insert") for text in ("break", "continue", "return", "return None"))
@@ -85,7 +90,10 @@ def _new_statements(scope: Scope, donors: tuple[str, ...]) -> Iterator[tuple[str
     for a in scope.names[:8]:
         for b in scope.names[:8]:
             if a != b:
-                yield from ((text, "insert") for text in (f"{a} = {b}", f"{a}.append({b})", f"{a}.add({b})"))
+                yield f"{a} = {b}", "insert"
+                # What is made empty here was filled above; of the others nobody knows what they are.
+                if not scope.empties or a not in scope.empties:
+                    yield from ((text, "insert") for text in (f"{a}.append({b})", f"{a}.add({b})"))
         for attribute in scope.attributes[:4]:
             yield f"{a} = {a}.{attribute}", "insert"
     yield from ((text, "insert-donor") for text in donors)

@@ -2,8 +2,9 @@
 
 All passing patches are asked the same generated calls of the functions that the tests call (`probe.py`).  Patches with
 the same answers to all of them behave alike: one behaviour reached by several edits is likelier than one reached by a
-single odd edit, so a behaviour weighs what all its patches weigh together.  A behaviour that raises or does not end
-where another one answers loses weight.  When behaviours differ, the report says so, with a call that shows it.
+single odd edit, so a behaviour weighs what all its patches weigh together.  A behaviour that raises, does not end, or
+answers with a kind of value that the tests never saw (None where they saw booleans), where another one answers as
+usual, loses weight.  When behaviours differ, the report says so, with a call that shows it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from graft_indexer.text import encode
 from graft_server.repair.localisation import Baseline
@@ -40,18 +42,18 @@ async def rank(
     ranked = sorted(passing, key=lambda p: -weights[id(p)])
     if len(ranked) < 2:
         return ranked, []
-    seen = await ask(ranked, base, validator) if validator.warm else {}
-    if len(seen) < 2:
+    seen = await ask(ranked, base, validator) if validator.warm else Asked({}, frozenset())
+    if len(seen.answers) < 2:
         return ranked, [f"{len(ranked)} different changes pass; no generated call could tell them apart"]
-    usable = stable(list(seen.values()))
-    keys = {index: tuple(answers[i] for i in usable) for index, answers in seen.items()}
+    usable = stable(list(seen.answers.values()))
+    keys = {index: tuple(answers[i] for i in usable) for index, answers in seen.answers.items()}
     groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for index in range(len(ranked)):
         if index in keys:
             groups[keys[index]].append(index)
     values = {
         key: math.log(sum(math.exp(weights[id(ranked[i])]) for i in members))
-        - FAILURE_COST * failing(key, list(groups))
+        - FAILURE_COST * failing(key, list(groups), seen.kinds)
         for key, members in groups.items()
     }
     order = sorted(groups, key=lambda key: -values[key])
@@ -66,9 +68,20 @@ async def rank(
     ]
 
 
-async def ask(ranked: Sequence[Proposal], base: Baseline, validator: Validator) -> dict[int, list[str]]:
-    """Index of a proposal -> its answers, all functions joined; the first is asked twice, to see what is stable."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What passing proposals answered."""
+
+    answers: dict[int, list[str]]
+    """Index of a proposal -> its answers, all functions joined."""
+    kinds: frozenset[str]
+    """Kinds of answers (`kind`) that the calls of the tests themselves got."""
+
+
+async def ask(ranked: Sequence[Proposal], base: Baseline, validator: Validator) -> Asked:
+    """All answers; the first proposal is asked twice, to see what is stable."""
     out: dict[int, list[str]] = {}
+    kinds: set[str] = set()
     until = time.monotonic() + SECONDS
     for index, proposal in enumerate(ranked):
         if time.monotonic() > until:
@@ -77,17 +90,17 @@ async def ask(ranked: Sequence[Proposal], base: Baseline, validator: Validator) 
         files = {proposal.path: encode(proposal.text)}
         for _ in range(2 if index == 0 else 1):
             result = await validator.sandbox.test(files, ids=None, wall=10.0, cpu=8.0, stop_first=True, probe=probe)
-            joined = [
-                answer
-                for found in sorted(result.probes, key=lambda f: str(f["function"]))
-                for answer in (f"{found['function']}: {text}" for text in found["answers"])
-            ]
+            joined = []
+            for found in sorted(result.probes, key=lambda f: str(f["function"])):
+                own = [f"{found['function']}: {text}" for text in found["answers"]]
+                kinds.update(map(kind, own[: int(found["observed"])]))
+                joined += own
             if index == 0 and 0 in out and len(out[0]) == len(joined):
                 # What the same patch answers differently twice depends on addresses or the clock.
                 joined = [a if a == b else UNSTABLE for a, b in zip(out[0], joined, strict=True)]
             out[index] = joined
     width = max(map(len, out.values()), default=0)
-    return {index: answers for index, answers in out.items() if answers and len(answers) == width}
+    return Asked({index: found for index, found in out.items() if found and len(found) == width}, frozenset(kinds))
 
 
 UNSTABLE = "~"
@@ -98,12 +111,40 @@ def stable(found: Sequence[Sequence[str]]) -> list[int]:
     return [i for i in range(len(found[0])) if all(answers[i] != UNSTABLE for answers in found)]
 
 
-def failing(key: tuple[str, ...], keys: Sequence[tuple[str, ...]]) -> float:
-    """Share of the calls on which this behaviour raises or does not end although some other one answers."""
-    told = [i for i in range(len(key)) if any(not fails(other[i]) for other in keys)]
-    return sum(fails(key[i]) for i in told) / max(1, len(told))
+def failing(key: tuple[str, ...], keys: Sequence[tuple[str, ...]], kinds: Collection[str]) -> float:
+    """Share of the calls on which this behaviour fails, or answers with a kind that the tests never saw, although some
+    other one answers as usual."""
+    told = [i for i in range(len(key)) if any(usual(other[i], kinds) for other in keys)]
+    return sum(not usual(key[i], kinds) for i in told) / max(1, len(told))
 
 
-def fails(answer: str) -> bool:
-    """Whether a call raised or did not end."""
-    return answer.partition(": ")[2].startswith(("!", "?"))
+def usual(answer: str, kinds: Collection[str]) -> bool:
+    """Whether a call ended with a value of a kind that the tests saw; any value will do where they saw none."""
+    own = kind(answer)
+    if own.endswith(FAILED):
+        return False
+    function = own.partition(": ")[0]
+    known = [k for k in kinds if k.startswith(f"{function}: ") and not k.endswith(FAILED)]
+    return not known or own in known
+
+
+FAILED = "!"
+
+
+def kind(answer: str) -> str:
+    """The function and what kind of value it gave: `f: None`, `f: bool`, `f: 0` (a number), `f: [`, `f: Node`, or
+    `f: !` for a call that raised or did not end."""
+    function, _, value = answer.partition(": ")
+    if value.startswith(("!", "?")):
+        shown = FAILED
+    elif value.startswith("None"):
+        shown = "None"
+    elif value in ("True", "False"):
+        shown = "bool"
+    elif value[:1].isdigit() or value.startswith(("-", "inf", "nan")):
+        shown = "0"
+    elif value.isidentifier() or value[:1].isalpha():
+        shown = value.partition("(")[0] if value[:2] not in ("b'", 'b"') else "b'"
+    else:
+        shown = value[:1].replace('"', "'")
+    return f"{function}: {shown}"

@@ -1,10 +1,10 @@
 """What a reader would stumble over in a changed function: code that cannot be what anybody meant.
 
-Names that are bound and never read, functions that give a value on some ways out and nothing on others, code that is
-never reached, values compared with or assigned to themselves, conditions that are constants, statements without an
-effect.  Linters report each of these; real fixes hardly ever bring one in, random changes often do
-(`bench/repair_oddities.py` counts both).  A change that brings some in is tried later and proposed only if nothing
-better passes.
+Names that are bound and never read, collections that are asked and never filled, functions that give a value on some
+ways out and nothing on others, code that is never reached, values compared with or assigned to themselves, conditions
+that are constants, statements without an effect.  Linters report most of these; real fixes hardly ever bring one in,
+random changes often do (`bench/repair_oddities.py` counts both).  A change that brings some in is tried later and
+proposed only if nothing better passes; one that takes some out is preferred among those that pass.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+GROWING = ("set", "list", "dict", "deque", "bytearray")
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
 
@@ -23,6 +24,7 @@ def oddities(node: ast.AST) -> Counter[str]:
     """How often each oddity stands below a function or module."""
     found: Counter[str] = Counter()
     found.update(f"unused {name}" for name in _unused(node))
+    found.update(f"never filled {name}" for name in _never_filled(node))
     for inner in ast.walk(node):
         found.update(_of_node(inner))
         for field in ("body", "orelse", "finalbody"):
@@ -76,6 +78,46 @@ def _unused(node: ast.AST) -> set[str]:
         elif isinstance(inner, (ast.Global, ast.Nonlocal)):
             read.update(inner.names)
     return {name for name in bound - read if not name.startswith("_") and name not in ("self", "cls")}
+
+
+def _never_filled(node: ast.AST) -> set[str]:
+    """Names bound once, to an empty collection, that are only searched, counted or iterated over."""
+    if isinstance(node, ast.Module):
+        return set()
+    empty: Counter[str] = Counter()
+    stored: Counter[str] = Counter()
+    loads: Counter[str] = Counter()
+    asked: Counter[str] = Counter()
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Assign) and len(inner.targets) == 1 and isinstance(inner.targets[0], ast.Name):
+            empty[inner.targets[0].id] += _is_empty(inner.value)
+        elif isinstance(inner, ast.Compare):
+            asked.update(
+                side.id
+                for op, side in zip(inner.ops, inner.comparators, strict=True)
+                if isinstance(op, (ast.In, ast.NotIn)) and isinstance(side, ast.Name)
+            )
+        elif isinstance(inner, (ast.For, ast.AsyncFor, ast.comprehension)) and isinstance(inner.iter, ast.Name):
+            asked[inner.iter.id] += 1
+        elif isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name) and inner.func.id == "len":
+            asked.update(argument.id for argument in inner.args if isinstance(argument, ast.Name))
+        elif isinstance(inner, (ast.Global, ast.Nonlocal)):
+            stored.update(dict.fromkeys(inner.names, 2))
+        elif isinstance(inner, ast.arg):
+            stored[inner.arg] += 2
+        if isinstance(inner, ast.Name):
+            (loads if isinstance(inner.ctx, ast.Load) else stored)[inner.id] += 1
+    return {name for name, count in empty.items() if count == stored[name] == 1 and 0 < loads[name] == asked[name]}
+
+
+def _is_empty(value: ast.expr) -> bool:
+    """Whether this makes an empty collection that can grow."""
+    if isinstance(value, ast.List):
+        return not value.elts
+    if isinstance(value, ast.Dict):
+        return not value.keys
+    made = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in GROWING
+    return made and isinstance(value, ast.Call) and not value.args and not value.keywords
 
 
 def _inconsistent(function: Function) -> bool:
@@ -154,16 +196,17 @@ def _parsed(text: str) -> ast.Module | None:
         return None
 
 
-def brought_in(before: str, after: str, line: int) -> int | None:
-    """How many oddities a change at a line (0-based) of `before` brings in; None if `after` does not parse."""
+def balance(before: str, after: str, line: int) -> tuple[int, int] | None:
+    """How many oddities a change at a line (0-based) of `before` brings in and takes out; None if `after` does not
+    parse."""
     old_tree, new_tree = _parsed(before), _parsed(after)
     if new_tree is None:
         return None
     if old_tree is None:
-        return 0
+        return 0, 0
     trees = (old_tree, new_tree)
     places: list[ast.AST] = [around(tree, line + 1) for tree in trees]
     if any(isinstance(place, ast.Module) for place in places):
         places = list(trees)
     old, new = (oddities(place) for place in places)
-    return (new - old).total()
+    return (new - old).total(), (old - new).total()

@@ -163,7 +163,7 @@ def finish(state: State, rc: int) -> None:
                     function = getattr(module, name, None)
                     if callable(function):
                         found = PROBE.answers(function, calls, wanted["count"], wanted["seed"])
-                        state.send({"probe": {"function": name, "answers": found}})
+                        state.send({"probe": {"function": name, "answers": found, "observed": len(calls)}})
                 break
     os._exit(rc & 0xFF)
 
