@@ -31,6 +31,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -39,9 +40,11 @@ from graft_models.engine import Done, Engine, Request
 from graft_models.prompt import GRAFT, Hole, Segment, segments
 from graft_server.diagnosis.registry import CheckInfo, enabled
 from graft_server.diagnosis.run import run_checks
-from graft_training import data, execution, items, tasks
+from graft_training import execution, items, tasks
 from graft_training.product_context import ProductContext
-from graft_training.tokenizer import Encoder
+
+if TYPE_CHECKING:
+    from graft_training.tokenizer import Encoder
 
 TEMPERATURE = 0.8
 MOST_KEPT = 2  # answers of one hole
@@ -201,6 +204,8 @@ def kept(said: Sequence[Said]) -> list[Said]:
 
 def write_rows(out: Path, encoder: Encoder, pairs: Sequence[tuple[Hole, str]]) -> int:
     """Training rows of holes with their middles; returns how many."""
+    from graft_training import data
+
     samples = [encoder.segments([*segments(GRAFT, h), Segment(m), Segment(GRAFT.end[0], True)]) for h, m in pairs]
     rows = np.array(list(data.pack(iter(samples), data.CONTEXT, encoder.pad)), dtype=np.uint16)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -274,6 +279,8 @@ def summary(found: Sequence[tuple[Hole, Sequence[Said]]]) -> dict[str, float]:
 
 def write(out: Path, tokenizer: Path, found: Sequence[tuple[Hole, Sequence[Said]]]) -> dict[str, float]:
     """answers.csv and the rows of both arms; returns how many samples and rows each has."""
+    from graft_training.tokenizer import Encoder  # late: judging answers needs no tokenizer
+
     out.mkdir(parents=True, exist_ok=True)
     header = ("package", "path", "line", "truth", "answer", "parses", "names", "tests", "rewarded", "mean_logprob")
     rows = []
