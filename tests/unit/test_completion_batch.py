@@ -134,3 +134,15 @@ def test_bad_places_exit_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert main(["complete", f"{tmp_path}/missing.py:1:1"]) == 2
     assert main(["complete"]) == 2
     assert main(["complete", "--batch", "x.jsonl"]) == 2
+
+
+def test_a_file_beside_the_current_project_has_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here, other = tmp_path / "here", tmp_path / "other"
+    for folder in (here, other):
+        (folder / ".git").mkdir(parents=True)
+    (other / "b.py").write_text("def total(items):\n    return sum(items)\n\n\nx = tot\n")
+    monkeypatch.chdir(here)
+    assert main(["complete", "--no-model", "../other/b.py:5:8"]) == 0
+    assert capsys.readouterr().out == "al\n"
