@@ -7,6 +7,7 @@ lets the engine go on.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from graft_indexer.graph import SymbolGraph
 from graft_models.engine import Allow, Need, Trigger
@@ -19,6 +20,8 @@ MAX_NAMES = 2000
 _NAME_TAIL = re.compile(r"[A-Za-z_0-9]*\Z")
 _IMPORT_FROM = re.compile(r"^\s*from\s+(\.*)([\w.]*)\s+import\s+(?:\(\s*)?(?:\w+(?:\s+as\s+\w+)?\s*,\s*)*$")
 _IMPORT = re.compile(r"^\s*(?:import\s+(?:[\w.]+\s*,\s*)*|from\s+)(\.*)((?:\w+\.)*)$")
+DUNDERS = ("__version__", "__author__", "__license__", "__all__")
+"""What modules offer under two underscores; the rest is the import system's."""
 TRIGGERS = (Trigger.DOT, Trigger.IMPORT, Trigger.NAME)
 """What is asked for.  `CALL` is not: an argument may be any expression, and its names are asked for one by one."""
 _BINDS = re.compile(r"\b(?:for|lambda|import|as|global|nonlocal|def|class|case|type|except)\b[^=:]*$")
@@ -53,8 +56,7 @@ def allowed(graph: SymbolGraph, path: str, place: Place, typed: str, need: Need)
     line = _without_name(before[before.rfind("\n") + 1 :])
     if found := _IMPORT_FROM.match(line):
         answer = graph.module_members(found.group(2), path, len(found.group(1)))
-        names = tuple(dict.fromkeys(s.name for s in answer.value))
-        return _allow(need, names, answer.closed)
+        return _allow(need, importable((s.name for s in answer.value), line, before), answer.closed)
     if found := _IMPORT.match(line):
         modules = graph.modules(found.group(2).rstrip("."), path, len(found.group(1)))
         return _allow(need, tuple(dict.fromkeys(modules.value)), modules.closed)
@@ -63,6 +65,16 @@ def allowed(graph: SymbolGraph, path: str, place: Place, typed: str, need: Need)
     if need.trigger is Trigger.NAME and name_due(_without_name(before)):
         return _visible(graph, path, place, generated, need)
     return None
+
+
+def importable(names: Iterable[str], line: str, before: str) -> tuple[str, ...]:
+    """Names that a `from` statement may still take: none twice, and another module's private ones only once a person
+    or the model has begun one."""
+    taken = set(re.findall(r"\w+", line.partition("import")[2]))
+    private = before.endswith("_") or _NAME_TAIL.search(before).group().startswith("_")  # type: ignore[union-attr]
+    left = dict.fromkeys(name for name in names if name not in taken)
+    shown = [name for name in left if private or not name.startswith("_") or name in DUNDERS]
+    return tuple(shown or left)
 
 
 def name_due(before: str) -> bool:
