@@ -8,7 +8,8 @@
 `build` writes documents.jsonl (package, path, text; in repository order), heldout.jsonl (the same, never trained on),
 provenance.tsv (one line per document) and stats.json (what fell out and why, by package; the corpus hash). A package
 without a clear permissive licence, or that cannot be fetched as it was reviewed, is left out and listed there.
-Two builds from the same artefacts are equal byte for byte.
+Two builds from the same artefacts are equal byte for byte. What a package came to is kept in parts/ until the end, so
+that a build that was killed goes on where it was.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ import collections
 import hashlib
 import json
 import multiprocessing
+import os
+import pickle
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -34,6 +38,7 @@ from graft_training import dedup, filters
 
 MANIFEST = Path(__file__).with_name("manifest.toml")
 CAP_BYTES = 6_000_000  # of one package, so that no project dominates; files are drawn by the hash of their path
+RULES = 1  # raised when filters or signatures change: parts of an unfinished build are made anew
 CAP_STDLIB = 3  # times as much of the standard library: it is many projects
 PERMISSIVE = frozenset(
     (
@@ -204,9 +209,28 @@ def _start_worker(decontaminate: Path | None) -> None:
     _contamination = dedup.read_contamination(decontaminate) if decontaminate else frozenset()
 
 
-def _read(job: tuple[Package, Path, int]) -> tuple[Package, list[tuple[str, str, int, Any]], collections.Counter[str]]:
+Job = tuple[Package, Path, int, Path]
+Read = tuple[Package, list[tuple[str, str, int, Any]], collections.Counter[str]]
+
+
+def _read(job: Job) -> Read:
+    """`_filtered`, from the part that an earlier build left, or leaving one."""
+    package, _, cap, parts = job
+    key = repr((package, cap, sorted(_contamination)[:64], len(_contamination), RULES)).encode()
+    part = parts / f"{package.name}-{hashlib.sha256(key).hexdigest()[:16]}.pickle"
+    try:
+        found: Read = pickle.loads(part.read_bytes())
+    except (OSError, EOFError, pickle.UnpicklingError):
+        found = _filtered(job)
+        partial = part.with_suffix(f".{os.getpid()}")
+        partial.write_bytes(pickle.dumps(found))
+        partial.replace(part)
+    return found
+
+
+def _filtered(job: Job) -> Read:
     """One package, filtered: its documents (path, text, tokens, signature), and counts of what fell out and why."""
-    package, folder, cap = job
+    package, folder, cap, _ = job
     dropped: collections.Counter[str] = collections.Counter()
     kept: list[tuple[str, str]] = []
     for path, raw in sources(package, folder):
@@ -252,11 +276,12 @@ def build(
 ) -> Stats:
     """Write the four files into `work`; returns what stats.json holds. Held-out packages come first, so that what
     repeats them anywhere falls out of the training documents. `left_out` (name -> why) is only listed."""
-    work.mkdir(parents=True, exist_ok=True)
+    parts = work / "parts"
+    parts.mkdir(parents=True, exist_ok=True)
     ordered = sorted(packages, key=lambda p: (p.role != "heldout", p.artefact != "stdlib", p.name))
     read = []
     with multiprocessing.get_context("spawn").Pool(jobs, _start_worker, (decontaminate,)) as pool:
-        for package, documents, dropped in pool.imap(_read, [(p, folder, cap) for p in ordered]):
+        for package, documents, dropped in pool.imap(_read, [(p, folder, cap, parts) for p in ordered]):
             read.append((package, documents, dropped))
             print(f"{package.name:24} {len(documents):5} documents, left out: {dict(dropped)}", flush=True)
     signatures, seen = [], set()
@@ -309,6 +334,7 @@ def build(
     stats = {"corpus_hash": corpus.hexdigest(), "totals": dict(sorted(totals.items())), "packages": by_package}
     stats["left_out_packages"] = dict(sorted((left_out or {}).items()))
     (work / "stats.json").write_text(json.dumps(stats, indent=1), "utf-8")
+    shutil.rmtree(parts)
     return stats
 
 

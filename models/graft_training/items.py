@@ -48,16 +48,30 @@ def read_package(root: Path) -> dict[str, str]:
 
 
 def candidates(package: str, files: Mapping[str, str]) -> list[Line]:
-    """Every line of a package that counts, in order."""
+    """Every line of a package that counts, in order. Each holds its whole file: for large packages `draw`."""
+    return [_line(package, files, place) for place in _places(files)]
+
+
+Place = tuple[str, int, int, str, bool]
+"""Path, line number, characters before the line, the line, does it call what another file defines."""
+
+
+def _line(package: str, files: Mapping[str, str], place: Place) -> Line:
+    path, number, cut, text, own = place
+    whole = files[path]
+    return Line(package, path, number, whole[:cut], text, whole[cut + len(text) + 1 :], own)
+
+
+def _places(files: Mapping[str, str]) -> list[Place]:
     defined: dict[str, set[str]] = {}
     for path, text in files.items():
         for name in DEFINED.findall(text):
             defined.setdefault(name, set()).add(path)
-    lines = []
+    lines: list[Place] = []
     for path, text in files.items():
         raw = text.encode()
         tree = holes.parse(raw)
-        start = 0
+        start = cut = 0
         for number, line in enumerate(text.split("\n"), 1):
             size = len(line.encode()) + 1
             bare = line.strip()
@@ -68,10 +82,9 @@ def candidates(package: str, files: Mapping[str, str]) -> list[Line]:
                 place = tree.root_node.descendant_for_byte_range(start + size - 2, start + size - 1)
                 if not _dull(node) and not _dull(place, strings_only_if_long=True):
                     own = any(defined.get(name, set()) - {path} for name in CALLED.findall(bare))
-                    cut = len(raw[:start].decode())
-                    rest = text[cut + len(line) + 1 :]
-                    lines.append(Line(package, path, number, text[:cut], line, rest, own))
+                    lines.append((path, number, cut, line, own))
             start += size
+            cut += len(line) + 1
     return lines
 
 
@@ -96,8 +109,8 @@ def draw(packages: Mapping[str, Mapping[str, str]], count: int, seed: int, calls
     for index, name in enumerate(names):
         share = count * (index + 1) // len(names) - count * index // len(names)
         chance = random.Random(hashlib.sha256(f"{name}/{seed}".encode()).digest())
-        found = [line for line in candidates(name, packages[name]) if line.calls_own or not calls]
-        lines += chance.sample(found, min(share, len(found)))
+        found = [place for place in _places(packages[name]) if place[-1] or not calls]
+        lines += [_line(name, packages[name], place) for place in chance.sample(found, min(share, len(found)))]
     return lines
 
 

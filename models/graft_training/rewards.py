@@ -231,8 +231,7 @@ def drawn(package: str, documents: Sequence[tuple[str, str]], count: int) -> lis
     chosen = dict(draw.sample(list(documents), min(len(documents), 60)))
     if package == STDLIB:
         chosen = {p: t for p, t in documents if PurePosixPath(p).stem in TESTED}
-    lines = items.candidates(package, chosen)
-    return draw.sample(lines, min(count, len(lines)))
+    return items.draw({package: chosen}, count, draw.randrange(2**32))
 
 
 async def sample(

@@ -14,6 +14,7 @@ import argparse
 import json
 import math
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -351,7 +352,7 @@ def report(run: Run, out: Path, smooth: float) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point; exit 2 on bad input."""
+    """Entry point; exit 2 on bad input and where the disk is full."""
     parser = argparse.ArgumentParser(prog="graft_training.train")
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--preset", choices=sorted(PRESETS), default="mini")
@@ -371,11 +372,15 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if not args.minutes and not args.steps:
         parser.error("give --minutes or --steps")
-    if args.workers > 1:
-        launch: Callable[..., object] = processes.spawn
-        launch(work_as, (args.workers, args), nprocs=args.workers)
-    else:
-        work_as(0, 1, args)
+    try:
+        if args.workers > 1:
+            launch: Callable[..., object] = processes.spawn
+            launch(work_as, (args.workers, args), nprocs=args.workers)
+        else:
+            work_as(0, 1, args)
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return 2
     return 0
 
 

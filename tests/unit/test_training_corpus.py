@@ -222,3 +222,19 @@ def test_building_without_held_out_hashes_is_refused(tmp_path: Path, capsys: pyt
     (tmp_path / "empty.toml").write_text("package = []\n")
     assert corpus.main(["build", "--work", str(tmp_path), "--manifest", str(tmp_path / "empty.toml")]) == 2
     assert "--decontaminate" in capsys.readouterr().err
+
+
+def test_a_build_that_was_killed_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, work = tmp_path / "artefacts", tmp_path / "work"
+    folder.mkdir()
+    packages = [wheel(folder, name, {f"{name}/a.py": unlike(n)}) for n, name in enumerate(("first", "second"))]
+    whole = corpus.build(packages, folder, tmp_path / "whole", None, 1, 1_000_000)
+    monkeypatch.setattr(dedup, "near_duplicates", lambda signatures: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        corpus.build(packages, folder, work, None, 1, 1_000_000)
+    monkeypatch.undo()
+    assert len(list((work / "parts").iterdir())) == 2
+    (folder / packages[0].artefact).unlink()  # not read again
+    assert corpus.build(packages, folder, work, None, 1, 1_000_000) == whole
+    assert (work / "documents.jsonl").read_bytes() == (tmp_path / "whole/documents.jsonl").read_bytes()
+    assert not (work / "parts").exists()

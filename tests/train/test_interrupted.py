@@ -1,0 +1,65 @@
+"""A run that is killed goes on to the same weights; a full disk leaves the last checkpoint whole."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+STEPS = 9
+SMALL = ("batch_rows=2", "micro_rows=2", "validation_rows=2", "checkpoint_minutes=0")
+
+
+def command(work: Path, out: Path, steps: int, resume: bool = False) -> list[str]:
+    settings = [word for setting in SMALL for word in ("--set", setting)]
+    options = ["--preset", "test", "--device", "cpu", "--no-compile", "--steps", str(steps), *settings]
+    if resume:
+        options.append("--resume")
+    return [sys.executable, "-m", "graft_training.train", "--work", str(work), "--out", str(out), *options]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def test_a_killed_run_resumes_to_the_same_weights(work: Path, tmp_path: Path) -> None:
+    subprocess.run(command(work, tmp_path / "whole", STEPS), check=True, env=environment(), capture_output=True)
+    with subprocess.Popen(
+        command(work, tmp_path / "parts", STEPS), env=environment(), stdout=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stdout is not None
+        for line in run.stdout:
+            if line.startswith("step      4"):
+                run.send_signal(signal.SIGKILL)
+                break
+    assert run.returncode == -signal.SIGKILL
+    first = torch.load(tmp_path / "parts/checkpoint.pt")
+    assert 3 <= first["step"] < STEPS
+    again = command(work, tmp_path / "parts", STEPS, resume=True)
+    subprocess.run(again, check=True, env=environment(), capture_output=True)
+    whole, parts = (torch.load(tmp_path / name / "checkpoint.pt") for name in ("whole", "parts"))
+    assert whole["step"] == parts["step"] == STEPS
+    assert all(torch.equal(whole["model"][name], parts["model"][name]) for name in whole["model"])
+
+
+def test_a_full_disk_ends_with_one_line_and_leaves_the_last_checkpoint(work: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    subprocess.run(command(work, out, 2), check=True, env=environment(), capture_output=True)
+    before = (out / "checkpoint.pt").read_bytes()
+
+    def full() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, len(before) // 2))
+
+    ended = subprocess.run(
+        command(work, out, STEPS, resume=True), env=environment(), capture_output=True, text=True, preexec_fn=full
+    )
+    assert ended.returncode == 2, ended.stderr
+    assert len(ended.stderr.splitlines()) == 1 and "the one before it stays" in ended.stderr
+    assert (out / "checkpoint.pt").read_bytes() == before
+    assert torch.load(out / "checkpoint.pt")["step"] == 2
+    assert sorted(path.name for path in out.iterdir()) == ["checkpoint.pt", "log.jsonl"]
