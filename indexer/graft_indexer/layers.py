@@ -136,7 +136,13 @@ class Layers:
 
     def names(self, prefix: bytes) -> set[bytes]:
         """Names that begin with `prefix` and are defined somewhere."""
-        return {name for store in self._stores() for name in store.names(prefix)}
+        ids = self._ids
+        return {
+            name
+            for store in self._stores()
+            for name, files in store.names(prefix)
+            if any((id(store), file) in ids for file in files)
+        }
 
     # -- writing ------------------------------------------------------------------------------------------------------
     def accept(self, batch: Sequence[Extracted]) -> set[str]:

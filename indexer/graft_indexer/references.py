@@ -25,6 +25,7 @@ from graft_indexer.symbols import (
     module_symbol,
     target_symbol,
 )
+from graft_indexer.tongues import family_of
 from graft_indexer.values import Cls, ModuleValue, Result
 from graft_indexer.world import Found
 
@@ -184,16 +185,16 @@ class References:
         if isinstance(statement, ast.Import):
             dotted = place.module or node.name
             module, reason = self.world.import_module(file.path, dotted, 0)
-            if module is None and not reason and _caught(place.path, ("ImportError", "ModuleNotFoundError")):
-                reason = "an ImportError is caught"
+            if module is None and not reason:
+                reason = _import_doubt(place.path)
             return ([module_symbol(self.world, module)] if module else []), reason
         if isinstance(statement, ast.ImportFrom):
             module, reason = self.world.import_module(file.path, statement.module or "", statement.level)
             if module is None:
                 return [], reason or "the module is not there"
             symbols, why = self.graph.member_answers.named(Result((ModuleValue(module),)), node.name)
-            if not symbols and not why and _caught(place.path, ("ImportError",)):
-                why = "an ImportError is caught"
+            if not symbols and not why:
+                why = _import_doubt(place.path)
             symbols = [self._unaliased(s) for s in symbols]
             return symbols, reason or why
         return [], "not an import"
@@ -386,8 +387,9 @@ class References:
         name = self.world.finder.module_name(path)
         last = name.rpartition(".")[2]
         found: list[str] = []
+        family = family_of(path)
         for candidate in self.source.importing([last]):
-            if candidate == path:
+            if candidate == path or family_of(candidate) != family:
                 continue
             facts = self.source.facts(candidate)
             for item in facts.imports if facts is not None else ():
@@ -419,9 +421,11 @@ class References:
         affected: dict[str, None] = {}
         touched = [*removed, *(b for b, _ in changed)]
         if touched or added:
-            importers = set(self.importers(path))
+            family = family_of(path)
+            importers = set(self.graph.importers(path))
             for symbol in touched:
-                users = [p for p in self.source.files_with(symbol.name) if p != path]
+                # Another language has the word too, and means something else.
+                users = [p for p in self.source.files_with(symbol.name) if p != path and family_of(p) == family]
                 member = symbol.kind in _MEMBERS
                 affected.update(dict.fromkeys(p for p in users if member or p in importers or _stars(self.source, p)))
             if added and not touched:
@@ -510,6 +514,16 @@ def _caught(path: Iterable[ast.AST], names: tuple[str, ...]) -> bool:
                 ):
                     return True
     return False
+
+
+def _import_doubt(path: Sequence[ast.AST]) -> str:
+    """Why an import may rightly fail here, or never be made."""
+    if _caught(path, ("ImportError", "ModuleNotFoundError")):
+        return "an ImportError is caught"
+    for parent, child in itertools.pairwise(path):
+        if isinstance(parent, ast.If) and child is not parent.test and names_version(parent.test):
+            return "below a test for a version"
+    return ""
 
 
 _VERSIONS = re.compile(r"version_info|platform|PY|hexversion")

@@ -117,12 +117,8 @@ class Store:
         """Become the writer if nobody else is; returns whether this store may write."""
         if self.writable or self.path is None:
             return True
-        file = self.path.with_suffix(".lock").open("ab")
-        try:
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
+        file = _locked(self.path.with_suffix(".lock"))
+        if file is None:
             return False
         self._lock = file
         self.writable = True
@@ -168,19 +164,20 @@ class Store:
         keys.extend(self._pending.get(name, ()))
         return [key >> 2 for key in keys if not roles or key & roles]
 
-    def names(self, prefix: bytes = b"", roles: int = DEFINES) -> Iterator[bytes]:
-        """All names that begin with `prefix` and have one of the roles in some file (perhaps one that is gone)."""
+    def names(self, prefix: bytes = b"", roles: int = DEFINES) -> Iterator[tuple[bytes, list[int]]]:
+        """Names that begin with `prefix`, with ids of files in which they have one of the roles (some perhaps gone)."""
         upper = prefix + b"\xff"
-        seen: set[bytes] = set()
         for name, blob in self._db.execute(
             "SELECT name, files FROM postings WHERE name >= ? AND name < ?", (prefix, upper)
         ):
-            if name not in seen and any(key & roles for key in memoryview(blob).cast("I")):
-                seen.add(name)
-                yield name
+            files = [key >> 2 for key in memoryview(blob).cast("I") if key & roles]
+            if files:
+                yield name, files
         for name, keys in list(self._pending.items()):
-            if name.startswith(prefix) and name not in seen and any(key & roles for key in keys):
-                yield name
+            if name.startswith(prefix):
+                files = [key >> 2 for key in keys if key & roles]
+                if files:
+                    yield name, files
 
     # -- writing ------------------------------------------------------------------------------------------------------
     def write(self, files: Sequence[Extracted], removed: Iterable[int] = ()) -> dict[str, FileRow]:
@@ -319,6 +316,42 @@ def delete(path: Path) -> None:
     for suffix in ("", "-wal", "-shm"):
         with contextlib.suppress(OSError):
             path.with_name(path.name + suffix).unlink()
+
+
+def remove_unused(path: Path) -> bool:
+    """Delete a database with its lock, unless some process writes it; returns whether it is gone."""
+    lock = path.with_suffix(".lock")
+    try:
+        file = _locked(lock)
+    except OSError:
+        return False
+    if file is None:
+        return False
+    with file:
+        # Whoever waits for this lock finds another file of that name, or none, and takes that.
+        delete(path)
+        with contextlib.suppress(OSError):
+            lock.unlink()
+    return not path.exists()
+
+
+def _locked(lock: Path) -> IO[bytes] | None:
+    """The lock file, held by this process; None if another holds it.  Raises OSError if it cannot be opened."""
+    while True:
+        file = lock.open("ab")
+        if fcntl is None:  # pragma: no cover - Windows
+            return file
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            return None
+        try:
+            if os.path.samestat(os.fstat(file.fileno()), lock.stat()):
+                return file
+        except FileNotFoundError:
+            log.debug("%s was collected meanwhile", lock)
+        file.close()
 
 
 class Inspection(NamedTuple):

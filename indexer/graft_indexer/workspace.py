@@ -188,13 +188,17 @@ class Workspace:
             path = path.rstrip("/")
             if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
                 continue
-            entry = stat_entry(self._root / path)
-            if path in rows:
-                if entry is None:
-                    gone.add(path)
+            full = self._root / path
+            entry = stat_entry(full)
+            if path in rows and entry is not None:
+                if full.is_symlink():
+                    # It may have come to lead into the workspace, where its file has a path of its own.
+                    unknown.add(path)
                 else:
                     found[path] = entry
                 continue
+            if path in rows:
+                gone.add(path)
             below = [p for p in rows if p.startswith(path + "/")]
             for inner in below:
                 inner_entry = stat_entry(self._root / inner)
@@ -202,10 +206,11 @@ class Workspace:
                     gone.add(inner)
                 else:
                     found[inner] = inner_entry
-            if entry is not None or (self._root / path).is_dir():
+            if entry is not None or full.is_dir():
                 unknown.add(path)
         if unknown:
             found |= belonging(self._root, unknown, exclude=self._exclude, source=self._source)
+            gone |= {p for p in unknown if p in rows and p not in found}
         return found, gone
 
     def _mark(self, paths: Iterable[str]) -> None:

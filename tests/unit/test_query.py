@@ -3,11 +3,14 @@
 import argparse
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from graft_indexer.pygraph import open_graph
 from graft_server.commands import query
 from graft_server.errors import UserError
+from graft_testing.fixture import parse_fixture
 from graft_testing.graphs import graph_of
 
 SOURCE = """
@@ -120,3 +123,43 @@ def test_questions_about_places_say_so(ask: Callable[..., str]) -> None:
         with pytest.raises(UserError) as caught:
             ask(kind, name)
         assert "\n" not in str(caught.value)
+
+
+SEVERAL = """
+//- /money.py
+class Money:
+    price = 1
+//- /shop.py
+from money import Money
+print(Money().price)
+//- /web/buy.ts
+import { Money } from "./money";
+export const cost = new Money().price;
+//- /web/money.ts
+export class Money { price = 1; }
+//- /web/page.tsx
+import { cost } from "./buy";
+//- /main.go
+package main
+var price = money
+"""
+
+
+def touched(tmp_path: Path, path: str, kind: str = "touches") -> list[str]:
+    graph = open_graph(parse_fixture(SEVERAL).write(tmp_path.resolve()))
+    found, _, _ = query._ask(graph, kind, path)
+    graph.close()
+    return [entry["path"] for entry in found]
+
+
+def test_a_change_touches_files_of_its_own_language_only(tmp_path: Path) -> None:
+    assert touched(tmp_path, "money.py") == ["shop.py"]
+    assert touched(tmp_path, "web/money.ts") == ["web/buy.ts"]
+    assert touched(tmp_path, "web/buy.ts") == ["web/page.tsx"]
+    assert touched(tmp_path, "money.py", "importers") == ["shop.py"]
+
+
+@pytest.mark.parametrize("budget", [-1, 0])
+def test_a_map_needs_room(ask: Callable[..., str], budget: int) -> None:
+    with pytest.raises(UserError, match=f"--budget {budget}: give a number of tokens of at least 1"):
+        ask("map", "", "--budget", str(budget))

@@ -77,9 +77,7 @@ def indexes(folder: Path) -> list[Item]:
 
 
 def remove(file: Path) -> bool:
-    """Delete one index; returns whether it is gone."""
-    from graft_indexer.store import delete
+    """Delete one index; returns whether it is gone: one that came into use since it was looked at is left."""
+    from graft_indexer.store import remove_unused
 
-    delete(file)
-    file.with_suffix(".lock").unlink(missing_ok=True)
-    return not file.exists()
+    return remove_unused(file)

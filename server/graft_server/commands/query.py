@@ -70,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
 def answer(graph: SymbolGraph, args: argparse.Namespace) -> int:
     """Ask an open graph and print what it says."""
     if args.kind == "map":
+        if args.budget < 1:
+            raise UserError(f"--budget {args.budget}: give a number of tokens of at least 1")
         text = graph.repository_map(_inside(graph, args.name) if args.name else "", args.budget)
         print(json.dumps({"query": "map", "name": args.name, "map": text}) if args.json else text, end="")
         return 0 if text else 1
