@@ -38,11 +38,12 @@ class _Entry:
 
 
 class _Frame:
-    __slots__ = ("key", "low", "tokens")
+    __slots__ = ("at", "low", "tokens")
 
-    def __init__(self, key: Hashable, low: int) -> None:
-        self.key = key
-        self.low = low
+    def __init__(self, at: int) -> None:
+        self.at = at
+        self.low = at
+        """The highest frame that an answer below this one was cut short at."""
         self.tokens: set[Token] = set()
 
 
@@ -61,6 +62,8 @@ class Memo:
         self._entries: dict[Hashable, _Entry] = {}
         self._stack: list[_Frame] = []
         self._depth: dict[Hashable, int] = {}
+        self._cut: dict[Hashable, tuple[object, set[Token], _Frame]] = {}
+        """Answers that were cut short below a frame: good enough for whatever else is asked while that one is made."""
         self._sets: dict[frozenset[Token], frozenset[Token]] = {}
 
     def __len__(self) -> int:
@@ -91,7 +94,9 @@ class Memo:
         """The answer called `key`, made now if there is none that holds.
 
         Raises CircularError if it is already being made further up, or the chain is too long.  An answer that was
-        made while one of those above it was cut short in this way is not remembered, unless `lasting(answer)`.
+        made while one of those above it was cut short in this way is not remembered, unless `lasting(answer)`; it
+        serves only until that one is made.  Without that, names that are assigned from each other in one loop are
+        followed along every path through them, which are exponentially many.
         """
         entry = self._entries.get(key)
         stack = self._stack
@@ -99,13 +104,19 @@ class Memo:
             if stack:
                 stack[-1].tokens |= entry.tokens
             return entry.value  # type: ignore[return-value]
+        if stack and key in self._cut:
+            value, read, head = self._cut[key]
+            if head.at < len(stack) and stack[head.at] is head:
+                stack[-1].tokens |= read
+                stack[-1].low = min(stack[-1].low, head.at)
+                return value  # type: ignore[return-value]
         depth = len(stack)
         above = self._depth.get(key)
         if above is not None or depth >= self.deepest:
             if stack:
                 stack[-1].low = min(stack[-1].low, above or 0)
             raise CircularError
-        frame = _Frame(key, depth)
+        frame = _Frame(depth)
         stack.append(frame)
         self._depth[key] = depth
         value: Any = None
@@ -131,6 +142,10 @@ class Memo:
                 elif len(self._sets) > 2 * len(self._entries) + MOST_STRAY_SETS:
                     # Those of entries that were replaced since.
                     self._sets = {e.tokens: e.tokens for e in self._entries.values()}
+            elif done:
+                self._cut[key] = (value, frame.tokens, stack[frame.low])
+            if not stack:
+                self._cut.clear()
         return value  # type: ignore[no-any-return]
 
     def _holds(self, entry: _Entry) -> bool:

@@ -76,3 +76,16 @@ def test_two_classes_of_one_name() -> None:
 def test_words_in_strings_open_nothing() -> None:
     check_closed('"""Not global_enum, nor __bases__."""\nimport os\n@os.fspath\ndef f(): ...\n$0missing\n')
     check_closed('"""Never set __bases__."""\nclass A:\n    a = 1\nA().$0b\n')
+
+
+def test_a_function_that_the_class_body_hands_on_is_no_method() -> None:
+    source = "class A:\n    def width({0}):\n        return {0}.$0lower()\n    options = {{'width': width}}\n"
+    check_open(source.format("argument"))
+    check_closed(source.format("self"))
+    check_closed(source.format("_self"))
+
+
+def test_imports_below_a_test_for_a_version_may_fail() -> None:
+    check_open("import sys\nif sys.version_info >= (3, 11):\n    import os\nelse:\n    import $0backport\n")
+    check_open("import sys\nif sys.platform == 'win32':\n    from os import $0nothing\n")
+    check_closed("import sys\nif sys.argv:\n    import $0nothing\n")

@@ -118,3 +118,51 @@ def test_trees_do_not_pile_up_behind_answers(monkeypatch: pytest.MonkeyPatch) ->
             most = max(most, sum(len(f.tree.data) for f in files_alive))
         whole = sum(len(graph.text(f"m{n}.py") or "") for n in range(40))
     assert most < 4 * 30_000 < whole
+
+
+def test_names_that_all_depend_on_each_other_are_made_once_per_question() -> None:
+    """Twenty names, each the union of all: following every path would take 20! steps."""
+    memo = Memo()
+    made: list[int] = []
+
+    def value(number: int) -> frozenset[int]:
+        def make() -> frozenset[int]:
+            made.append(number)
+            found = {number}
+            for other in range(20):
+                try:
+                    found |= value(other)
+                except CircularError:
+                    found.add(-1)
+            return frozenset(found)
+
+        return memo.remember(number, make)
+
+    assert value(0) == {-1, *range(20)}
+    assert len(made) == 20
+    assert value(7) >= {7, 0}
+    assert len(made) < 60
+    assert len(memo) == 2, "what was cut short is not remembered"
+
+
+def test_what_was_cut_short_serves_only_while_the_answer_above_is_made() -> None:
+    memo = Memo()
+
+    def a() -> str:
+        def make() -> str:
+            return f"a({b()},{b()})"
+
+        return memo.remember("a", make)
+
+    def b() -> str:
+        def make() -> str:
+            try:
+                return f"b({a()})"
+            except CircularError:
+                return "b(cut)"
+
+        return memo.remember("b", make)
+
+    assert a() == "a(b(cut),b(cut))"
+    assert memo.made == 2
+    assert b() == "b(a(b(cut),b(cut)))"
