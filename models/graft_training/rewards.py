@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import csv
 import hashlib
 import json
 import os
@@ -70,6 +71,7 @@ TESTED = frozenset(
     )
 )
 """Modules in Python alone whose tests (test/test_NAME.py) take seconds and need nothing."""
+HEADER = ("package", "path", "line", "truth", "answer", "parses", "names", "tests", "rewarded", "mean_logprob")
 RUN_TESTS = (
     "import sys; sys.path.insert(0, sys.argv[1]); import unittest; "
     "unittest.main(module='test.test_' + sys.argv[2], argv=['x', '-q', '-f'])"
@@ -281,14 +283,15 @@ def write(out: Path, tokenizer: Path, found: Sequence[tuple[Hole, Sequence[Said]
     from graft_training.tokenizer import Encoder  # late: judging answers needs no tokenizer
 
     out.mkdir(parents=True, exist_ok=True)
-    header = ("package", "path", "line", "truth", "answer", "parses", "names", "tests", "rewarded", "mean_logprob")
     rows = []
     for s in (s for _, answers in found for s in answers):
         v = s.verdict
         tests = "" if v.tests is None else int(v.tests)
         place = (s.line.package, s.line.path, s.line.number, s.line.text.strip(), s.text.strip())
         rows.append((*place, int(v.parses), int(v.names), tests, int(v.rewarded), f"{s.mean_logprob:.3f}"))
-    tasks.write_table(out / "answers.csv", header, rows)
+    with (out / "answers.csv").open("w", encoding="utf-8", newline="") as answers_file:
+        table = csv.writer(answers_file, lineterminator="\n")
+        table.writerows([HEADER, *rows])
     encoder = Encoder(tokenizer)
     own, truth = [], []
     for hole, answers in found:

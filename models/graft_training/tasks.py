@@ -9,13 +9,9 @@ applied: every answer counts, shown or not.
 
 from __future__ import annotations
 
-import csv
-import math
-import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from graft_models.engine import Done, DoneReason, Engine, Request, ScoreRequest
 from graft_models.prompt import ContextPart, Hole, anchor, cut_prefix, cut_suffix
@@ -131,23 +127,6 @@ async def run_lines(
     return answers
 
 
-def summary(answers: Sequence[Answer]) -> dict[str, float]:
-    """Flat figures, units in the names."""
-    result: dict[str, float] = {}
-    for arm in dict.fromkeys(a.arm for a in answers):
-        group = [a for a in answers if a.arm == arm]
-        result[f"{arm}_items"] = len(group)
-        result[f"{arm}_exact_percent"] = percent([a.exact for a in group])
-        result[f"{arm}_similarity_percent"] = percent([a.similarity for a in group])
-        result[f"{arm}_names_percent"] = percent([a.names_right for a in group])
-        # how right the surest tenth and quarter are: what a threshold could show
-        for share in (0.1, 0.25):
-            surest = sorted(group, key=lambda a: -a.logprob / max(1, a.tokens))[: max(1, int(len(group) * share))]
-            result[f"{arm}_surest_{int(share * 100)}_exact_percent"] = percent([a.exact for a in surest])
-    result["answer_p50_ms"] = round(statistics.median(a.milliseconds for a in answers), 1)
-    return result
-
-
 def percent(values: Sequence[float]) -> float:
     """The mean of truths or shares, in percent with two decimals."""
     return round(100 * sum(values) / max(1, len(values)), 2)
@@ -173,11 +152,6 @@ async def run_bits(engine: Engine, lines: Sequence[items.Line], context: Context
             raise RuntimeError(scores.error)
         found.append(Hidden(line, -scores.logprobs[0], len(text.encode())))
     return found
-
-
-def bits_per_byte(hidden: Sequence[Hidden]) -> float:
-    """Over all bytes of all lines."""
-    return sum(h.nats for h in hidden) / math.log(2) / max(1, sum(h.size for h in hidden))
 
 
 async def run_humaneval(engine: Engine, problems: Sequence[execution.Problem]) -> list[str]:
@@ -216,24 +190,3 @@ async def run_edits(engine: Engine, planted: Sequence[edits.Edit]) -> list[Mende
             text = "".join((indent + done.texts[0]).splitlines(keepends=True)[:rows])
             found.append(Mended(edit, shown, text))
     return found
-
-
-def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """One CSV file with a header, line ends as on every system."""
-    with path.open("w", encoding="utf-8", newline="") as out:
-        table = csv.writer(out, lineterminator="\n")
-        table.writerow(header)
-        table.writerows(rows)
-
-
-def line_rows(answers: Sequence[Answer]) -> Iterable[Sequence[object]]:
-    """`LINE_HEADER`'s columns."""
-    for a in answers:
-        measured = (int(a.exact), f"{a.similarity:.3f}", int(a.names_right), f"{a.logprob:.3f}")
-        yield (a.arm, a.line.package, a.line.path, a.line.number, a.typed.strip(), a.truth, a.text, *measured)
-
-
-LINE_HEADER = (
-    *("arm", "package", "path", "line", "typed", "truth", "answer"),
-    *("exact", "similarity", "names_right", "logprob"),
-)
