@@ -81,7 +81,8 @@ def _places(files: Mapping[str, str]) -> list[Place]:
                 )
                 place = tree.root_node.descendant_for_byte_range(start + size - 2, start + size - 1)
                 if not _dull(node) and not _dull(place, strings_only_if_long=True):
-                    own = any(defined.get(name, set()) - {path} for name in CALLED.findall(bare))
+                    called = [] if DEFINED.match(line) else CALLED.findall(bare)
+                    own = any(defined.get(name, set()) - {path} for name in called)
                     lines.append((path, number, cut, line, own))
             start += size
             cut += len(line) + 1

@@ -120,6 +120,12 @@ def test_lines_worth_measuring() -> None:
     assert own == ["self.weight = convert(weight, Weight.KILO)"]
 
 
+def test_a_definition_is_no_call_of_its_name() -> None:
+    files = {"a/x.py": "class A:\n    def __init__(self, value):\n        self.value = list(value)\n"}
+    files["a/y.py"] = files["a/x.py"].replace("A:", "B:")
+    assert not any(line.calls_own for line in items.candidates("a", files))
+
+
 def test_drawing_lines_is_even_and_repeats() -> None:
     packages = {"a": {"a/x.py": SOURCE}, "b": {"b/x.py": SOURCE}}
     lines = items.draw(packages, 6, 1)
