@@ -7,7 +7,8 @@
             PYTHONPATH=models python3 -m graft_training.slot collect --to OUT
     here:   python -m graft_training.slot join OUT/piece-* --to graft-base.gguf
 
-`pack` writes the corpus compressed, and the few wheels that such a machine may lack, into numbered folders of at most
+`pack` writes the corpus compressed, rows of the second stage where they were made (data.py --stage 2: that needs the
+product's graph and no GPU), and the few wheels that such a machine may lack, into numbered folders of at most
 `LOAD_BYTES`, to be copied one by one. `receive` copies one folder to STATE. `start` unpacks them, makes the rows of the
 first epoch with every core, and leaves the training running in a session of its own, so that it outlives the command,
 while the rows of the next epochs are made beside it; it trains, exports and writes its log to STATE. `collect` hands
@@ -43,6 +44,7 @@ GPU_RECIPE = {  # for one large GPU: bigger batches, everything in flight at onc
     "validation_rows": "256",
     "checkpoint_minutes": "3",
     "validation_minutes": "3",
+    "second_from": "0.85",
 }
 
 
@@ -54,20 +56,22 @@ def pack(work: Path, target: Path, python: str) -> list[int]:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
     subprocess.run([*command, "--python-version", python, "--dest", str(wheels), *WHEELS], check=True)
     whole = target / "corpus.tar.xz"
+    names = [*FILES, *sorted(path.name for path in work.glob("second-*.bin"))]
     compressor = shutil.which("xz")
     if compressor:  # with every core: a corpus of 600 MB takes minutes
         with whole.open("wb") as out:
-            tar = subprocess.Popen(["tar", "-C", str(work), "-c", *FILES], stdout=subprocess.PIPE)
+            tar = subprocess.Popen(["tar", "-C", str(work), "-c", *names], stdout=subprocess.PIPE)
             subprocess.run([compressor, "-6", "-T0", "-c"], stdin=tar.stdout, stdout=out, check=True)
             if tar.wait():
                 raise OSError(f"tar could not read {work}")
     else:
         with tarfile.open(whole, "w:xz", preset=6) as archive:
-            for name in FILES:
+            for name in names:
                 archive.add(work / name, arcname=name)
+    room = LOAD_BYTES - sum(wheel.stat().st_size for wheel in wheels.iterdir())  # of the folder that holds them
     with whole.open("rb") as source:
         for number in itertools.count():
-            piece = source.read(LOAD_BYTES)
+            piece = source.read(LOAD_BYTES if number else room)
             if not piece:
                 break
             (target / str(number)).mkdir(exist_ok=True)
