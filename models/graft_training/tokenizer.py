@@ -1,6 +1,7 @@
 """Byte-level BPE with llama.cpp's "qwen2" pre-tokenizer, so that both tokenize alike.
 
     python -m graft_training.tokenizer --work DIR [--vocab 8192]
+    python -m graft_training.tokenizer --work DIR --count       tokens of the whole corpus, with the tokenizer there
 
 Reads documents.jsonl, writes tokenizer.json (256 bytes, merges, then the special tokens at the end of the vocabulary).
 """
@@ -8,6 +9,7 @@ Reads documents.jsonl, writes tokenizer.json (256 bytes, merges, then the specia
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
 import time
@@ -108,14 +110,31 @@ class Encoder:
         return text
 
 
+def measure(documents: Path, encoder: Encoder) -> tuple[int, int, int]:
+    """(documents, bytes, tokens) of a whole corpus, each document once."""
+    found = [0, 0, 0]
+    with documents.open(encoding="utf-8") as lines:
+        texts = (json.loads(line)["text"] for line in lines)
+        while some := list(itertools.islice(texts, 200)):
+            sizes = len(some), sum(len(t.encode()) for t in some), sum(map(len, encoder.texts(some)))
+            found = [a + b for a, b in zip(found, sizes, strict=True)]
+    return found[0], found[1], found[2]
+
+
 def main(argv: list[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="graft_training.tokenizer")
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--vocab", type=int, default=VOCAB)
     parser.add_argument("--out", type=Path, help="default: tokenizer.json in the work folder")
+    parser.add_argument("--count", action="store_true", help="only count documents, bytes and tokens")
     args = parser.parse_args(argv)
     started = time.monotonic()
+    if args.count:
+        encoder = Encoder(args.out or args.work / "tokenizer.json")
+        documents, size, tokens = measure(args.work / "documents.jsonl", encoder)
+        print(f"{documents:,} documents, {size:,} bytes, {tokens:,} tokens of {encoder.size:,} ids")
+        return 0
     tokenizer = train(sample(args.work / "documents.jsonl", SAMPLE_BYTES), args.vocab)
     out: Path = args.out or args.work / "tokenizer.json"
     tokenizer.save(str(out))

@@ -14,7 +14,7 @@ from graft_models.client import LlamaEngine
 from graft_models.engine import ScoreRequest
 from graft_models.gguf_file import read_gguf
 from graft_models.prompt import GRAFT, ContextPart, Hole, segments
-from graft_training import data, export, restore, train
+from graft_training import data, export, restore, tokenizer, train
 from graft_training.model import PRESETS, Config, Model, sliced_loss
 from graft_training.optim import orthogonalise
 from graft_training.tokenizer import SPECIALS, Encoder
@@ -30,6 +30,15 @@ def test_text_survives_the_tokenizer(work: Path) -> None:
     for _ in range(200):
         text = "".join(draw.choice("ab_ \n\t(é→'sS9\r") for _ in range(draw.randint(0, 40)))
         assert encoder.decode(encoder.text(text)) == text
+
+
+def test_the_whole_corpus_is_counted(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    texts = [json.loads(line)["text"] for line in (work / "documents.jsonl").read_text().splitlines()]
+    encoder = Encoder(work / "tokenizer.json")
+    tokens = sum(len(encoder.text(t)) for t in texts)
+    assert tokenizer.main(["--work", str(work), "--count"]) == 0
+    size = sum(len(t.encode()) for t in texts)
+    assert capsys.readouterr().out == f"60 documents, {size:,} bytes, {tokens:,} tokens of 512 ids\n"
 
 
 def test_byte_lengths_add_up(work: Path) -> None:
