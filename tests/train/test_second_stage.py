@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import shutil
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 import torch
 
 from graft_models.prompt import GRAFT, Hole
-from graft_training import data, edits, items, rewards, train
+from graft_training import data, items, rewards, train
 from graft_training.model import PRESETS, Config
 from graft_training.tokenizer import Encoder
 
@@ -48,23 +47,6 @@ def test_rows_of_the_second_stage_hold_mistakes_to_mend(both: Path) -> None:
             shown += 1
     assert shown >= 10
     assert sum(GRAFT.middle in s for s in samples) > 0.9 * len(samples)
-
-
-def test_an_edit_is_undone_by_its_middle() -> None:
-    text = (
-        "def area(width, height):\n    if width < 0:\n        return 0\n    total = width * height\n    return total\n"
-    )
-    found = list(edits.plant("a.py", text, random.Random(3), 5))
-    assert found
-    for edit in found:
-        rows = [*edit.rows]
-        assert "".join(rows) != text
-        rows[edit.first : edit.last] = [edit.fixed]
-        assert "".join(rows) == text
-        hole = edits.hole_of(edit, True)
-        assert hole.prefix + edit.fixed + hole.suffix == text
-        assert [part.text for part in hole.context] == [edit.mistaken]
-        assert edits.hole_of(edit, False).context == ()
 
 
 def run_of(work: Path, second_from: float) -> train.Run:
