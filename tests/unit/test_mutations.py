@@ -115,6 +115,9 @@ def parsed(text: str) -> ast.Module | None:
         ("return a and (b or a)", "return a and b or a"),
         ("return a if b else None", "return a"),
         ("return True", "return b == 0"),
+        ("x = a[0, b]", "x = a[b, 0]"),
+        ("a[0] = b[1]", "b[1] = b[1]"),
+        ("a.x = b.y", "b.y = b.y"),
         ("s = set(); f(s)", "s = set(); f(s)\ns.add(b)"),
     ],
 )

@@ -155,6 +155,29 @@ def test_an_endless_loop_is_mended(tmp_path: Path) -> None:
     assert any(line in report.patches[0].diff for line in ("-        n += 1", "-    while n > 0", "+        n ="))
 
 
+def test_a_test_that_is_slow_under_the_tracer_only_does_not_hang(tmp_path: Path) -> None:
+    source = """
+        //- /ways.py
+        def ways(n):
+            if n < 2:
+                return 0
+            return ways(n - 1) + ways(n - 2)
+        //- /test_ways.py
+        from ways import ways
+
+
+        def test_few():
+            assert ways(3) == 3
+
+
+        def test_many():
+            assert ways(24) == 75025
+    """
+    report = check(tmp_path, source, run_seconds=4, budget=60, patches=1)
+    assert report.status == "fixed", report
+    assert "+        return 1\n" in report.patches[0].diff
+
+
 def test_tests_that_pass(tmp_path: Path) -> None:
     report = check(tmp_path, "//- /test_a.py\ndef test(): assert True\n")
     assert (report.status, report.patches) == ("tests-pass", ())

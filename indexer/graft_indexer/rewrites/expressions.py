@@ -5,6 +5,7 @@ A rule takes the module, a node and what is in scope, and gives (start, end, tex
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from tree_sitter import Node
@@ -208,6 +209,10 @@ def _arguments(module: Module, node: Node, scope: Scope) -> Iterator[Change]:
             for name in (*scope.names, *scope.strings):
                 if name not in texts:
                     yield replace(node, f"{opening}{', '.join([*texts, name])}{closing}", "argument-add")
+    if node.type == "subscript":
+        # Several indexes stand side by side here, without a tuple around them.
+        indexes = [c for c in node.children_by_field_name("subscript") if c.type != "slice"]
+        yield from ((*c, "argument-swap") for c in operators.swapped(indexes, module.data))
     if node.type != "call":
         return
     arguments, function = _field(node, "arguments"), _field(node, "function")
@@ -348,13 +353,23 @@ def _joined(node: Node, text: str, scope: Scope) -> Iterator[Change]:
         yield replace(node, f"-{text}" if node.type != "binary_operator" else f"-({text})", "sign")
 
 
+TARGETS = ("subscript", "attribute")
+TARGET = re.compile(r"[A-Za-z_][\w.]*(?:\[[^\[\]:()]*\]|\.\w+)")
+"""Expressions that can be assigned to: an item or an attribute of a name."""
+
+
 def _donors(module: Module, node: Node, scope: Scope) -> Iterator[Change]:
-    """Another expression of the same function in this place."""
-    if node.type not in EXPRESSIONS or not is_load(node) or node.parent is None:
+    """Another expression of the same function in this place; another item or attribute as the target."""
+    if node.type not in EXPRESSIONS or node.parent is None:
+        return
+    text = text_of(node)
+    if not is_load(node):
+        if node.type in TARGETS and node.parent.type in ("assignment", "augmented_assignment"):
+            others = (other for other in scope.expressions if other != text and TARGET.fullmatch(other))
+            yield from (replace(node, other, "expression") for other in others)
         return
     if node.parent.type in ("attribute", "expression_statement") or is_text(node):
         return
-    text = text_of(node)
     for other in scope.expressions:
         # Its own parts are what unwrapping and dropping give.
         if other not in text:

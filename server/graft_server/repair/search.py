@@ -37,7 +37,7 @@ from graft_server.repair.proposals import (
 from graft_server.repair.sandbox import Sandbox, SandboxError, namespaces_refused
 from graft_server.repair.surprise import with_surprise
 from graft_server.repair.syntax import mends, unparsed
-from graft_server.repair.validate import Clock, Validator, WarmPlan, calibrate, start_warm, warm_plan
+from graft_server.repair.validate import Clock, Validator, WarmPlan, calibrate, start_warm, untraced, warm_plan
 
 MORE_SECONDS = 4.0
 """After the first passing patch the search goes on for this long, or half of what it took, to see alternatives."""
@@ -159,7 +159,7 @@ async def look(
     notes: list[str],
 ) -> Report:
     """Make proposals, run them, rank what passes."""
-    plan, clock = await prepare(task, sandboxes, base, list(texts), notes)
+    plan, clock, base = await prepare(task, sandboxes, base, list(texts), notes)
     state = Search(task, began + task.budget, began, clock, most_runs=task.most_runs)
     broken = unparsed(base, texts)
     for path in broken:
@@ -218,26 +218,28 @@ def exceptions_met(base: Baseline) -> list[str]:
 
 async def prepare(
     task: Task, sandboxes: Sequence[Sandbox], base: Baseline, targets: list[str], notes: list[str]
-) -> tuple[WarmPlan | None, Clock]:
-    """Start the warm runners and learn how long the tests take; without a plan the command runs as given."""
+) -> tuple[WarmPlan | None, Clock, Baseline]:
+    """Start the warm runners and learn how long the tests take, and which of them hang; without a plan the command
+    runs as given."""
     cold = Clock(task.run_limit, task.run_limit, task.run_limit)
     seen = sandboxes[-1].root.resolve()
     plan = warm_plan(base, targets, task.root.resolve(), seen) if hasattr(os, "fork") else None
     if plan is None:
         notes.append("every proposal runs the whole command (no plain pytest or unittest run was seen)")
-        return None, cold
+        return None, cold, base
     whys = await asyncio.gather(*(start_warm(box, plan) for box in sandboxes))
     if any(whys):
         notes.append(f"every proposal runs the whole command ({next(filter(None, whys))})")
-        return None, cold
+        return None, cold, base
+    base = await untraced(sandboxes[0], base)
     clocks: list[Clock] = []
     for box in sandboxes:
         after, clock, result = await calibrate(box, base, task.run_limit)
         if result.killed or set(after.failing) != set(base.failing):
             notes.append("every proposal runs the whole command (in one process the tests end otherwise)")
-            return None, cold
+            return None, cold, base
         clocks.append(clock)
-    return plan, max(clocks, key=lambda c: c.cpu)
+    return plan, max(clocks, key=lambda c: c.cpu), base
 
 
 async def work(
