@@ -35,6 +35,7 @@ from pygls.protocol import LanguageServerProtocol, lsp_method
 from graft_server import __version__
 from graft_server.completion.model import Completion
 from graft_server.framing import FrameBuffer
+from graft_server.garbage import keep_tidy
 from graft_server.handlers import documents, lifecycle, notebooks, register
 from graft_server.session import EngineFactory, GraphFactory, Session
 from graft_server.shown import ShownItems
@@ -327,10 +328,12 @@ async def _serve(stdin: BinaryIO, wire: Any, *, engine: EngineFactory | None, gr
     # A thread of our own: pygls would read through its pool, which other work can fill.
     threading.Thread(target=_read, args=(stdin.fileno(), loop, take), name="stdin", daemon=True).start()
     watch = asyncio.create_task(_leave_with_parent(server))
+    tidy = asyncio.create_task(keep_tidy())
     try:
         await protocol.stopped.wait()
     finally:
         watch.cancel()
+        tidy.cancel()
         await server.session.close()
         for future in list(protocol._request_futures.values()):
             future.cancel()

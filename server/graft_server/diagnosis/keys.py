@@ -44,13 +44,17 @@ def unit_keys(source: Source, others: Digest, *, cyclic: bool) -> list[tuple[Uni
         key.update(summary.digest)
         key.update(unit.owner.encode("utf-8", "surrogateescape"))
         place = index if not isinstance(unit.nodes[0], ast.FunctionDef | ast.AsyncFunctionDef) else -1
-        key.update(closure.of(summary.words | {unit.owner}, place))
+        key.update(closure.of(summary.words | {unit.owner}, summary.read, place))
         keyed.append((unit, key.digest()))
     return keyed
 
 
 class _Closure:
-    """Which offers of a file the words of a unit lead to."""
+    """Which offers of a file the words of a unit lead to.
+
+    Offers and the words in them form a graph, with circles.  Offers of one circle lead to the same, so each circle gets
+    one digest, of its own offers and of the circles it leads to; a unit's is made from those that its words name.
+    """
 
     def __init__(self, summaries: Sequence[Summary]) -> None:
         self._offers = [(index, offer) for index, s in enumerate(summaries) for offer in s.offers]
@@ -58,40 +62,85 @@ class _Closure:
         for number, (_, offer) in enumerate(self._offers):
             self._by_name.setdefault(offer.name, []).append(number)
         self._loose: frozenset[str] = frozenset().union(*(s.loose for s in summaries))
-        self._next = [self._named(offer.words) for _, offer in self._offers]
-        self._meets = [offer.words & self._loose for _, offer in self._offers]
-        self._known: dict[tuple[frozenset[str], int], Digest] = {}
+        self._prose: frozenset[str] = frozenset().union(*(s.prose for s in summaries)) - self._loose
+        self._circle, circles = _circles([self._named(offer.words) for _, offer in self._offers])
+        self._digest: list[Digest] = []
+        self._reach: list[int] = []
+        """Per circle the offers that it leads to, itself included, as the bits of a number."""
+        for members, below in circles:
+            hashed = blake2b(digest_size=16)
+            reach = 0
+            for number in members:
+                reach |= 1 << number
+                offer = self._offers[number][1]
+                hashed.update(offer.digest)
+                hashed.update(" ".join(sorted(offer.words & self._loose)).encode("utf-8", "surrogateescape"))
+            for circle in sorted(below, key=lambda c: circles[c][0]):  # as they stand in the file
+                reach |= self._reach[circle]
+                hashed.update(b"," + self._digest[circle])
+            self._digest.append(hashed.digest())
+            self._reach.append(reach)
 
     def _named(self, words: frozenset[str]) -> tuple[int, ...]:
         names = self._by_name.keys() & words
         return tuple(n for name in names for n in self._by_name[name])
 
-    def of(self, words: frozenset[str], place: int) -> Digest:
+    def of(self, words: frozenset[str], read: frozenset[str], place: int) -> Digest:
         """Digest of what `words` lead to; `place` is the unit's number where the order of statements matters, or -1."""
-        key = (words, place)
-        known = self._known.get(key)
-        if known is not None:
-            return known
-        seen: set[int] = set()
-        stack = list(self._named(words))
-        loose = set(words & self._loose)
-        while stack:
-            number = stack.pop()
-            if number not in seen:
-                seen.add(number)
-                loose |= self._meets[number]
-                stack.extend(self._next[number])
         hashed = blake2b(digest_size=16)
-        before = 0
-        for number in sorted(seen):
-            index, offer = self._offers[number]
-            hashed.update(offer.digest)
-            before += index < place
-        hashed.update(" ".join(sorted(loose)).encode("utf-8", "surrogateescape"))
+        reach = 0
+        for circle in dict.fromkeys(self._circle[n] for n in sorted(self._named(words))):
+            hashed.update(self._digest[circle])
+            reach |= self._reach[circle]
+        met = (words & self._loose, read & self._prose)
+        hashed.update("\0".join(" ".join(sorted(m)) for m in met).encode("utf-8", "surrogateescape"))
         if place >= 0:
+            before = 0
+            for number, (index, _) in enumerate(self._offers):
+                if index >= place:
+                    break
+                before += reach >> number & 1
             hashed.update(str(before).encode())
-        found = self._known[key] = hashed.digest()
-        return found
+        return hashed.digest()
+
+
+def _circles(leads: Sequence[Sequence[int]]) -> tuple[list[int], list[tuple[list[int], list[int]]]]:
+    """Strongly connected parts of a graph (Tarjan 1972), those that are led to first.
+
+    Gives the part of each node, and of each part its nodes in order and the parts that it leads to.
+    """
+    number: dict[int, int] = {}
+    low: dict[int, int] = {}
+    part = [-1] * len(leads)
+    parts: list[tuple[list[int], list[int]]] = []
+    open_: list[int] = []
+    for root in range(len(leads)):
+        stack = [(root, 0)] if root not in number else []
+        while stack:
+            node, at = stack.pop()
+            if not at:
+                number[node] = low[node] = len(number)
+                open_.append(node)
+            for position in range(at, len(leads[node])):
+                other = leads[node][position]
+                if other not in number:
+                    stack += [(node, position + 1), (other, 0)]
+                    break
+                if part[other] < 0:
+                    low[node] = min(low[node], low[other])
+            else:
+                if low[node] == number[node]:
+                    members: list[int] = []
+                    while not members or members[-1] != node:
+                        members.append(open_.pop())
+                        part[members[-1]] = len(parts)
+                    below = {part[o] for m in members for o in leads[m]} - {len(parts)}
+                    parts.append((sorted(members), list(below)))
+                if stack:
+                    above = stack[-1][0]
+                    if part[node] < 0:
+                        low[above] = min(low[above], low[node])
+    return part, parts
 
 
 _closures: OrderedDict[Digest, _Closure] = OrderedDict()
@@ -100,11 +149,14 @@ _closures: OrderedDict[Digest, _Closure] = OrderedDict()
 def _together(source: Source, summaries: Sequence[Summary]) -> Digest:
     hashed = blake2b(digest_size=16)
     loose: set[str] = set()
+    prose: set[str] = set()
     for summary in summaries:
         for offer in summary.offers:
             hashed.update(offer.name.encode("utf-8", "surrogateescape"))
             hashed.update(offer.digest)
         hashed.update(summary.everywhere + b"\0")
         loose |= summary.loose
-    hashed.update(" ".join(sorted(loose)).encode("utf-8", "surrogateescape"))
+        prose |= summary.prose
+    for words in (loose, prose):
+        hashed.update(" ".join(sorted(words)).encode("utf-8", "surrogateescape") + b"\0")
     return hashed.digest()

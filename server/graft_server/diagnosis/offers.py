@@ -18,6 +18,12 @@ _DYNAMIC = re.compile(
     rb"|\bsys\.(?:modules|path)\b|\bbuiltins\b"
 )
 """Words by which code changes what a class or a module has; the lines that hold one count for every unit."""
+_METHOD = re.compile(rb"\0[^\0]*\0")
+"""What `units.text_of` leaves of a method in the text of its class."""
+_SHORT = 40
+"""Bytes of a docstring whose words are left in."""
+_ASKS = re.compile(rb"\b(?:is|has|get|type|match|callable)\w*\s*\(|\bmatch\b|__class__")
+"""What a function must hold for its tests to narrow anything: see `narrowing`."""
 _SUMMARIES = 4_000
 """Units whose summary is kept, over all files; about 2 KB each."""
 
@@ -41,7 +47,11 @@ class Summary:
     words: frozenset[str]
     offers: tuple[Offer, ...]
     loose: frozenset[str]
-    """Words that count wherever they stand: attributes set on other objects, words of strings."""
+    """Words that count wherever they stand: attributes set on objects, words of strings."""
+    prose: frozenset[str]
+    """Words of docstrings: one of them may spell an attribute that a unit reads, and no more."""
+    read: frozenset[str]
+    """Names of attributes that the unit reads."""
     everywhere: bytes
     """Text that counts for every unit: headers of classes, star imports, dynamic lines."""
 
@@ -81,8 +91,12 @@ def _digest(*parts: bytes) -> Digest:
 
 def _summarise(source: Source, unit: Unit, data: bytes, digest: Digest) -> Summary:
     node = unit.nodes[0]
-    words = _words(data)
+    docstrings = _docstrings(unit)
+    code = _without(source, data, docstrings)
+    words = _words(code)
     loose: set[str] = set()
+    prose: set[str] = set()
+    read: set[str] = set()
     everywhere: list[bytes] = []
     stores: dict[str, list[ast.AST]] = {}
     own = _own_name(node) if unit.owner else ""
@@ -91,8 +105,12 @@ def _summarise(source: Source, unit: Unit, data: bytes, digest: Digest) -> Summa
             if own and isinstance(inner.value, ast.Name) and inner.value.id == own:
                 stores.setdefault(inner.attr, []).append(source.statement_of(inner) or inner)
             loose.add(inner.attr)
+        elif isinstance(inner, ast.Attribute):
+            read.add(inner.attr)
         elif isinstance(inner, ast.Constant) and isinstance(inner.value, str):
-            if len(inner.value) <= 2_000:
+            if inner in docstrings:
+                prose.update(_WORD.findall(inner.value))
+            elif len(inner.value) <= 2_000:
                 loose.update(_WORD.findall(inner.value))
         elif isinstance(inner, ast.ClassDef):
             everywhere.append(_class_header(source, inner))
@@ -103,9 +121,38 @@ def _summarise(source: Source, unit: Unit, data: bytes, digest: Digest) -> Summa
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         offers = list(_function_offers(source, node, stores))
     else:
-        whole = _digest(data)
-        offers = [Offer(name, whole, words) for name in sorted(_bound(unit))]
-    return Summary(digest, words, tuple(offers), frozenset(loose), b"\0".join(everywhere))
+        whole = _digest(code)
+        # Who uses a method of a class says its name, but for those that the interpreter calls: the class itself need
+        # not lead to what its methods give.
+        methods = {s.name for s in unit.apart if isinstance(s, ast.FunctionDef | ast.AsyncFunctionDef)}
+        given = _words(_METHOD.sub(b" ", code)) | {m for m in methods if m.startswith("__")}
+        given |= _words(b" ".join(_decorations(source, s) for s in unit.apart))
+        offers = [Offer(bound, whole, given) for bound in sorted(_bound(unit))]
+    sets = (frozenset(loose), frozenset(prose), frozenset(read))
+    return Summary(digest, words, tuple(offers), *sets, b"\0".join(everywhere))
+
+
+def _docstrings(unit: Unit) -> list[ast.Constant]:
+    """Strings that are statements."""
+    return [
+        n.value
+        for n in nodes_of(unit)
+        if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant) and isinstance(n.value.value, str)
+    ]
+
+
+def _without(source: Source, data: bytes, strings: Sequence[ast.Constant]) -> bytes:
+    """A unit's text without some of its strings; short ones stay, since the same may stand there as an annotation."""
+    for string in strings:
+        span = source.span(string)
+        if span.end - span.start > _SHORT:
+            data = data.replace(source.data[span.start : span.end], b'""')
+    return data
+
+
+def _decorations(source: Source, statement: ast.stmt) -> bytes:
+    """What stands before `def`."""
+    return source.data[full_span(source, statement).start : source.span(statement).start]
 
 
 def _own_name(node: ast.AST) -> str:
@@ -214,6 +261,8 @@ class _Slicer:
         self._heads = [_head(source, s) for s in statements]
         self._words = [_words(h) for h in self._heads]
         self._statements = statements
+        asks = any(_ASKS.search(h) for h in self._heads)
+        self._counts = [_counts(s, asks=asks) for s in statements]
 
     def cut(self, places: Sequence[ast.AST]) -> bytes:
         """The statements that decide what the expressions in `places` are: those that bind or test a name they use."""
@@ -230,24 +279,45 @@ class _Slicer:
                 given = id(statement) in wanted
                 if index in joined or (not given and relevant.isdisjoint(words)):
                     continue
-                chosen.add(index)
-                if given or not relevant.isdisjoint(_binds(statement)):
+                binds = not relevant.isdisjoint(_binds(statement))
+                if given or binds or self._counts[index]:
+                    chosen.add(index)
+                if given or binds:
                     joined.add(index)
                     grown = grown or not words <= relevant
                     relevant |= words
         known = {id(s) for s in self._statements}
-        parts = [b"%d " % self._indent(self._statements[i]) + self._heads[i] for i in sorted(chosen)]
+        parts = [b"%d " % self._indent(self._statements[i]) + self._heads[i] + self._leaves(i) for i in sorted(chosen)]
         for place in places:
             if id(place) not in known:
                 span = self._source.span(place)
                 parts.append(self._source.data[span.start : span.end])
         return b"\n".join(parts)
 
+    def _leaves(self, index: int) -> bytes:
+        """Which blocks of a test leave: what comes after them knows how the test went."""
+        statement = self._statements[index]
+        if not isinstance(statement, ast.If | ast.While | ast.Match):
+            return b""
+        blocks = [statement.body, statement.orelse] if not isinstance(statement, ast.Match) else []
+        blocks += [c.body for c in statement.cases] if isinstance(statement, ast.Match) else []
+        return b" " + b"".join(b"!" if b and isinstance(b[-1], _LEAVING) else b"." for b in blocks)
+
     def _indent(self, statement: ast.stmt) -> int:
         """How deep a statement stands: what stands before it on its line is no part of that."""
         start = self._source.offset(statement.lineno, 0)
         line = self._source.data[start : start + statement.col_offset]
         return len(line) - len(line.lstrip())
+
+
+_LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
+
+
+def _counts(statement: ast.stmt, *, asks: bool) -> bool:
+    """Whether a statement matters that mentions a name without binding it: it tests, or may bind in a nested scope."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return True
+    return asks and isinstance(statement, ast.If | ast.While | ast.Assert | ast.Match)
 
 
 def _head(source: Source, statement: ast.stmt) -> bytes:
