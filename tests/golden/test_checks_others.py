@@ -289,6 +289,10 @@ def test_methods_of_coroutines_are_not_results(tmp_path: Path) -> None:
         "    def plain(one): ...\n"
         "class Model:\n    name = Shown.name\n    text = Shown.text\n    plain = Shown.plain\n"
         "    def show(self):\n        return self.name(), self.text(', '), self.plain()\n",
+        # An option that others set, made into something else before it is used.
+        "class Command:\n    def begin(self):\n        self.define = None\n        self.path = None\n"
+        "    def end(self):\n        if self.define:\n            parts = self.define.split(',')\n"
+        "            self.define = [(p, '1') for p in parts]\n        self.path = [self.path.strip()]\n",
     ],
 )
 def test_working_code_that_looked_wrong(tmp_path: Path, code: str) -> None:
@@ -340,6 +344,13 @@ def f():
 )
 def test_suppressions_that_are_right_or_not_ours(tmp_path: Path, code: str) -> None:
     assert see(tmp_path, code).findings == []
+
+
+def test_missing_member_of_a_value_that_was_set_before(tmp_path: Path) -> None:
+    code = "class A:\n    def f(self):\n        self.x = [1]\n        self.x.apend(2)\n        self.x = []\n"
+    assert see(tmp_path, code).findings == [
+        "4:16 [apend] missing-member: `self.x` has no member `apend`; did you mean `append`?"
+    ]
 
 
 def test_slip_of_a_private_name_beside_a_described_base(tmp_path: Path) -> None:

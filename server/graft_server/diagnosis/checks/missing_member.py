@@ -45,7 +45,7 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
             continue
         if name in members or _mangled(source, node, members) or guarded_by(source, node, "AttributeError"):
             continue
-        if _named_in_a_string(graph, path, name, answer.value) or elsewhere(source, node):
+        if _named_in_a_string(graph, path, name, answer.value) or elsewhere(source, node) or _replaced(source, node):
             continue
         near = closest(name, members)
         if _makes_names(graph, path, end) or (name.startswith("_") and _described(answer.value, near)):
@@ -103,6 +103,27 @@ def _named_in_a_string(graph: SymbolGraph, path: str, name: str, members: Sequen
             ):
                 return True
     return False
+
+
+def _replaced(source: Source, node: ast.Attribute) -> bool:
+    """Whether the function gives the attribute before the dot another value further down, and none before: what it is
+    until then comes from outside (`self.names = self.names.split(",")`, of an option that others set)."""
+    receiver = node.value
+    if not isinstance(receiver, ast.Attribute):
+        return False
+    function = source.function_of(node)
+    text = ast.unparse(receiver)
+    stores = [
+        other
+        for other in source.all(ast.Attribute)
+        if other.attr == receiver.attr
+        and isinstance(other.ctx, ast.Store)
+        and source.function_of(other) is function
+        and ast.unparse(other) == text
+    ]
+    # The targets of the statement that the node stands in come after it, too.
+    own = source.statement_of(node)
+    return bool(stores) and all(s.lineno > node.lineno or source.statement_of(s) is own for s in stores)
 
 
 def _described(members: Sequence[Symbol], near: Sequence[str]) -> bool:
