@@ -103,10 +103,10 @@ def extract_rows(data: bytes, language: str, tree: Tree | None = None) -> Record
     if root.has_error:
         mended = mend(data, language)
         root = mended.root_node if mended is not None else root
-    sink = Sink()
+    sink = Sink(words=count_words(data))
     reason = walk_into(sink, root.children, data, language)
     errors = tuple((s.start, s.end) for s in error_spans(root))
-    return assemble([sink], language, digest, len(data), errors, count_words(data), reason)
+    return assemble([sink], language, digest, len(data), errors, dict(sink.words), reason)
 
 
 def walk_into(sink: Sink, nodes: list[Node], data: bytes, language: str) -> str | None:

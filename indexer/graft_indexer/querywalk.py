@@ -7,9 +7,13 @@ a pattern captures a node as `@definition.<kind>` and its `@name`.  What may be 
 - `@parent`: the text of what contains the definition where the tree does not say so (Go's receivers, `Class::method`)
 - `@base`: what it inherits, once for each; `@type`: its annotation
 - `@scope` with `@name`: a container that is no definition of its own (Rust's `impl`)
+- `@definition.prototype`: a function without its body, which counts outside functions only
+- `@inside`: a node below whose children definitions stand, such as C's `#ifdef` (see `graft_indexer.explore`)
 
 `imports.scm` captures `@import` (the statement), `@module` (a dotted name, a path or a string), and for single names
-`@name` and `@alias`; a `@star` says that everything is imported.
+`@name` and `@alias`, or the list of them as `@names` (each has a field `name`, maybe `alias`: a pattern that waits for
+what follows a list is kept once for each of its members, and all are compared at every step); a `@star` says that
+everything is imported.
 """
 
 from __future__ import annotations
@@ -19,8 +23,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tree_sitter import Query, QueryCursor
+from tree_sitter import Query
 
+from graft_indexer.explore import Match, Plan, matches, nested_words
 from graft_indexer.rows import DefinitionRow, ImportRow, Kind, Sink
 from graft_indexer.syntax import LanguageInfo, grammar, languages
 
@@ -32,12 +37,16 @@ HEADER: Final = 240
 _KINDS: Final = {
     "class": Kind.CLASS, "interface": Kind.CLASS, "struct": Kind.CLASS, "enum": Kind.CLASS, "trait": Kind.CLASS,
     "union": Kind.CLASS, "module": Kind.MODULE, "namespace": Kind.MODULE, "function": Kind.FUNCTION,
-    "macro": Kind.FUNCTION, "method": Kind.METHOD, "constructor": Kind.METHOD, "property": Kind.PROPERTY,
+    "macro": Kind.FUNCTION, "prototype": Kind.FUNCTION, "method": Kind.METHOD,
+    "constructor": Kind.METHOD, "property": Kind.PROPERTY,
     "field": Kind.ATTRIBUTE, "constant": Kind.VARIABLE, "variable": Kind.VARIABLE, "type": Kind.TYPE_ALIAS,
 }  # fmt: skip
 _CONTAINERS: Final = (Kind.CLASS, Kind.MODULE, Kind.FUNCTION, Kind.METHOD, Kind.PROPERTY)
 _CALLABLE: Final = (Kind.FUNCTION, Kind.METHOD, Kind.PROPERTY)
+_OPEN: Final = (Kind.CLASS, Kind.MODULE)
 _SPACES = re.compile(r"\s+")
+_REMARK = re.compile(r"^\s*;.*$", re.MULTILINE)
+_DEFINES = re.compile(r"@(definition\.\w+)")
 _MOST_DECORATORS = 8
 _DOC_BYTES = 1_500
 """How far above a definition the beginning of its comment is looked for."""
@@ -45,10 +54,11 @@ _DOC_BYTES = 1_500
 
 class _Spec(NamedTuple):
     info: LanguageInfo
-    query: Query
-    """Both files as one query: each costs a walk over the whole tree."""
-    kinds: dict[str, int]
-    """Capture -> kind."""
+    plan: Plan
+    """Both files as one query: each costs a walk."""
+    patterns: tuple[tuple[str, int], ...]
+    """By number of the pattern: the capture of what it defines and its kind; ("scope", -1), ("import", -1), or
+    ("", -1) for one that defines nothing."""
 
 
 class _Found(NamedTuple):
@@ -71,12 +81,21 @@ def _spec(language: str) -> _Spec:
     if (info.queries / "imports.scm").exists():
         source += info.query("imports")
     query = Query(tongue, source)
-    kinds = {}
-    for index in range(query.capture_count):
-        capture = query.capture_name(index)
-        if capture.startswith("definition."):
-            kinds[capture] = _KINDS[capture.removeprefix("definition.")]
-    return _Spec(info, query, kinds)
+    text = source.encode()
+    patterns = tuple(
+        _pattern(text[query.start_byte_for_pattern(n) : query.end_byte_for_pattern(n)].decode())
+        for n in range(query.pattern_count)
+    )
+    containers = frozenset(n for n, (what, kind) in enumerate(patterns) if what == "scope" or kind in _OPEN)
+    return _Spec(info, Plan(query, containers, nested_words(info.nested)), patterns)
+
+
+def _pattern(source: str) -> tuple[str, int]:
+    code = _REMARK.sub("", source)
+    defined = _DEFINES.search(code)
+    if defined is not None:
+        return defined[1], _KINDS[defined[1].removeprefix("definition.")]
+    return next(((what, -1) for what in ("scope", "import") if re.search(rf"@{what}\b", code)), ("", -1))
 
 
 def walker_of(language: str) -> Callable[[list[Node], bytes, Sink], None]:
@@ -87,10 +106,11 @@ def walker_of(language: str) -> Callable[[list[Node], bytes, Sink], None]:
     spec = _spec(language)
 
     def walk(nodes: list[Node], data: bytes, sink: Sink) -> None:
+        found: list[Match] = []
         for node in _roots(nodes):
-            matches = [captures for _, captures in QueryCursor(spec.query).matches(node)]
-            sink.definitions += _definitions(spec, [m for m in matches if "import" not in m], data)
-            sink.imports += _imports([m for m in matches if "import" in m], data)
+            found += matches(spec.plan, node, data, sink.words)
+        sink.definitions += _definitions(spec, found, data)
+        sink.imports += _imports([c for n, c in found if spec.patterns[n][0] == "import"], data)
 
     return walk
 
@@ -102,28 +122,22 @@ def _roots(nodes: list[Node]) -> list[Node]:
 
 
 # -- definitions ------------------------------------------------------------------------------------------------------
-def _definitions(spec: _Spec, matches: list[dict[str, list[Node]]], data: bytes) -> list[DefinitionRow]:
+def _definitions(spec: _Spec, matched: list[Match], data: bytes) -> list[DefinitionRow]:
     found: dict[tuple[int, int], _Found] = {}
-    for captures in matches:
+    for pattern, captures in matched:
+        what, kind = spec.patterns[pattern]
         names = captures.get("name")
-        if not names:
+        if not names or not what or what == "import":
             continue
         name = names[0]
-        kind, node = -1, None
-        for capture, nodes in captures.items():
-            if capture in spec.kinds:
-                kind, node = spec.kinds[capture], nodes[0]
-                break
-            if capture == "scope":
-                node = nodes[0]
-        if node is None:
-            continue
+        node = captures[what][0]
         start, end = name.start_byte, name.end_byte
         key = (start, end) if kind >= 0 else (node.start_byte, -node.end_byte)
         known = found.get(key)
         if known is not None and _rank(known.kind) >= _rank(kind):
             if known.kind == kind and "base" in captures:
-                known.captures.setdefault("base", []).extend(captures["base"])
+                bases = known.captures.setdefault("base", [])
+                bases += [b for b in captures["base"] if b not in bases]
             continue
         if data[start : start + 1] == b":" and data[start : start + 2] != b"::":
             start += 1  # Ruby's symbols
@@ -154,8 +168,8 @@ def _nested(spec: _Spec, found: list[_Found], data: bytes) -> list[DefinitionRow
             around = f"{parent}." if within == Kind.MODULE else ""
             parent, within = around + _owner(data, owner[0]), Kind.CLASS
         local = within in _CALLABLE
-        if kind in (Kind.VARIABLE, Kind.ATTRIBUTE) and local:
-            continue
+        if local and (kind in (Kind.VARIABLE, Kind.ATTRIBUTE) or "definition.prototype" in item.captures):
+            continue  # inside a function `Lock lock(mutex);` constructs a variable
         if kind == Kind.FUNCTION and within == Kind.CLASS:
             kind = Kind.METHOD
         joint = ".<locals>." if local else "."
@@ -175,36 +189,37 @@ def _owner(data: bytes, node: Node) -> str:
 def _row(spec: _Spec, item: _Found, kind: int, parent: str, local: bool, data: bytes) -> DefinitionRow:
     captures = item.captures
     bases = tuple(_flat(data, n) for n in captures["base"]) if "base" in captures else None
-    types = captures.get("type")
     body = captures.get("body")
     begin = _line_start(data, item.start)
     head = data[begin : min(body[0].start_byte if body else item.end, begin + HEADER)]
     if not body:
         head = head.split(b"\n", 1)[0]
-    header = _SPACES.sub(" ", head.decode("utf-8", "replace")).strip().rstrip("{:=;, ")
+    header = " ".join(head.decode("utf-8", "replace").split()).rstrip("{:=;, ")
     return (
         item.name, kind, item.start, item.end, item.name_start, item.name_end, parent, 2 if local else 0, None, bases,
-        None, _flat(data, types[0]) if types else None, header, doc_above(data, begin, spec.info),
+        None, _flat(data, captures["type"][0]) if "type" in captures else None, header,
+        doc_above(data, begin, spec.info),
     )  # fmt: skip
 
 
 def _flat(data: bytes, node: Node) -> str:
-    text = data[node.start_byte : min(node.end_byte, node.start_byte + HEADER)].decode("utf-8", "surrogateescape")
-    return _SPACES.sub(" ", text)
+    start = node.start_byte
+    text = data[start : min(node.end_byte, start + HEADER)].decode("utf-8", "surrogateescape")
+    return _SPACES.sub(" ", text) if not text.isalnum() else text
 
 
 def _line_start(data: bytes, at: int) -> int:
     """Start of the definition with what stands before it on its line (`export`, `static`), without indentation."""
     start = data.rfind(b"\n", 0, at) + 1
     lead = data[start:at]
-    if len(lead) > 80 or not lead.replace(b" ", b"").replace(b"\t", b"").isalpha():
+    if not lead or lead.isspace() or len(lead) > 80 or not lead.replace(b" ", b"").replace(b"\t", b"").isalpha():
         return at
     return at - len(lead.lstrip())
 
 
 _PLAIN = re.compile(r"\w")
 _TAGS = re.compile(r"</?\w+[^<>]*>")
-
+_NO_DOC = ("@", "eslint", "prettier", "tslint", "nolint", "go:build")
 
 _MARKS: dict[str, tuple[tuple[bytes, ...], tuple[tuple[bytes, bytes], ...]]] = {}
 """By language: what begins a line comment; what begins and ends a block comment."""
@@ -237,7 +252,7 @@ def doc_above(data: bytes, at: int, info: LanguageInfo) -> str | None:
     for opener, closer in blocks:
         if last.endswith(closer):
             begin = data.rfind(opener, max(0, end - _DOC_BYTES), end)
-            inside = data[begin + len(opener) : end].rstrip()[: -len(closer)]
+            inside = data[begin + len(opener) : data.rfind(closer, begin, end)]
             return _first_line(inside.split(b"\n", 8)) if begin >= 0 else None
     if not last.startswith(lines):
         return None
@@ -254,30 +269,41 @@ def doc_above(data: bytes, at: int, info: LanguageInfo) -> str | None:
 
 def _first_line(lines: list[bytes]) -> str | None:
     for line in lines:
-        text = _TAGS.sub("", line.strip().lstrip(b"*/!-#").strip().decode("utf-8", "replace")).strip()
-        if _PLAIN.search(text) and not text.startswith(("@", "eslint", "prettier", "tslint", "nolint", "go:build")):
+        words = line.strip().lstrip(b"*/!-#").strip()
+        if not words:
+            continue
+        text = words.decode("utf-8", "replace")
+        if b"<" in words:
+            text = _TAGS.sub("", text).strip()
+        if _PLAIN.search(text) and not text.startswith(_NO_DOC):
             return text[:200]
     return None
 
 
 # -- imports ----------------------------------------------------------------------------------------------------------
-def _imports(matches: list[dict[str, list[Node]]], data: bytes) -> list[ImportRow]:
+def _imports(matched: list[dict[str, list[Node]]], data: bytes) -> list[ImportRow]:
     rows: dict[tuple[int, int], ImportRow] = {}
-    for captures in matches:
+    for captures in matched:
         node = captures["import"][0]
-        module = captures.get("module")
-        name = captures.get("name")
-        alias = captures.get("alias")
-        star = captures.get("star")
-        shown = (name or alias or star or module or [node])[0]
-        key = (shown.start_byte, shown.end_byte)
-        if key in rows and not alias:
-            continue
-        written = "*" if star else _text(data, name[0]) if name else None
-        rows[key] = (
-            _unquoted(_text(data, module[0])) if module else "", written, _text(data, alias[0]) if alias else None, 0,
-            node.start_byte, node.end_byte, shown.start_byte, shown.end_byte, "", 0,
-        )  # fmt: skip
+        module = captures.get("module", (None,))[0]
+        star = captures.get("star", (None,))[0]
+        names: list[tuple[Node | None, Node | None]]
+        if "names" in captures:
+            members = captures["names"][0].named_children
+            names = [(m.child_by_field_name("name"), m.child_by_field_name("alias")) for m in members if not m.is_extra]
+        else:
+            names = [(captures.get("name", (None,))[0], captures.get("alias", (None,))[0])]
+        target = _unquoted(_text(data, module)) if module else ""
+        for name, alias in names:
+            shown = name or alias or star or module or node
+            key = (shown.start_byte, shown.end_byte)
+            if key in rows and not alias:
+                continue
+            written = "*" if star else _text(data, name) if name else None
+            rows[key] = (
+                target, written, _text(data, alias) if alias else None, 0,
+                node.start_byte, node.end_byte, shown.start_byte, shown.end_byte, "", 0,
+            )  # fmt: skip
     # A statement that names something needs no row for its module alone.
     ordered = sorted(rows.values(), key=lambda r: (r[4], r[6]))
     named = {(row[4], row[5]) for row in ordered if row[1] is not None or row[2] is not None}

@@ -5,6 +5,7 @@ Tuples of strings and integers are marshalled in C; building a dataclass for eac
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -66,3 +67,5 @@ class Sink:
     imports: list[ImportRow] = field(default_factory=list)
     exports: list[ExportRow] = field(default_factory=list)
     dynamic: bool = False
+    words: Mapping[bytes, int] = field(default_factory=dict)
+    """Words of the text, if they are counted already: what is not among them need not be looked for."""

@@ -49,6 +49,9 @@ class LanguageInfo:
     """What ends a block: `braces`, `indentation` or `words`."""
     openers: tuple[str, ...]
     """Ends of a line after which a block begins."""
+    nested: Mapping[str, str]
+    """Words that begin definitions below a statement, each with the regular expression that must match where it stands;
+    empty: everything is looked at (see `graft_indexer.explore`)."""
     folder: Path
     queries: Path
 
@@ -79,6 +82,7 @@ def languages() -> Mapping[str, LanguageInfo]:
             strings=tuple(table.get("strings", ('"', "'"))),
             block=table.get("block", "braces"),
             openers=tuple(table.get("openers", ("{",))),
+            nested=table.get("nested", {}),
             folder=file.parent,
             queries=file.parent.parent / table.get("queries", file.parent.name),
         )

@@ -44,9 +44,12 @@
 (declaration
   type: (_) @type
   declarator: (pointer_declarator declarator: (array_declarator declarator: (identifier) @name))) @definition.variable
-(declaration declarator: (function_declarator declarator: (identifier) @name)) @definition.function
+(declaration declarator: (function_declarator declarator: (identifier) @name)) @definition.prototype
 (declaration
-  declarator: (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))) @definition.function
+  declarator: (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))) @definition.prototype
 (declaration
   declarator: (pointer_declarator
-    declarator: (pointer_declarator declarator: (function_declarator declarator: (identifier) @name)))) @definition.function
+    declarator: (pointer_declarator declarator: (function_declarator declarator: (identifier) @name)))) @definition.prototype
+
+[(preproc_if) (preproc_ifdef) (preproc_else) (preproc_elif) (preproc_elifdef) (ERROR)] @inside
+(linkage_specification body: (_) @inside)

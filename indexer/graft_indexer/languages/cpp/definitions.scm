@@ -44,12 +44,12 @@
 (declaration
   type: (_) @type
   declarator: (pointer_declarator declarator: (array_declarator declarator: (identifier) @name))) @definition.variable
-(declaration declarator: (function_declarator declarator: (identifier) @name)) @definition.function
+(declaration declarator: (function_declarator declarator: (identifier) @name)) @definition.prototype
 (declaration
-  declarator: (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))) @definition.function
+  declarator: (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))) @definition.prototype
 (declaration
   declarator: (pointer_declarator
-    declarator: (pointer_declarator declarator: (function_declarator declarator: (identifier) @name)))) @definition.function
+    declarator: (pointer_declarator declarator: (function_declarator declarator: (identifier) @name)))) @definition.prototype
 
 (class_specifier name: (type_identifier) @name body: (_) @body) @definition.class
 (class_specifier name: (type_identifier) @name (base_class_clause [(type_identifier) (qualified_identifier) (template_type)] @base) body: (_)) @definition.class
@@ -101,3 +101,8 @@
 (field_declaration type: (_) @type declarator: (reference_declarator (field_identifier) @name)) @definition.field
 (field_declaration_list
   (declaration declarator: (function_declarator declarator: [(identifier) (destructor_name)] @name)) @definition.constructor)
+
+[(preproc_if) (preproc_ifdef) (preproc_else) (preproc_elif) (preproc_elifdef) (ERROR)] @inside
+(linkage_specification body: (_) @inside)
+(namespace_definition body: (_) @inside)
+(template_declaration) @inside

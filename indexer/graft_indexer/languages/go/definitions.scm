@@ -11,8 +11,9 @@
 (type_declaration (type_spec name: (type_identifier) @name type: (interface_type)) @definition.interface)
 (type_declaration (type_spec name: (type_identifier) @name type: (_) @type) @definition.type)
 (type_declaration (type_alias name: (type_identifier) @name type: (_) @type) @definition.type)
-(type_spec type: (struct_type (field_declaration_list (field_declaration name: (field_identifier) @name type: (_) @type) @definition.field)))
-(type_spec type: (interface_type (method_elem name: (field_identifier) @name) @definition.method))
+(type_declaration (type_spec type: (struct_type
+  (field_declaration_list (field_declaration name: (field_identifier) @name type: (_) @type) @definition.field))))
+(type_declaration (type_spec type: (interface_type (method_elem name: (field_identifier) @name) @definition.method)))
 (source_file (const_declaration (const_spec (identifier) @name type: (_)? @type) @definition.constant))
 (source_file (var_declaration (var_spec name: (identifier) @name type: (_)? @type) @definition.variable))
 (source_file (var_declaration (var_spec_list (var_spec name: (identifier) @name type: (_)? @type) @definition.variable)))

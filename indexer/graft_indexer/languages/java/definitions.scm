@@ -14,3 +14,6 @@
 (compact_constructor_declaration name: (identifier) @name body: (_) @body) @definition.constructor
 (field_declaration type: (_) @type declarator: (variable_declarator name: (identifier) @name)) @definition.field
 (constant_declaration type: (_) @type declarator: (variable_declarator name: (identifier) @name)) @definition.constant
+
+(enum_body_declarations) @inside
+(enum_constant body: (_) @inside)

@@ -7,7 +7,7 @@
 (enum_variant name: (identifier) @name) @definition.constant
 (trait_item name: (type_identifier) @name body: (_) @body) @definition.trait
 (trait_item name: (type_identifier) @name bounds: (trait_bounds (_) @base)) @definition.trait
-(impl_item type: [(type_identifier) @name (generic_type type: (type_identifier) @name)]) @scope
+(impl_item type: [(type_identifier) @name (generic_type type: (type_identifier) @name)] body: (_)? @body) @scope
 (mod_item name: (identifier) @name body: (_)? @body) @definition.module
 (macro_definition name: (identifier) @name) @definition.macro
 (const_item name: (identifier) @name type: (_) @type) @definition.constant
@@ -15,3 +15,8 @@
 (type_item name: (type_identifier) @name) @definition.type
 (associated_type name: (type_identifier) @name) @definition.type
 (field_declaration name: (field_identifier) @name type: (_) @type) @definition.field
+
+(enum_variant body: (_) @inside)
+(impl_item body: (_) @inside)
+(foreign_mod_item body: (_) @inside)
+(ERROR) @inside

@@ -15,9 +15,9 @@
 (generator_function_declaration name: (identifier) @name body: (_) @body) @definition.function
 (function_signature name: (identifier) @name) @definition.function
 (lexical_declaration
-  (variable_declarator name: (identifier) @name value: (arrow_function body: (_) @body)) @definition.function)
-(lexical_declaration
-  (variable_declarator name: (identifier) @name value: (function_expression body: (_) @body)) @definition.function)
+  (variable_declarator
+    name: (identifier) @name
+    value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.function)
 (program (lexical_declaration (variable_declarator name: (identifier) @name) @definition.variable))
 (export_statement (lexical_declaration (variable_declarator name: (identifier) @name) @definition.variable))
 (ambient_declaration (lexical_declaration (variable_declarator name: (identifier) @name) @definition.variable))
@@ -30,11 +30,14 @@
 (class_body (method_signature name: (_) @name) @definition.method)
 (class_body (abstract_method_signature name: (_) @name) @definition.method)
 (class_body
-  (public_field_definition name: (_) @name value: (arrow_function body: (_) @body)) @definition.method)
-(class_body
-  (public_field_definition name: (_) @name value: (function_expression body: (_) @body)) @definition.method)
+  (public_field_definition
+    name: (_) @name value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method)
 (class_body (public_field_definition name: (_) @name type: (type_annotation (_) @type)?) @definition.field)
 (interface_body (property_signature name: (_) @name type: (type_annotation (_) @type)?) @definition.field)
 (interface_body (method_signature name: (_) @name) @definition.method)
 (enum_body (property_identifier) @name @definition.constant)
 (enum_body (enum_assignment name: (property_identifier) @name) @definition.constant)
+
+[(export_statement) (ambient_declaration) (expression_statement (internal_module)) (ERROR)] @inside
+(module body: (_) @inside)
+(ambient_declaration (statement_block) @inside)
