@@ -6,7 +6,7 @@ import ast
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,14 @@ KINDS = (
 )
 
 
-def plant(folder: Path, path: str, text: str, random_: random.Random, so_far: Counter[str]) -> Iterator[Fault]:
+def plant(
+    folder: Path,
+    path: str,
+    text: str,
+    random_: random.Random,
+    so_far: Counter[str],
+    kinds: Sequence[str] = KINDS,
+) -> Iterator[Fault]:
     """At most one fault of each kind in a file, at places that jedi resolves; kinds with fewer so far come first."""
     import jedi
 
@@ -41,7 +48,7 @@ def plant(folder: Path, path: str, text: str, random_: random.Random, so_far: Co
     if source is None or len(text) > 150_000 or "noqa" in text or not source.tree.body:
         return
     script = jedi.Script(code=text, path=folder / path, project=jedi.Project(folder, load_unsafe_extensions=False))
-    for kind in sorted(KINDS, key=lambda k: so_far[k]):
+    for kind in sorted(kinds, key=lambda k: so_far[k]):
         nodes = list(_PLACES[kind](source))
         random_.shuffle(nodes)
         for node in nodes[: _TRIES.get(kind, 4)]:

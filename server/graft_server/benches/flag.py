@@ -16,7 +16,7 @@ import sysconfig
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--files", type=int, default=0, help="check at most this many files of each folder (all)")
     parser.add_argument("--faults", type=int, default=200, help="planted faults (200)")
+    parser.add_argument("--kinds", help="plant only these kinds of faults, comma-separated")
     parser.add_argument("--mutations", type=int, default=200, help="random mutations through check, fix, check (200)")
     parser.add_argument("--edits", type=int, default=0, help="random edits, findings compared with a whole check (0)")
     parser.add_argument("--timed", type=int, default=0, help="edits per file of about 1,000 lines, timed (0)")
@@ -143,7 +144,7 @@ def _run(args: argparse.Namespace, folders: list[Path]) -> dict[str, Any]:
     for code, number in sorted(alarms.items()):
         figures[f"alarms_{code}_per_10k_lines"] = number * per
     if args.faults:
-        figures |= recall(graphs, sample, args.faults, random_, show=args.show)
+        figures |= recall(graphs, sample, args.faults, random_, kinds=_kinds(args.kinds), show=args.show)
     if args.mutations:
         figures |= mutations(graphs, sample, args.mutations, random_, show=args.show)
     if args.hints:
@@ -194,10 +195,11 @@ def recall(
     number: int,
     random_: random.Random,
     *,
+    kinds: Sequence[str] = (),
     show: bool,
 ) -> dict[str, Any]:
     """Share of planted faults that are flagged at their place."""
-    from graft_server.benches.faults import plant
+    from graft_server.benches.faults import KINDS, plant
 
     found: Counter[str] = Counter()
     planted: Counter[str] = Counter()
@@ -205,7 +207,7 @@ def recall(
         if sum(planted.values()) >= number:
             break
         graph = graphs[folder]
-        for fault in plant(folder, path, graph.text(path) or "", random_, planted):
+        for fault in plant(folder, path, graph.text(path) or "", random_, planted, kinds or KINDS):
             planted[fault.kind] += 1
             graph.open_buffer(path, fault.text)
             hits = [
@@ -225,6 +227,17 @@ def recall(
         figures[f"recall_{kind}_share"] = found[kind] / planted[kind]
         figures[f"faults_{kind}"] = planted[kind]
     return figures
+
+
+def _kinds(text: str | None) -> tuple[str, ...]:
+    """Kinds of faults by name.  Raises UserError for one that there is not."""
+    from graft_server.benches.faults import KINDS
+
+    given = tuple(k.strip() for k in (text or "").split(",") if k.strip())
+    for kind in given:
+        if kind not in KINDS:
+            raise UserError(f"no kind of fault is called {kind!r}; there are {', '.join(KINDS)}")
+    return given
 
 
 def mutations(
