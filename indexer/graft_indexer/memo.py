@@ -105,11 +105,11 @@ class Memo:
                 stack[-1].tokens |= entry.tokens
             return entry.value  # type: ignore[return-value]
         if stack and key in self._cut:
-            value, read, head = self._cut[key]
+            before, read, head = self._cut[key]
             if head.at < len(stack) and stack[head.at] is head:
                 stack[-1].tokens |= read
                 stack[-1].low = min(stack[-1].low, head.at)
-                return value  # type: ignore[return-value]
+                return before  # type: ignore[return-value]
         depth = len(stack)
         above = self._depth.get(key)
         if above is not None or depth >= self.deepest:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from graft_indexer import scopes
+from graft_indexer.facts import Span
 from graft_indexer.graph import Origin
 from graft_indexer.memo import Memo, Token
 from graft_indexer.pytree import Tree
@@ -127,11 +128,19 @@ class PyFile:
             return self.tree.unreadable
         if self.scope.dynamic:
             return self.scope.dynamic
+        return "a syntax error hides bindings" if self.lost_at_module_level else ""
+
+    @property
+    def lost_at_module_level(self) -> list[Span]:
+        """Lines that do not parse and may bind names of the module."""
         covered = [self.tree.full_span(s) for s in self.tree.body if isinstance(s, (*FUNCTIONS, ast.ClassDef))]
-        for broken in self.tree.hiding:
-            if not any(c.start < broken.start and broken.end <= c.end for c in covered):
-                return "a syntax error hides bindings"
-        return ""
+        return [b for b in self.tree.hiding if not any(c.start < b.start and b.end <= c.end for c in covered)]
+
+    def loose_for(self, name: str) -> str:
+        """Why the module may bind this name though its text does not show it; empty if it does not."""
+        if not self.loose or self.tree.unreadable or self.scope.dynamic:
+            return self.loose
+        return self.loose if any(self.tree.hides(b, name) for b in self.lost_at_module_level) else ""
 
     @cached_property
     def exports(self) -> tuple[frozenset[str] | None, str]:

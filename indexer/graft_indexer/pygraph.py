@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from keyword import iskeyword
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -30,7 +31,7 @@ from graft_indexer.repomap import repository_map
 from graft_indexer.repository import Repository
 from graft_indexer.scopes import visible
 from graft_indexer.source import FactSource
-from graft_indexer.symbols import binding_symbol, file_symbol, module_symbol, target_symbol
+from graft_indexer.symbols import binding_symbol, file_symbol, lost_symbol, module_symbol, target_symbol
 from graft_indexer.values import Instance, ModuleValue, Result
 from graft_indexer.world import World
 
@@ -208,7 +209,7 @@ class PyGraph:
         if file is None:
             return self._answer((), "no such file")
         scope = scope_at(file.scope, offset)
-        reason = self.world.hidden(file, scope)
+        lost, reason = self.world.lost_names(file, scope)
         table: dict[str, Symbol] = {}
         for name, owner, bindings in visible(scope):
             live = [b for b in bindings if not b.dead] or bindings
@@ -225,6 +226,9 @@ class PyGraph:
             reason = reason or "the builtins are not known"
         for name, symbol in self.repository.builtins_set().items():
             table.setdefault(name, symbol)
+        for name in sorted(n for n in lost - table.keys() if not iskeyword(n)):
+            # A line that is not finished may bind it.
+            table[name] = lost_symbol(file, name)
         return self._answer(tuple(table.values()), reason)
 
     def _named(self, file: PyFile, binding: object, name: str) -> Symbol | None:

@@ -17,6 +17,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
 from graft_indexer.facts import Span
+from graft_indexer.lost import may_bind, region
 from graft_indexer.text import Lines
 
 _BINDS = re.compile(
@@ -41,12 +42,14 @@ class Tree:
     """A header without a block was given one."""
     _point: tuple[int, int, int] = (-1, 1, 0)
     _hiding: list[Span] | None = None
+    _lost: dict[Span, frozenset[str] | None] = field(default_factory=dict)
 
     def replace(self, text: str, data: bytes, lines: Lines, broken: list[Span], filled: bool) -> None:
         """The same statements over another text: they have been brought into line with it already."""
         self.text, self.data, self.lines, self.broken, self.filled = text, data, lines, broken, filled
         self._point = (-1, 1, 0)
         self._hiding = None
+        self._lost = {}
 
     def start(self, node: ast.AST) -> int:
         """First byte of a node (without its decorators)."""
@@ -125,6 +128,23 @@ class Tree:
         if self._hiding is None:
             self._hiding = [b for b in self.broken if _BINDS.search(self.data, b.start, b.end)]
         return self._hiding
+
+    def lost(self, broken: Span) -> frozenset[str] | None:
+        """Names that a mended line may have bound; None if it may be any."""
+        if broken not in self._lost:
+            self._lost[broken] = may_bind(region(self.data, broken.start, broken.end))
+        return self._lost[broken]
+
+    def hides(self, span: Span, name: str) -> bool:
+        """Whether a mended line inside `span` may have bound this name."""
+        if self.unreadable:
+            return True
+        for broken in self.hiding:
+            if broken.start < span.end and span.start <= broken.end:
+                names = self.lost(broken)
+                if names is None or name in names:
+                    return True
+        return False
 
     def point(self, offset: int) -> tuple[int, int]:
         """(1-based line, column in bytes) of an offset, as nodes carry them."""

@@ -565,6 +565,12 @@ class Inference:
             )
         if self.is_property(owner.file, binding):
             return unknown("a property of the class")
+        if found.reason and isinstance(receiver, Instance) and self._is_descriptor(owner.file, binding):
+            # Such as the `cached_property` of Django, Werkzeug and Pyramid: most likely what the function gives.
+            made = self.returned(
+                FunctionValue(owner.file, binding.node, binding.scope, owner, receiver, True), None, None
+            )
+            return Result(made.values, found.reason)
         values: list[Value] = []
         for value in found.values:
             if not isinstance(value, FunctionValue):
@@ -662,6 +668,16 @@ class Inference:
             if self.decorator_names(file, binding.scope, decorator) & PROPERTIES:
                 return True
         return False
+
+    def _is_descriptor(self, file: PyFile, binding: Binding) -> bool:
+        """Whether a method's only decorator is a class whose instances answer when they are read."""
+        assert isinstance(binding.node, FUNCTIONS)
+        if len(binding.node.decorator_list) != 1:
+            return False
+        made_by = self.infer(file, binding.scope, binding.node.decorator_list[0])
+        return bool(made_by.values) and all(
+            isinstance(v, ClassValue) and self.classes.member(v.cls, "__get__") is not None for v in made_by.values
+        )
 
     def call(self, file: PyFile, scope: Scope, node: ast.Call) -> Result:
         """What a call gives."""

@@ -129,7 +129,7 @@ class References:
             return "it is added to the builtins"
         if name in ("get_ipython", "display", "__IPYTHON__", "_", "reveal_type", "reveal_locals", "__class__", "exit"):
             return "it may be set by the surroundings"
-        if file.tree.is_broken(Span(place.span.start, place.span.end)):
+        if file.tree.hides(Span(place.span.start, place.span.end), name):
             return "a syntax error is near"
         for parent, child in zip(place.path, place.path[1:], strict=False):
             match parent:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from graft_indexer.classes import Member
 from graft_indexer.facts import DefinitionKind, Span
@@ -143,6 +144,19 @@ def _binding_symbol(file: PyFile, binding: Binding, name: str | None) -> Symbol:
     return Symbol(
         name or binding.name, f"{file.name}.{inside}", binding_kind(binding), file.path, span, span_of(file, binding),
         signature, doc, file.name, file.origin, annotation, bases, decorators,
+    )  # fmt: skip
+
+
+def lost_symbol(file: PyFile, name: str) -> Symbol:
+    """A name that a line which does not parse may bind: where it first stands in such a line."""
+    file.note_text()
+    word = re.compile(rb"\b" + re.escape(name.encode("utf-8", "replace")) + rb"\b")
+    starts = [b.start for b in file.tree.hiding if name in (file.tree.lost(b) or ())]
+    found = word.search(file.tree.data, min(starts, default=0))
+    span = Span(*found.span()) if found is not None else _NOTHING
+    return Symbol(
+        name, f"{file.name}.{name}", DefinitionKind.VARIABLE, file.path, span, span,
+        module=file.name, origin=file.origin,
     )  # fmt: skip
 
 

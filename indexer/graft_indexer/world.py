@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -352,7 +352,7 @@ class World:
         if bindings:
             return self.follow_all(file, bindings, seen)
         targets: list[Target] = []
-        reason = file.loose
+        reason = file.loose_for(name)
         for star in file.scope.stars:
             found = self._through_star(file, star, name, seen)
             targets += found.targets
@@ -445,7 +445,7 @@ class World:
                 if outer is not None and (any(b.conditional for b in live) or scopes.lookup(outer, name) is not None):
                     return Found(result.targets, "bound in part of the class body")
             return result
-        reason = self.hidden(file, scope)
+        reason = self.hidden(file, scope, name)
         module = self.lookup_in(file, name)
         if module.targets:
             return module
@@ -466,26 +466,46 @@ class World:
             return False
         return bindings[0].how in (How.FUNCTION, How.CLASS, How.ASSIGN, How.DECLARE)
 
-    def hidden(self, file: PyFile, scope: Scope) -> str:
+    def hidden(self, file: PyFile, scope: Scope, name: str) -> str:
         """Why a name may be bound in the scopes around without being seen."""
+        for span, why in self._hiding(file, scope):
+            if why or file.tree.hides(span, name):
+                return why or "a syntax error hides bindings"
+        return file.loose_for(name)
+
+    def lost_names(self, file: PyFile, scope: Scope) -> tuple[frozenset[str], str]:
+        """(names that lines which do not parse may bind in the scopes around, why there may be any other)."""
+        spans: list[Span] = []
+        for span, why in self._hiding(file, scope):
+            if why:
+                return frozenset(), why
+            spans += [b for b in file.tree.hiding if b.start < span.end and span.start <= b.end]
+        if file.loose:
+            if file.tree.unreadable or file.scope.dynamic:
+                return frozenset(), file.loose
+            spans += file.lost_at_module_level
+        found: set[str] = set()
+        for broken in spans:
+            names = file.tree.lost(broken)
+            if names is None:
+                return frozenset(), "a syntax error hides bindings"
+            found |= names
+        return frozenset(found), ""
+
+    def _hiding(self, file: PyFile, scope: Scope) -> Iterator[tuple[Span, str]]:
+        """Ranges around whose lost lines may bind names that `scope` sees, or a reason why any name may be bound."""
         if file.tree.broken:
             file.note_text()
         current: Scope | None = scope
         while current is not None:
             if current.dynamic and not current.is_module:
-                return current.dynamic
-            if (
-                current.is_function
-                and not isinstance(current.node, ast.Lambda)
-                and file.tree.is_broken(file.tree.span(current.node))
-            ):
-                return "a syntax error hides bindings"
-            if current.is_class and current is scope and file.tree.is_broken(file.tree.span(current.node)):
-                return "a syntax error hides bindings"
+                yield Span(0, 0), current.dynamic
+            of_function = current.is_function and not isinstance(current.node, ast.Lambda)
+            if of_function or (current.is_class and current is scope):
+                yield file.tree.span(current.node), ""
             if current.stars and not current.is_module:
-                return "a star import outside module level"
+                yield Span(0, 0), "a star import outside module level"
             current = current.parent
-        return file.loose
 
     def star_names(self, module: Module, seen: frozenset[str] = frozenset()) -> tuple[list[str], str]:
         """Names that `from module import *` binds."""

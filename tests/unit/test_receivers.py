@@ -167,3 +167,12 @@ def test_special_forms_are_open() -> None:
 
 def test_a_local_declaration_says_nothing_of_an_attribute_of_that_name() -> None:
     check(TWO + "class C:\n    def f(self):\n        x: B = g()\n        self.x = A()\nC().x.$0\n", "a")
+
+
+def test_a_decorator_that_is_a_descriptor_gives_most_likely_what_its_function_gives() -> None:
+    descriptor = "class lazy:\n    def __init__(self, f): ...\n    def __get__(self, one, of=None): ...\n"
+    check_open(descriptor + TWO + "class C:\n    @lazy\n    def x(self) -> A: ...\nC().x.$0\n", "a")
+    check_open(
+        "class lazy(property): ...\n" + TWO + "class C:\n    @lazy\n    def x(self): return A()\nC().x.$0\n", "a"
+    )
+    check_open(TWO + "class C:\n    @nobody\n    def x(self) -> A: ...\nC().x.$0\n")
