@@ -1,11 +1,13 @@
 """A training run on another machine that is reached by copying files only: pack here, train there, bring weights back.
 
     here:   python -m graft_training.slot pack --work DIR --to LOAD
+            python -m graft_training.slot aside --to SAFE      (the tracked weights out of the tree: it travels too)
     there:  PYTHONPATH=models python3 -m graft_training.slot receive --from LOAD/0     (once for each folder)
             PYTHONPATH=models python3 -m graft_training.slot start --preset base --minutes 20
             PYTHONPATH=models python3 -m graft_training.slot wait --seconds 580        (as often as needed)
             PYTHONPATH=models python3 -m graft_training.slot collect --to OUT
-    here:   python -m graft_training.slot join OUT/piece-* --to graft-base.gguf
+    here:   python -m graft_training.slot back --from SAFE
+            python -m graft_training.slot join OUT/piece-* --to graft-base.gguf
 
 `pack` writes the corpus compressed, rows of the second stage where they were made (data.py --stage 2: that needs the
 product's graph and no GPU), and the few wheels that such a machine may lack, into numbered folders of at most
@@ -30,6 +32,8 @@ import tarfile
 import time
 from pathlib import Path
 
+WEIGHTS = Path(__file__).parents[1] / "graft_models" / "weights"
+LARGE = ("*.gguf", "*.bin")  # of the weights folder: megabytes that training does not need
 STATE = Path(os.environ.get("GRAFT_SLOT", "/tmp/graft-slot"))
 LOAD_BYTES = 44 * 2**20
 PIECE_BYTES = 16 * 2**20 - 4096
@@ -170,6 +174,34 @@ def join(pieces: list[Path], target: Path) -> None:
     target.write_bytes(raw)
 
 
+def aside(safe: Path) -> list[str]:
+    """Move the large files of the weights folder to `safe`, each copied whole before it goes; returns their names.
+
+    Raises FileExistsError where `safe` has one already: a second call must not replace what the first saved.
+    """
+    safe.mkdir(parents=True, exist_ok=True)
+    names = sorted(path.name for pattern in LARGE for path in WEIGHTS.glob(pattern))
+    if taken := [name for name in names if (safe / name).exists()]:
+        raise FileExistsError(f"{safe} holds {', '.join(taken)} already")
+    for name in names:
+        shutil.copy2(WEIGHTS / name, safe / f"{name}.part")
+        (safe / f"{name}.part").replace(safe / name)
+        (WEIGHTS / name).unlink()
+    return names
+
+
+def back(safe: Path) -> list[str]:
+    """Put back what `aside` moved; returns the names. Raises FileNotFoundError where there is nothing."""
+    names = sorted(path.name for pattern in LARGE for path in safe.glob(pattern))
+    if not names:
+        raise FileNotFoundError(f"no weights in {safe}")
+    for name in names:
+        shutil.copy2(safe / name, WEIGHTS / f"{name}.part")
+        (WEIGHTS / f"{name}.part").replace(WEIGHTS / name)
+        (safe / name).unlink()
+    return names
+
+
 def main(argv: list[str] | None = None) -> int:
     """Entry point; `wait` ends with 3 while the run goes on."""
     parser = argparse.ArgumentParser(prog="graft_training.slot")
@@ -178,6 +210,10 @@ def main(argv: list[str] | None = None) -> int:
     packing.add_argument("--work", type=Path, required=True)
     packing.add_argument("--to", type=Path, required=True)
     packing.add_argument("--python", default="3.12", help="version on the other machine")
+    moving = steps.add_parser("aside")
+    moving.add_argument("--to", type=Path, required=True)
+    returning = steps.add_parser("back")
+    returning.add_argument("--from", dest="source", type=Path, required=True)
     receiving = steps.add_parser("receive")
     receiving.add_argument("--from", dest="source", type=Path, required=True)
     starting = steps.add_parser("start")
@@ -198,6 +234,13 @@ def main(argv: list[str] | None = None) -> int:
     if args.step == "pack":
         for number, size in enumerate(pack(args.work, args.to, args.python)):
             print(f"{size / 2**20:.1f} MiB in {args.to / str(number)}")
+    elif args.step in ("aside", "back"):
+        try:
+            names = aside(args.to) if args.step == "aside" else back(args.source)
+        except OSError as error:
+            print(error, file=sys.stderr)
+            return 2
+        print(f"{', '.join(names)}: moved")
     elif args.step == "receive":
         receive(args.source)
     elif args.step == "start":

@@ -90,3 +90,23 @@ def test_weights_come_back_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyP
     pieces[3].write_bytes(b"broken")
     with pytest.raises(ValueError, match="do not make"):
         slot.join(pieces, tmp_path / "joined.gguf")
+
+
+def test_weights_leave_the_tree_and_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights, safe = tmp_path / "weights", tmp_path / "safe"
+    weights.mkdir()
+    files = {"a.gguf": b"model", "fingerprints.bin": b"prints", "MODEL_CARD.md": b"card"}
+    for name, raw in files.items():
+        (weights / name).write_bytes(raw)
+    monkeypatch.setattr(slot, "WEIGHTS", weights)
+    assert slot.main(["aside", "--to", str(safe)]) == 0
+    assert [path.name for path in weights.iterdir()] == ["MODEL_CARD.md"]
+    (weights / "a.gguf").write_bytes(b"another")
+    assert slot.main(["aside", "--to", str(safe)]) == 2
+    assert "holds a.gguf already" in capsys.readouterr().err
+    assert (safe / "a.gguf").read_bytes() == b"model"
+    assert slot.main(["back", "--from", str(safe)]) == 0
+    assert {path.name: path.read_bytes() for path in weights.iterdir()} == files
+    assert slot.main(["back", "--from", str(safe)]) == 2
