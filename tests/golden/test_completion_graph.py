@@ -192,3 +192,51 @@ async def test_of_two_that_are_likely_the_one_that_saves_more_is_shown(
     completions, text, _ = await complete(SHAPES + "widths_of_all = [1]\nx = wid$0\n", "th\n", root=tmp_path)
     assert seen(completions, text) == "x = widths_of_all|"
     assert [c.source for c in completions if c.shown] == ["graph"]
+
+
+BROKEN_TS = """
+//- /shop.ts
+export class Cart { total(rate: number): number { return rate; } }
+//- /main.ts
+import { Cart } from './shop';
+function half(x: Cart) {
+  if (x.
+}
+function f(cart: Cart) {
+  $0
+}
+"""
+BROKEN_GO = """
+//- /go.mod
+module example.com/m
+//- /p/p.go
+package p
+func Total(a int) int { return a }
+//- /main.go
+package m
+import "example.com/m/p"
+func half(x int) {
+\tif (x.
+}
+func f() {
+\t$0
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("language", "source", "said", "expected"),
+    [
+        ("typescript", BROKEN_TS, "cart.totl(1);\n", "(names: cart has no member totl)"),
+        ("typescript", BROKEN_TS, "cart.total(1, 2);\n", "(names: cart.total takes 1 argument, not 2)"),
+        ("typescript", BROKEN_TS, "cart.total(1);\n", "  cart.total(1);|"),
+        ("go", BROKEN_GO, "p.Totl(1)\n", "(names: p has no member Totl)"),
+        ("go", BROKEN_GO, "p.Total(1, 2)\n", "(names: p.Total takes 1 argument, not 2)"),
+        ("go", BROKEN_GO, "p.Total(1)\n", "\tp.Total(1)|"),
+    ],
+)
+async def test_a_broken_file_does_not_let_wrong_names_through(
+    tmp_path: Path, language: str, source: str, said: str, expected: str
+) -> None:
+    completions, text, _ = await complete(source, said, root=tmp_path, language=language)
+    assert seen(completions, text) == expected

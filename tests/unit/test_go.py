@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from graft_indexer.facts import Span
 from graft_indexer.golang import world
 from graft_indexer.graph import Answer, Symbol
 from graft_indexer.polyglot import PolyGraph
@@ -199,3 +200,52 @@ def test_importers_are_files_that_import_the_folder(tmp_path: Path) -> None:
         """,
     )
     assert graph.importers("p/a.go") == ("b.go",)
+
+
+BROKEN = """//- /p/p.go
+package p
+func Total(a int) int { return a }
+//- /main.go
+package m
+import "example.com/m/p"
+type Own struct { One int }
+func (o Own) Two(a, b int) {}
+HALF
+func g(own Own) {
+\tSAID
+}
+func h() {}
+"""
+"""A file in which somebody types: HALF does not parse."""
+
+
+@pytest.mark.parametrize("half", ["func half(x int) { x. }", "func half(x int) {\n\tif (x.\n}"])
+@pytest.mark.parametrize(
+    ("suggested", "expected"),
+    [
+        ("p.Totl(1)", "p has no member Totl"),
+        ("p.Total(1, 2)", "p.Total takes 1 argument, not 2"),
+        ("own.Oen = 1", "own has no member Oen"),
+        ("own.Two(1)", "own.Two takes 2 arguments, not 1"),
+        ("own.Two(p.Total(1), own.One)", ""),
+        ("p.Totl(", ""),
+        ("half(1, 2, 3)", ""),
+    ],
+)
+def test_suggestions_are_judged_beside_errors(tmp_path: Path, half: str, suggested: str, expected: str) -> None:
+    graph, _ = opened(tmp_path, BROKEN.replace("HALF", half).replace("SAID", suggested))
+    text = graph.text("main.go") or ""
+    assert graph.errors("main.go")
+    start = text.index(suggested)
+    found = graph.findings("main.go", Span(start, start + len(suggested)))
+    assert [f.message for f in found] == ([expected] if expected else [])
+    assert graph.findings("main.go") == []
+
+
+def test_a_method_that_the_broken_part_may_declare_is_not_missing(tmp_path: Path) -> None:
+    source = "//- /a.go\npackage m\ntype Own struct{}\n//- /b.go\npackage m\nfunc (o Own) Two( {\n}\n//- /c.go\npackage m\n"
+    source += "func half() { x. }\nfunc g(own Own) { own.Two() }\n"
+    graph, _ = opened(tmp_path, source)
+    text = graph.text("c.go") or ""
+    start = text.index("own.Two")
+    assert graph.findings("c.go", Span(start, start + 9)) == []

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from graft_indexer.facts import Span
 from graft_indexer.graph import Answer, Symbol
 from graft_indexer.polyglot import PolyGraph
 from graft_indexer.pygraph import open_graph
@@ -287,3 +288,51 @@ def test_mixed_repositories_ask_each_language(tmp_path: Path) -> None:
     assert [a.value[0].path for a in found] == ["a.py", "a.ts", "a.rs"]
     assert [a.closed for a in found] == [True, True, False]
     assert sorted(s.path for s in graph.find("shared")) == ["a.py", "a.rs", "a.ts"]
+
+
+BROKEN = """//- /shop.ts
+export class Cart { total(a: number): number { return a; } }
+//- /main.ts
+import { Cart } from './shop';
+class Own { one = 1; }
+function two(a: number, b: number) { return a + b; }
+HALF
+function g(cart: Cart) {
+  SAID
+}
+function h() {}
+"""
+"""A file in which somebody types: HALF does not parse."""
+
+
+@pytest.mark.parametrize("half", ["function half(x) { return x.;\n}", "function half(x) { return (x.\n}", "const half = ;"])
+@pytest.mark.parametrize(
+    ("suggested", "expected"),
+    [
+        ("cart.totl(1);", "cart has no member totl"),
+        ("new Own().oen;", "new Own() has no member oen"),
+        ("cart.total(1, 2);", "cart.total takes 1 argument, not 2"),
+        ("two(1);", "two takes 2 arguments, not 1"),
+        ("return tow;", "no name tow is declared or imported here"),
+        ("cart.total(two(1, 2));", ""),
+        # The range itself does not parse, or what would have to be known does not.
+        ("cart.totl(", ""),
+        ("half(1, 2, 3);", ""),
+    ],
+)
+def test_suggestions_are_judged_beside_errors(tmp_path: Path, half: str, suggested: str, expected: str) -> None:
+    graph, _ = opened(tmp_path, BROKEN.replace("HALF", half).replace("SAID", suggested))
+    text = graph.text("main.ts") or ""
+    assert graph.errors("main.ts")
+    start = text.index(suggested)
+    found = graph.findings("main.ts", Span(start, start + len(suggested)))
+    assert [f.message for f in found] == ([expected] if expected else [])
+    assert graph.findings("main.ts") == []
+
+
+def test_a_member_that_the_broken_part_may_declare_is_not_missing(tmp_path: Path) -> None:
+    source = "class Own { one = 1; } }\n two() { return 1 }\n}\n"
+    suggested = "function f(own: Own) { own.two; }"
+    graph, _ = opened(tmp_path, f"//- /main.ts\n{source}{suggested}\n")
+    assert graph.errors("main.ts")
+    assert graph.findings("main.ts", Span(len(source), len(source) + len(suggested))) == []

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from tree_sitter import Query, QueryCursor
 
+from graft_indexer.beside import Beside, without
 from graft_indexer.facts import ParameterKind, Span
 from graft_indexer.findings import ARGUMENTS, MEMBER, UNDEFINED, Finding, count_message
 from graft_indexer.golang.scopes import UNIVERSE, GoFile
+from graft_indexer.golang.world import BROKEN
 from graft_indexer.syntax import grammar
 
 if TYPE_CHECKING:
@@ -31,21 +33,46 @@ _NO_USE: Final = frozenset(("import_spec", "package_clause", "labeled_statement"
 
 
 def check(tongue: GoTongue, path: str, within: Span | None = None) -> list[Finding]:
-    """Findings in a file, or in a part of it; none in one that does not parse or that uses C."""
+    """Findings in a file, or in a part of it; none in one that uses C, or in a whole one that does not parse.
+
+    Of a part of a broken file they are what `graft_indexer.beside` allows.
+    """
     file = tongue.world.file(path)
     package = tongue.world.package_of(file) if file is not None else None
-    if file is None or file.broken or package is None or b'import "C"' in file.data:
+    if file is None or package is None or b'import "C"' in file.data:
         return []
+    beside: Beside | None = None
+    if file.broken:
+        if within is None:
+            return []
+        beside = Beside(file.root, file.data, within)
+        if not beside.parses and (other := without(file.root, file.data, within)) is not None:
+            file = GoFile(path, other[0])
+            beside = Beside(file.root, file.data, within, other[1])
+        if not beside.parses:
+            return []
     cursor = QueryCursor(_query())
     if within is not None:
         cursor.set_byte_range(within.start, within.end)
     nodes = cursor.captures(file.root)
     found = [] if package.partial else [*_names(tongue, file, nodes.get("name", []))]
-    found += _members(tongue, file, nodes.get("member", []))
-    found += _calls(tongue, file, nodes.get("call", []))
+    found += _members(tongue, file, nodes.get("member", []), beside)
+    found += _calls(tongue, file, nodes.get("call", []), beside)
     if within is not None:
         found = [f for f in found if within.covers(f.span)]
+    if beside is not None:
+        found = [f for f in found if _holds(f, file, beside)]
     return sorted(found, key=lambda f: (f.span, f.code))
+
+
+def _holds(finding: Finding, file: GoFile, beside: Beside) -> bool:
+    """Whether a finding in a part of a broken file is proved without what does not parse."""
+    if finding.code == ARGUMENTS:
+        own = [span for path, span, _ in finding.related if path == file.path]
+        callee = file.data[finding.span.start : finding.span.end].decode("utf-8", "replace")
+        return all(beside.sound(span.start) for span in own) and not beside.doubtful(callee)
+    name, *owner = finding.names
+    return not beside.elsewhere(name) and not any(beside.doubtful(text) for text in owner)
 
 
 @cache
@@ -76,7 +103,13 @@ def _is_key(node: Node) -> bool:
     return keyed is not None and keyed.type == "keyed_element" and keyed.child_by_field_name("key") == element
 
 
-def _members(tongue: GoTongue, file: GoFile, nodes: list[Node]) -> Iterator[Finding]:
+def _elsewhere(tongue: GoTongue, file: GoFile, name: str, reason: str, beside: Beside | None) -> bool:
+    """Whether nothing but this file's errors keeps an answer about a name open; `_holds` looks into the file."""
+    own = tongue.world.package_of(file) if beside is not None and reason == BROKEN else None
+    return own is not None and not any(name.encode() in f.data for f in own.files if f.broken and f.path != file.path)
+
+
+def _members(tongue: GoTongue, file: GoFile, nodes: list[Node], beside: Beside | None) -> Iterator[Finding]:
     for node in nodes:
         owner = node.child_by_field_name("operand") or node.child_by_field_name("package")
         name = node.child_by_field_name("field") or node.child_by_field_name("name")
@@ -88,7 +121,12 @@ def _members(tongue: GoTongue, file: GoFile, nodes: list[Node]) -> Iterator[Find
         else:
             symbols, reason = tongue.member(file, owner, text)
         shown = file.text(owner)
-        if symbols or reason or len(shown) > 60 or "\n" in shown:
+        if (
+            symbols
+            or (reason and not _elsewhere(tongue, file, text, reason, beside))
+            or len(shown) > 60
+            or "\n" in shown
+        ):
             continue
         if file.path.endswith("_test.go") and _for_tests(tongue, file, shown, text):
             continue
@@ -107,7 +145,7 @@ def _for_tests(tongue: GoTongue, file: GoFile, alias: str, name: str) -> bool:
     return whole is not None and name in whole.names
 
 
-def _calls(tongue: GoTongue, file: GoFile, nodes: list[Node]) -> Iterator[Finding]:
+def _calls(tongue: GoTongue, file: GoFile, nodes: list[Node], beside: Beside | None) -> Iterator[Finding]:
     for node in nodes:
         callee, arguments = node.child_by_field_name("function"), node.child_by_field_name("arguments")
         if callee is None or arguments is None or callee.type not in ("identifier", "selector_expression"):
@@ -120,7 +158,12 @@ def _calls(tongue: GoTongue, file: GoFile, nodes: list[Node]) -> Iterator[Findin
         if callee.type == "identifier" and file.text(callee) in UNIVERSE:
             continue
         targets, reason = tongue.targets_of_call(file, callee)
-        if reason or len(targets) != 1 or _method_expression(tongue, file, callee):
+        name = file.text(callee).rpartition(".")[2]
+        if (
+            (reason and not _elsewhere(tongue, file, name, reason, beside))
+            or len(targets) != 1
+            or _method_expression(tongue, file, callee)
+        ):
             continue
         parameters = targets[0].signature.parameters
         variadic = bool(parameters) and parameters[-1].kind is ParameterKind.VAR_POSITIONAL

@@ -20,6 +20,7 @@ from graft_indexer.tongues import CompleteSource
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+BROKEN: Final = "a part of the package does not parse"
 _KEPT: Final = 200
 _MODULE = re.compile(r"^\s*module\s+\"?([^\s\"]+)", re.MULTILINE)
 _REQUIRE = re.compile(r"^\s*(?:require\s+)?([\w.~/-]+\.[\w.~/-]+)\s+(v[\w.+-]+)", re.MULTILINE)
@@ -47,7 +48,7 @@ class Package:
                 for name, node in methods:
                     table.setdefault(name, []).append((file, node))
             if file.broken:
-                self.partial = self.partial or "a part of the package does not parse"
+                self.partial = self.partial or BROKEN
             if b'import "C"' in file.data:
                 self.partial = "it uses C"
         return self

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from tree_sitter import Query, QueryCursor
 
+from graft_indexer.beside import Beside, without
 from graft_indexer.facts import Parameter, ParameterKind, Span
 from graft_indexer.findings import ARGUMENTS, IMPORT, MEMBER, UNDEFINED, Finding, count_message
 from graft_indexer.syntax import grammar
@@ -43,10 +44,23 @@ _QUERY: Final = """
 
 
 def check(tongue: TsTongue, path: str, within: Span | None = None) -> list[Finding]:
-    """Findings in a file, or in a part of it; none in one that does not parse, or in a declaration file."""
+    """Findings in a file, or in a part of it; none in a declaration file, or in a whole file that does not parse.
+
+    Of a part of a broken file they are what `graft_indexer.beside` allows.
+    """
     file = tongue.world.file(path)
-    if file is None or file.broken or path.endswith((".d.ts", ".d.mts", ".d.cts")):
+    if file is None or path.endswith((".d.ts", ".d.mts", ".d.cts")):
         return []
+    beside: Beside | None = None
+    if file.broken:
+        if within is None:
+            return []
+        beside = Beside(file.root, file.data, within)
+        if not beside.parses and (other := without(file.root, file.data, within)) is not None:
+            file = TsFile(path, other[0])
+            beside = Beside(file.root, file.data, within, other[1])
+        if not beside.parses:
+            return []
     cursor = QueryCursor(_query(file.language))
     if within is not None:
         cursor.set_byte_range(within.start, within.end)
@@ -58,7 +72,21 @@ def check(tongue: TsTongue, path: str, within: Span | None = None) -> list[Findi
         found += _calls(tongue, file, nodes.get("call", []))
     if within is not None:
         found = [f for f in found if within.covers(f.span)]
+    if beside is not None:
+        found = [f for f in found if _holds(f, file, beside)]
     return sorted(found, key=lambda f: (f.span, f.code))
+
+
+def _holds(finding: Finding, file: TsFile, beside: Beside) -> bool:
+    """Whether a finding in a part of a broken file is proved without what does not parse."""
+    if finding.code == IMPORT:
+        return True
+    if finding.code == ARGUMENTS:
+        own = [span for path, span, _ in finding.related if path == file.path]
+        callee = file.data[finding.span.start : finding.span.end].decode("utf-8", "replace")
+        return all(beside.sound(span.start) for span in own) and not beside.doubtful(callee)
+    name, *owner = finding.names
+    return not beside.elsewhere(name) and not any(beside.doubtful(text) for text in owner)
 
 
 @cache
@@ -83,7 +111,7 @@ def _names(tongue: TsTongue, file: TsFile, values: list[Node], types: list[Node]
                 bound = known[key] = bool(file.lookup(name, node.start_byte, VALUE | TYPE))
             if bound or name in listed or name in PREDEFINED or not _is_use(file, node):
                 continue
-            if _in_namespace(file, node) or tongue.unbound(file, name):
+            if _in_namespace(file, node) or tongue.outside(file, name):
                 continue
             what = "type" if meaning == TYPE else "name"
             yield Finding(_span(node), UNDEFINED, f"no {what} {name} is declared or imported here", (name,))

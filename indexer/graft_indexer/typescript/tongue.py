@@ -109,10 +109,12 @@ class TsTongue(Tongue):
 
     def unbound(self, file: TsFile, name: str) -> str:
         """Why a name that no scope of a file binds may mean something all the same; empty if it cannot."""
+        return "a part of the file does not parse" if file.broken else self.outside(file, name)
+
+    def outside(self, file: TsFile, name: str) -> str:
+        """Why something outside a file may declare a name for it; empty if nothing does."""
         from graft_indexer.typescript.ambient import is_ambient
 
-        if file.broken:
-            return "a part of the file does not parse"
         if is_ambient(name) or b"eval(" in file.data or b"with (" in file.data:
             return "declared outside"
         for path, definition in self.source.definitions_named(name):
