@@ -5,34 +5,12 @@ python tests/editors/setup_others.py [--force] [helix|emacs]...
 
 from __future__ import annotations
 
-import argparse
-import subprocess
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from graft_testing import parts
-
-PARTS = ("helix", "emacs")
-
-
-def main() -> int:
-    """Fetch what is missing; returns 0, or 1 and says why not."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--force", action="store_true", help="fetch again what is already there")
-    parser.add_argument("parts", nargs="*", help=" ".join(PARTS))
-    args = parser.parse_args()
-    try:
-        for part in args.parts or PARTS:
-            if part not in PARTS:
-                raise parts.PartError(f"no such part: {part} (there are {', '.join(PARTS)})")
-            if not parts.is_ready(part, force=args.force):
-                {"helix": set_up_helix, "emacs": set_up_emacs}[part]()
-    except parts.PartError as error:
-        print(f"setup_others: {error}", file=sys.stderr)
-        return 1
-    return 0
 
 
 def set_up_helix() -> None:
@@ -42,7 +20,7 @@ def set_up_helix() -> None:
     binary = next(path for path in (files / "usr/bin/hx", files / "usr/lib/helix/hx") if path.exists())
     runtime = files / "usr/lib/hx/runtime"
     started = parts.starter(part, "hx", binary, HELIX_RUNTIME=str(runtime))
-    parts.ready(part, version_of([started, "--version"]))
+    parts.ready(part, parts.version_of(started))
 
 
 def set_up_emacs() -> None:
@@ -68,16 +46,8 @@ def set_up_emacs() -> None:
     if dump is not None:
         text = started.read_text("utf-8")
         started.write_text(text.replace(' "$@"', f" --dump-file='{dump}' \"$@\""), "utf-8")
-    parts.ready(part, version_of([started, "--version"]))
-
-
-def version_of(command: list[Path | str]) -> str:
-    """The first line of what it says of itself.  Raises PartError."""
-    said = subprocess.run([str(part) for part in command], capture_output=True, text=True)
-    if said.returncode or not said.stdout:
-        raise parts.PartError(f"{command[0]} --version said {(said.stdout + said.stderr).strip()[:300]!r}")
-    return said.stdout.splitlines()[0]
+    parts.ready(part, parts.version_of(started))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(parts.set_up("setup_others", __doc__ or "", {"helix": set_up_helix, "emacs": set_up_emacs}))

@@ -8,7 +8,6 @@ what is needed; so its steps are taken here one by one, without scripts, and wha
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import shutil
@@ -21,7 +20,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from graft_testing import parts
 
 LOCK = Path(__file__).with_name("vscode_parts")
-PARTS = ("vscode", "chromium")
 COMPILED = ("@vscode/spdlog", "native-watchdog", "node-pty")
 """Native modules without which the server does not start (the log, the watchdog) or has no terminal.  Others that are
 never built here (kerberos, @vscode/deviceid) are only looked for when they are used."""
@@ -36,24 +34,6 @@ NOT_NEEDED = (
     *("perl-modules-5.36", "perl", "adwaita-icon-theme", "hicolor-icon-theme", "passwd", "mount", "dpkg", "tar"),
 )
 """Packages that Chromium pulls in and never touches when it draws by itself (SwiftShader), headless."""
-
-
-def main() -> int:
-    """Fetch what is missing; returns 0, or 1 and says why not."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--force", action="store_true", help="fetch again what is already there")
-    parser.add_argument("parts", nargs="*", help=" ".join(PARTS))
-    args = parser.parse_args()
-    try:
-        for part in args.parts or PARTS:
-            if part not in PARTS:
-                raise parts.PartError(f"no such part: {part} (there are {', '.join(PARTS)})")
-            if not parts.is_ready(part, force=args.force):
-                {"vscode": set_up_vscode, "chromium": set_up_chromium}[part]()
-    except parts.PartError as error:
-        print(f"setup_vscode: {error}", file=sys.stderr)
-        return 1
-    return 0
 
 
 def set_up_vscode() -> None:
@@ -91,12 +71,12 @@ def set_up_vscode() -> None:
     starter = parts.plain_starter(part, "node", node / "bin/node")
     started = parts.plain_starter(part, "code-server", node / "bin/node", ENTRY=str(entry))
     started.write_text(started.read_text("utf-8").replace('"$@"', "'" + str(entry) + '\' "$@"'), "utf-8")
-    said = subprocess.run([started, "--version"], capture_output=True, text=True).stdout
+    said = parts.version_of(started)
     match = re.match(r"(\S+) \S+ with Code (\S+)", said)
     if not match:
         raise parts.PartError(f"{part}: {started} --version said {said!r}")
-    version = subprocess.run([starter, "--version"], capture_output=True, text=True).stdout.strip()
-    parts.ready(part, f"code-server {match.group(1)}, VS Code {match.group(2)}, Node.js {version}")
+    node_version = parts.version_of(starter)
+    parts.ready(part, f"code-server {match.group(1)}, VS Code {match.group(2)}, Node.js {node_version}")
 
 
 def set_up_chromium() -> None:
@@ -118,10 +98,7 @@ def set_up_chromium() -> None:
         LD_LIBRARY_PATH=os.pathsep.join(map(str, search)),
         FONTCONFIG_FILE=str(fonts),
     )
-    said = subprocess.run([chromium, "--version"], capture_output=True, text=True)
-    if said.returncode or "Chromium" not in said.stdout:
-        raise parts.PartError(f"{chromium} --version said {(said.stdout + said.stderr).strip()!r}")
-    parts.ready(part, said.stdout.strip())
+    parts.ready(part, parts.version_of(chromium))
 
 
 def debian_release() -> str:
@@ -158,4 +135,4 @@ def link(path: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(parts.set_up("setup_vscode", __doc__ or "", {"vscode": set_up_vscode, "chromium": set_up_chromium}))

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from other_editors import documented, environment, program
-from vscode_fixtures import project
+from samples import project
 
 SCRIPT = """
 (defun wait-for (what seconds true)

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from other_editors import documented, environment, program
-from vscode_fixtures import project
+from samples import project
 
 
 class Terminal:

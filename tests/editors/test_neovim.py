@@ -325,6 +325,58 @@ def test_health_and_help(start: Start, fake: Fake, tmp_path: Path) -> None:
     assert "graft-ls.txt" in vim.call("nvim_buf_get_name", 0)
 
 
+def test_start_stop_and_restart(start: Start, fake: Fake) -> None:
+    vim = attached(start(fake.setup()))
+    vim.keys("<Esc>")
+    count = "return #vim.lsp.get_clients({ name = 'graft_ls' })"
+    vim.command("GraftLs stop")
+    vim.wait(lambda: vim.lua(count) == 0, say="no server")
+    vim.command("GraftLs status")
+    vim.wait(lambda: "no server is attached" in vim.call("nvim_exec2", "messages", {"output": True})["output"])
+    vim.command("GraftLs start")
+    vim.wait(lambda: vim.lua(count) == 1, say="the server again")
+    first = vim.lua("return vim.lsp.get_clients({ name = 'graft_ls' })[1].id")
+    vim.command("GraftLs restart")
+    vim.wait(
+        lambda: (
+            vim.lua("local c = vim.lsp.get_clients({ name = 'graft_ls' })[1]; return c and c.id") not in (None, first)
+        )
+    )
+    assert len(fake.messages("initialize")) == 3
+
+
+def test_index_and_explain_ask_the_server(start: Start, fake: Fake) -> None:
+    vim = attached(start(fake.setup()))
+    vim.keys("<Esc>")
+    for command in ("index", "explain"):
+        vim.command(f"GraftLs {command}")
+    vim.wait(lambda: len(fake.messages("workspace/executeCommand")) == 2)
+    assert [m["command"] for m in fake.messages("workspace/executeCommand")] == ["graft.index", "graft.explain"]
+    vim.wait(lambda: "no suggestion yet" in vim.call("nvim_exec2", "messages", {"output": True})["output"])
+
+
+def test_beside_another_server(start: Start, fake: Fake, tmp_path: Path) -> None:
+    """Each server hears its own: no request of ours goes to another, and its findings stay where they are."""
+    fake.script({"full": "total = 1"})
+    (tmp_path / "other").mkdir()
+    other = Fake(tmp_path / "other")
+    command = ", ".join(f"[==[{part}]==]" for part in other.command)
+    beside = (
+        f"vim.lsp.config('other', {{ cmd = {{ {command} }}, filetypes = {{ 'python' }} }})\nvim.lsp.enable('other')\n"
+    )
+    vim = attached(start(beside + fake.setup()))
+    vim.wait(lambda: vim.lua("return #vim.lsp.get_clients({ bufnr = 0 })") == 2, say="two servers")
+    vim.type("to")
+    vim.ghost("tal = 1")
+    vim.keys("<M-l>")
+    assert vim.lines() == ["total = 1"]
+    vim.lua("vim.diagnostic.set(vim.api.nvim_create_namespace('x'), 0, { { lnum = 0, col = 0, message = 'theirs' } })")
+    vim.wait(lambda: fake.messages("graft/otherDiagnostics"))
+    for method in ("textDocument/inlineCompletion", "graft/otherDiagnostics", "workspace/executeCommand"):
+        assert other.messages(method) == []
+    assert vim.lua("return #vim.diagnostic.get(0)") == 1
+
+
 def test_a_crashed_server_comes_back(start: Start, fake: Fake) -> None:
     fake.script({"full": "total = 1"})
     vim = attached(start(fake.setup()))
@@ -356,6 +408,24 @@ def test_a_server_that_always_crashes_is_given_up_once(start: Start, fake: Fake)
     assert vim.lua(count) == 1
     assert len(fake.messages("initialize")) == 5
     assert vim.lua("return require('graft_ls').statusline()") == "Graft: stopped"
+
+
+@pytest.mark.parametrize("old", ["0.0.9", "nonsense"])
+def test_an_old_server_is_refused_once(start: Start, fake: Fake, work: Path, old: str) -> None:
+    fake.script({"full": "hello = 1"}, version=old)
+    watch = "_G.said = {} vim.notify = function(m) table.insert(said, m) end\n"
+    vim = start(watch + fake.setup())
+    vim.wait(lambda: vim.lua("return #said") == 1, say="a message")
+    assert f"version {old}" in vim.lua("return said")[0]
+    vim.wait(lambda: vim.lua("return #vim.lsp.get_clients()") == 0, say="no server")
+    vim.type("ihello")
+    (work / "b.py").write_text("")
+    vim.keys("<Esc>")
+    vim.command("edit! b.py")
+    vim.lua("vim.wait(300)")
+    assert vim.lua("return require('graft_ls').statusline()") == "Graft: stopped"
+    assert len(fake.messages("initialize")) == 1 and vim.lua("return #said") == 1
+    assert fake.messages("textDocument/inlineCompletion") == []
 
 
 def test_a_missing_server_is_said_once(start: Start, work: Path) -> None:

@@ -9,46 +9,17 @@ from pathlib import Path
 import pytest
 from nvim import ROOT, Nvim, can_go_offline
 from processes import descendants
+from samples import MISSPELT, project
 
 from conftest import Start
 
 GRAFT = Path(sys.executable).parent / "graft"
-SHOP = '''\
-"""Prices."""
-
-
-class Basket:
-    """What someone buys."""
-
-    def __init__(self, items: list[float]) -> None:
-        self.items = items
-        self.discount_percent = 0.0
-
-    def total_price(self) -> float:
-        """Sum of the items, less the discount."""
-        return sum(self.items) * (1 - self.discount_percent / 100)
-
-
-def make_basket(items: list[float]) -> Basket:
-    """A basket with these prices."""
-    return Basket(items)
-'''
-MAIN = """\
-from shop import make_basket
-
-
-def order(items):
-    basket = make_baskt(items)
-    return basket.total_price()
-"""
 
 
 @pytest.fixture
 def shop(work: Path) -> Path:
     """A small project with one wrong name."""
-    (work / "shop.py").write_text(SHOP)
-    (work / "main.py").write_text(MAIN)
-    return work
+    return project(work, main=MISSPELT)
 
 
 def setup(options: str = "") -> str:
@@ -118,6 +89,43 @@ def test_what_another_linter_shows_is_not_shown_twice(start: Start, shop: Path) 
     vim.wait(lambda: diagnostics(vim) == ["Undefined name `make_baskt`"], 20, "theirs alone")
     vim.lua("vim.diagnostic.reset(vim.api.nvim_create_namespace('ruff'), 0)")
     vim.wait(lambda: diagnostics(vim) == [ours], 20, "ours again")
+
+
+def test_subcommands_and_health_of_the_real_program(start: Start, shop: Path, tmp_path: Path) -> None:
+    log = tmp_path / "server-log/graft.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("INFO graft.app: from yesterday\n")
+    vim = ready(start(setup(), environment={"GRAFT_LOG_DIR": str(log.parent)}))
+    ask_at(vim, "basket = make_bas")
+    vim.ghost(timeout=60)
+    vim.keys("<Esc>")
+    for command, words in (
+        ("explain", "shown, from the"),
+        ("log", "from yesterday"),
+        ("stats", "kept in"),
+        ("doctor", "llama.cpp"),
+    ):
+        vim.command(f"GraftLs {command}")
+        vim.wait(lambda words=words: words in "\n".join(vim.lines()).lower(), 90, f"{words} of :GraftLs {command}")
+        vim.command("bwipeout!")
+    vim.command("checkhealth graft_ls")
+    report = "\n".join(vim.lines())
+    for words in ("OK Neovim", "bin/graft is graft", "positions in utf-8", "status: ready; model: graft"):
+        assert words in report, report
+    assert "ERROR" not in report
+
+
+def test_repair_runs_in_a_terminal_once_confirmed(start: Start, work: Path) -> None:
+    (work / "main.py").write_text("def double(number):\n    return number + 2\n")
+    (work / "test_main.py").write_text("from main import double\n\nassert double(2) == 4\nassert double(3) == 6\n")
+    vim = ready(start(setup("settings = { model = { enable = false } }")))
+    for answer, ran in (("C", False), ("R", True)):
+        vim.call("nvim_input", ":GraftLs repair python3 test_main.py<CR>")
+        vim.on_screen("Run «python3 test_main.py» in")
+        vim.call("nvim_input", answer)
+        vim.wait(lambda ran=ran: (vim.lua("return vim.bo.buftype") == "terminal") == ran)
+    vim.on_screen("return number * 2", timeout=120)
+    assert "number + 2" in (work / "main.py").read_text(), "the files stay as they are"
 
 
 def test_a_killed_engine_is_replaced(start: Start, shop: Path) -> None:
@@ -220,3 +228,19 @@ def test_crlf_stays_crlf(start: Start, shop: Path) -> None:
     vim.command("write")
     content = (shop / "crlf.py").read_bytes()
     assert content.count(b"\n") == content.count(b"\r\n") == 4
+
+
+def test_a_read_only_home(start: Start, shop: Path, tmp_path: Path) -> None:
+    """Nothing can be kept for the next time, not even by root: the index is in memory, said at most once."""
+    program = tmp_path / "graft-homeless"
+    homes = " ".join(f"{name}=/proc/none" for name in ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"))
+    unset = "-u GRAFT_CACHE_DIR -u GRAFT_DATA_DIR -u GRAFT_LOG_DIR -u GRAFT_CONFIG"
+    program.write_text(f"#!/bin/sh\nexec env {unset} {homes} '{GRAFT}' \"$@\"\n")
+    program.chmod(0o755)
+    watch = "_G.said = {} vim.notify = function(m) table.insert(said, m) end\n"
+    vim = ready(start(f"{watch}require('graft_ls').setup({{ cmd = {{ [[{program}]], 'serve', '--stdio' }} }})"))
+    ask_at(vim, "basket = make_bas")
+    assert vim.ghost(timeout=60).startswith("ket")
+    vim.keys("<M-l>")
+    assert vim.line().startswith("    basket = make_basket")
+    assert len(vim.lua("return said")) <= 1

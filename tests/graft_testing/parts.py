@@ -10,6 +10,7 @@ Parts lie in `~/.cache/graft-test-parts`, or where GRAFT_TEST_PARTS says.
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import os
@@ -19,7 +20,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -199,3 +200,32 @@ def _run(command: Sequence[str], failure: str) -> None:
     if done.returncode:
         tail = "\n".join(done.stdout.splitlines()[-15:])
         raise PartError(f"{failure} (exit {done.returncode})\n{tail}")
+
+
+def set_up(program: str, description: str, steps: Mapping[str, Callable[[], None]]) -> int:
+    """The main function of a program that fetches parts: `program [--force] [PART]...`.  Each step raises PartError.
+
+    Returns 0, or 1 after it has said why a part is not there.
+    """
+    parser = argparse.ArgumentParser(prog=program, description=description.splitlines()[0])
+    parser.add_argument("--force", action="store_true", help="fetch again what is already there")
+    parser.add_argument("parts", nargs="*", help=" ".join(steps))
+    args = parser.parse_args()
+    try:
+        for part in args.parts or steps:
+            if part not in steps:
+                raise PartError(f"no such part: {part} (there are {', '.join(steps)})")
+            if not is_ready(part, force=args.force):
+                steps[part]()
+    except PartError as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def version_of(*command: Path | str) -> str:
+    """The first line of what a program says of itself when asked for its version.  Raises PartError."""
+    said = subprocess.run([str(part) for part in command] + ["--version"], capture_output=True, text=True)
+    if said.returncode or not said.stdout.strip():
+        raise PartError(f"{command[0]} --version said {(said.stdout + said.stderr).strip()[:300]!r}")
+    return said.stdout.strip().splitlines()[0]

@@ -6,6 +6,8 @@ local ghost = require("graft_ls.ghost")
 local others = require("graft_ls.others")
 
 M.NAME = "graft_ls"
+--- The oldest server that this plugin speaks with.
+M.OLDEST = "0.1.0"
 
 --- What `graft/status` says.
 --- @class graft_ls.Status
@@ -107,7 +109,13 @@ function M.lsp_config(cmd)
         end)
       end,
     },
+    on_init = function(client, result)
+      M.check_version(client, vim.tbl_get(result or {}, "serverInfo", "version"))
+    end,
     on_attach = function(client, buf)
+      if M.given_up then
+        return
+      end
       ghost.attach(buf)
       others.changed(buf, M.NAME)
       require("graft_ls.keys").attach(buf, config.keys)
@@ -122,6 +130,25 @@ function M.lsp_config(cmd)
       end)
     end,
   }
+end
+
+--- Stop a server that is older than the plugin needs, and say so once.
+--- @param client vim.lsp.Client
+--- @param version any what the server said of itself
+function M.check_version(client, version)
+  local have = type(version) == "string" and vim.version.parse(version, { strict = false }) or nil
+  if have and not vim.version.lt(have, M.OLDEST) then
+    return
+  end
+  M.given_up = ("the server is version %s; this plugin needs %s or newer: pip install --upgrade 'graft-ls[llama]'"):format(
+    type(version) == "string" and version or "unknown",
+    M.OLDEST
+  )
+  ghost.say_once("Graft: " .. M.given_up)
+  vim.schedule(function()
+    vim.lsp.enable(M.NAME, false)
+    client:stop()
+  end)
 end
 
 --- Find the server and let Neovim start it for the file types. Says once what is missing.

@@ -31,7 +31,10 @@ local function show(name, lines, filetype)
   pcall(vim.api.nvim_buf_set_name, buf, "graft://" .. name)
   vim.api.nvim_buf_set_lines(buf, 0, -1, false, lines)
   vim.bo[buf].modifiable = false
-  vim.bo[buf].filetype = filetype or ""
+  if filetype then
+    -- Silently: Markdown's plugin fails where a distribution leaves its parser out, as Debian does. Then it stays plain.
+    vim.cmd("silent! setlocal filetype=" .. filetype)
+  end
   vim.keymap.set("n", "q", "<Cmd>close<CR>", { buffer = buf })
   vim.api.nvim_win_set_height(0, math.min(#lines + 1, math.floor(vim.o.lines / 2)))
 end
