@@ -353,6 +353,14 @@ def test_missing_member_of_a_value_that_was_set_before(tmp_path: Path) -> None:
     ]
 
 
+def test_missing_member_of_what_an_overload_gives(tmp_path: Path) -> None:
+    code = "def f(path: str):\n    return path.strip(' ').rsplitt('.', 1), path.encode().lower().uper()\n"
+    assert see(tmp_path, code).findings == [
+        "2:28 [rsplitt] missing-member: `path.strip(' ')` has no member `rsplitt`; did you mean `rsplit`?",
+        "2:67 [uper] missing-member: `path.encode().lower()` has no member `uper`; did you mean `upper`?",
+    ]
+
+
 def test_slip_of_a_private_name_beside_a_described_base(tmp_path: Path) -> None:
     code = (
         "import threading\n\n\nclass Worker(threading.Thread):\n    def __init__(self):\n        super().__init__()\n"

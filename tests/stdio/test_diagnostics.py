@@ -175,3 +175,19 @@ async def test_fixes_for_other_servers_findings(start: Start, tmp_path: Path) ->
     assert change["edits"] == snapshot(
         [{"range": {"start": {"line": 0, "character": 0}, "end": {"line": 1, "character": 0}}, "newText": ""}]
     )
+
+
+async def test_the_model_writes_what_no_rule_mends(start: Start, tmp_path: Path) -> None:
+    root = project(tmp_path, area_py="def area(width, height):\n    return width * xyzzy\n")
+    client = await start({"answers": ["height"]})
+    await client.initialize(root)
+    uri = await opened(client, root / "area.py")
+    place = {"start": {"line": 1, "character": 19}, "end": {"line": 1, "character": 19}}
+    found = await actions(client, uri, place)
+    chosen = next(a for a in found if a["title"].startswith("Write `return width * height`"))
+    assert "isPreferred" not in chosen
+    assert edited(root, chosen["edit"]) == {"area.py": "def area(width, height):\n    return width * height\n"}
+    # Nobody asked: an editor looks for a light bulb wherever the cursor stands.
+    context = {"diagnostics": [], "triggerKind": 2}
+    asked = {"textDocument": {"uri": uri}, "range": place, "context": context}
+    assert await client.request("textDocument/codeAction", asked) == []

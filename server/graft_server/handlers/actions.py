@@ -75,8 +75,11 @@ async def code_actions(ls: GraftServer, params: types.CodeActionParams) -> list[
         # A finding that both have is mended once, as ours: its fix can be checked by running the check again.
         theirs = [t for t in theirs if not any(same_place(t, o) for o in ours)]
         for item in (*ours, *theirs):
-            for rank, fix in enumerate(await _fixes(folder, item)):
+            mended = await _fixes(folder, item)
+            for rank, fix in enumerate(mended):
                 out.append(_action(ls, document, folder, item, fix, version, preferred=rank == 0 and fix.safe))
+            if params.context.trigger_kind == types.CodeActionTriggerKind.Invoked and not any(f.safe for f in mended):
+                out += await _of_the_model(ls, document, folder, item, mended, version)
         out += await _mends(ls, document, folder, path, span, version)
         out.sort(key=lambda action: not action.is_preferred)
     if _wants(only, FIX_ALL) and only is not None and found:
@@ -136,6 +139,34 @@ async def _fixes(folder: Folder, item: Diagnostic) -> list[Fix]:
     module = importlib.import_module("graft_server.repair.candidates")
     found: list[Fix] | None = await sliced(folder.graph, lambda graph: module.stepwise(graph, item), priority=NORMAL)
     return found or []
+
+
+async def _of_the_model(
+    ls: GraftServer, document: Document, folder: Folder, item: Diagnostic, known: Sequence[Fix], version: int
+) -> list[types.CodeAction]:
+    """What the model would write in place of a finding of ours that no rule mends safely; asked only where somebody
+    opened the menu.  The edits come along: the model would have to be asked again to make them later."""
+    engine = ls.session.engine
+    python = item.path.endswith((".py", ".pyi", ".pyw"))
+    if engine is None or item.source or not python or document.version != version:
+        return []
+    by_model = importlib.import_module("graft_server.repair.by_model")
+    module = importlib.import_module("graft_server.repair.candidates")
+    some = await by_model.candidates(engine, document.text, item)
+    found: list[Fix] | None = await sliced(
+        folder.graph,
+        lambda graph: module.verified_stepwise(graph, item, some),
+        priority=NORMAL,
+        valid=lambda: document.version == version,
+    )
+    edits = {fix.edits for fix in known}
+    actions = []
+    for fix in found or []:
+        if fix.edits not in edits:
+            action = _action(ls, document, folder, item, fix, version, preferred=False)
+            action.data, action.edit = None, workspace_edit(ls, folder, fix.edits)
+            actions.append(action)
+    return actions
 
 
 def fix_all(graph: SymbolGraph, path: str, settings: Settings) -> Fix | None:

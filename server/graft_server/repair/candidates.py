@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 from itertools import islice
@@ -97,13 +97,37 @@ def _tries(
         if len(unique) >= MAX_TRIED:
             break
     for candidate in sorted(unique.values(), key=lambda c: not c.safe):
-        verified = verify(graph, diagnostic, candidate.edits, before=before)
-        if verified is not None:
-            claims = ", ".join(verified)
-            mark = "" if candidate.safe else " (unsafe)"
-            yield Fix(f"{candidate.title}{mark} - checked: {claims}", candidate.safe, verified, candidate.edits)
-        else:
-            yield None
+        yield _verified(graph, diagnostic, candidate, before)
+
+
+def _verified(
+    graph: SymbolGraph,
+    diagnostic: Diagnostic,
+    candidate: Candidate,
+    before: Mapping[str, Counter[tuple[str, ...]]] | None = None,
+) -> Fix | None:
+    verified = verify(graph, diagnostic, candidate.edits, before=before)
+    if verified is None:
+        return None
+    mark = "" if candidate.safe else " (unsafe)"
+    title = f"{candidate.title}{mark} - checked: {', '.join(verified)}"
+    return Fix(title, candidate.safe, verified, candidate.edits)
+
+
+def verified_stepwise(
+    graph: SymbolGraph, diagnostic: Diagnostic, some: Sequence[Candidate]
+) -> Generator[None, None, list[Fix]]:
+    """Those of some candidates that pass (of a model, see `by_model`), in their order; yields after each.
+
+    Only for findings of ours: of another server's nobody could say that they are gone.
+    """
+    found: list[Fix] = []
+    for candidate in some if diagnostic.code in CODES and not diagnostic.source else ():
+        fix = _verified(graph, diagnostic, candidate)
+        if fix is not None:
+            found.append(fix)
+        yield
+    return found
 
 
 def _candidates(graph: SymbolGraph, diagnostic: Diagnostic) -> Iterator[Candidate]:

@@ -6,12 +6,13 @@ import ast
 from collections.abc import Iterator
 
 from graft_indexer.facts import ParameterKind, Signature
-from graft_indexer.graph import CallSite, SymbolGraph
+from graft_indexer.graph import CallSite, CallTarget, SymbolGraph
 from graft_server.diagnosis.calls import Problem, bind, keyword_span, provable_target, required_names
 from graft_server.diagnosis.distance import closest
 from graft_server.diagnosis.model import Diagnostic
 from graft_server.diagnosis.source import Source
 from graft_server.edits import Edit
+from graft_server.repair import donors
 from graft_server.repair.candidate import Candidate
 
 
@@ -48,7 +49,7 @@ def candidates(graph: SymbolGraph, source: Source, diagnostic: Diagnostic) -> It
                 same = ast.dump(given) == ast.dump(keyword.value)
                 yield Candidate(f"Drop `{keyword.arg}=`", same, (_drop(source, path, call, keyword),))
     if missing and diagnostic.names[0] in missing:
-        yield from _missing(graph, source, path, call, site, target.signature, missing)
+        yield from _missing(graph, source, path, call, site, target, missing)
 
 
 def _call_at(source: Source, diagnostic: Diagnostic) -> ast.Call | None:
@@ -97,9 +98,10 @@ def _missing(
     path: str,
     call: ast.Call,
     site: CallSite,
-    signature: Signature,
+    target: CallTarget,
     missing: list[str],
 ) -> Iterator[Candidate]:
+    signature = target.signature
     visible = {s.name for s in graph.visible_names(path, site.arguments.start).value}
     positional_only = {p.name for p in signature.parameters if p.kind is ParameterKind.POSITIONAL_ONLY}
     by_position = not call.keywords and required_names(signature)[-len(missing) :] == missing and positional_only
@@ -107,6 +109,14 @@ def _missing(
         values = [name if by_position else f"{name}={name}" for name in missing]
         listed = ", ".join(f"`{name}`" for name in missing)
         yield Candidate(f"Pass {listed}", len(missing) == 1, (_append(source, path, call, site, values),))
+    if len(missing) == 1:
+        (name,) = missing
+        for value in donors.values(graph, path, call, source, target, name):
+            if value != name:
+                given = [value if by_position else f"{name}={value}"]
+                yield Candidate(
+                    f"Pass `{given[0]}` as another call does", False, (_append(source, path, call, site, given),)
+                )
     values = ["None" if by_position else f"{name}=None" for name in missing]
     yield Candidate(f"Insert `{', '.join(values)}`", False, (_append(source, path, call, site, values),))
 
