@@ -827,11 +827,11 @@ class Inference:
         first = results[0]
         if all(r == first for r in results):
             return first
-        values = [v for r in results for v in r.values]
-        if all(r.closed for r in results) and all(isinstance(v, Instance) for v in values):
+        values = [v for r in results for v in r.values if isinstance(v, Instance)]
+        same = len({(v.cls, v.args) for v in values}) == 1 and len(values) == sum(len(r.values) for r in results)
+        if same and all(r.closed for r in results):
             # `str` of one overload and a literal's `str` of another: whichever is meant, it is one.
-            if len({(v.cls, v.args) for v in values if isinstance(v, Instance)}) == 1:
-                return Result((min(values, key=lambda v: isinstance(v, Instance) and v.exact),))
+            return Result((min(values, key=lambda v: v.exact),))
         found = union(results)
         return Result(found.values, found.reason or "it has overloads")
 
