@@ -46,6 +46,7 @@ RULES: dict[str, Rule] = {
     "missing-member": for_others.missing_member,
     "swapped-arguments": for_others.swapped_arguments,
     "not-awaited": for_others.not_awaited,
+    "not-iterated": for_others.not_iterated,
     "unreachable-code": for_others.unreachable_code,
     "format-string": for_others.format_string,
     "unknown-suppression": for_others.unknown_suppression,

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from graft_indexer.graph import SymbolGraph
+from graft_server.diagnosis.calls import provable_target
 from graft_server.diagnosis.checks.missing_member import receiver_end
 from graft_server.diagnosis.distance import closest
 from graft_server.diagnosis.model import Diagnostic
@@ -67,6 +68,24 @@ def not_awaited(graph: SymbolGraph, source: Source, diagnostic: Diagnostic) -> I
             Edit(diagnostic.path, span.end, span.end, ")"),
         )
     yield Candidate("Add `await`", True, edits)
+
+
+def not_iterated(graph: SymbolGraph, source: Source, diagnostic: Diagnostic) -> Iterator[Candidate]:
+    """`yield from` inside another generator, else a loop over it; unsafe, since what it gives may be wanted."""
+    span = diagnostic.span
+    call = next((c for c in source.all(ast.Call) if source.span(c) == span), None)
+    target = provable_target(graph, diagnostic.path, source, call) if call is not None else None
+    if call is None or target is None or target[1].signature.is_async or not isinstance(source.parents[call], ast.Expr):
+        return
+    function = source.function_of(call)
+    inside = [n for n in source.all(ast.Yield, ast.YieldFrom) if source.function_of(n) is function]
+    if isinstance(function, ast.FunctionDef) and inside:
+        yield Candidate("Add `yield from`", False, (Edit(diagnostic.path, span.start, span.start, "yield from "),))
+    edits = (
+        Edit(diagnostic.path, span.start, span.start, "for _ in "),
+        Edit(diagnostic.path, span.end, span.end, ": ..."),
+    )
+    yield Candidate("Iterate it", False, edits)
 
 
 def unreachable_code(graph: SymbolGraph, source: Source, diagnostic: Diagnostic) -> Iterator[Candidate]:
