@@ -270,6 +270,13 @@ function M.get(buf)
   return vim.lsp.get_clients({ name = M.NAME, bufnr = buf })[1] or vim.lsp.get_clients({ name = M.NAME })[1]
 end
 
+--- The last status that a client's server sent.
+--- @param id integer
+--- @return graft_ls.Status?
+function M.status_of(id)
+  return statuses[id]
+end
+
 --- The last status of the server of a buffer.
 --- @param buf integer?
 --- @return graft_ls.Status?

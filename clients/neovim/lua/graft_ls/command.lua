@@ -186,6 +186,8 @@ M.subcommands = {
       end
       vim.cmd("botright new")
       vim.fn.jobstart({ cmd[1], "repair", "--test", command, "--root", root }, { term = true, cwd = root })
+      -- At the end of a terminal the window follows what comes.
+      vim.cmd("normal! G")
     end,
   },
   stats = {

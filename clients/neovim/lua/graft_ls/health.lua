@@ -40,14 +40,15 @@ local function check_clients()
     if not one:supports_method("textDocument/inlineCompletion") then
       health.warn("the server offers no ghost text")
     end
-  end
-  local status = client.status()
-  if status then
-    local level = status.kind == "error" and health.error or status.kind == "warning" and health.warn or health.ok
-    level(("status: %s; model: %s"):format(
-      status.message ~= "" and status.message or "ready",
-      status.model ~= "" and status.model or "none"
-    ))
+    -- By the client: the report's own buffer has none.
+    local status = client.status_of(one.id)
+    if status then
+      local level = status.kind == "error" and health.error or status.kind == "warning" and health.warn or health.ok
+      level(("status: %s; model: %s"):format(
+        status.message ~= "" and status.message or "ready",
+        status.model ~= "" and status.model or "none"
+      ))
+    end
   end
 end
 
