@@ -304,10 +304,8 @@ class Classes:
                 if inner.file.is_stub:
                     continue
                 reason = reason or self.own_reason(inner)
-                for name in self.own_names(inner):
-                    member = self.own_member(inner, name)
-                    if member is not None:
-                        table.setdefault(name, member)
+                for name, member in self.own_members(inner).items():
+                    table.setdefault(name, member)
         return table, reason
 
     # -- members ------------------------------------------------------------------------------------------------------
@@ -365,15 +363,18 @@ class Classes:
     def _members(self, cls: Cls) -> dict[str, Member]:
         table: dict[str, Member] = {}
         for current in self.shape(cls).order:
-            for name in self.own_names(current):
-                if name not in table:
-                    member = self.own_member(current, name)
-                    if member is not None:
-                        table[name] = member
+            # The first that has a name keeps it, and its place.
+            table = {**table, **self.own_members(current), **table}
         extra, _ = self.private_members(cls)
-        for name, member in extra.items():
-            table.setdefault(name, member)
-        return table
+        return {**table, **extra, **table} if extra else table
+
+    def own_members(self, cls: Cls) -> dict[str, Member]:
+        """The attributes that the class itself defines."""
+        return self.world.memo.remember(("own members", cls), lambda: self._own_members(cls))
+
+    def _own_members(self, cls: Cls) -> dict[str, Member]:
+        found = ((name, self.own_member(cls, name)) for name in self.own_names(cls))
+        return {name: member for name, member in found if member is not None}
 
     def own_names(self, cls: Cls) -> list[str]:
         """Names of the class's own attributes."""

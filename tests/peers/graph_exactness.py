@@ -1,6 +1,6 @@
 """How exact the symbol graph is: run as a script, prints figures as `name value` lines.
 
-python tests/peers/graph_exactness.py alarms FOLDER...      what closed answers would reject in working code
+python tests/peers/graph_exactness.py alarms FOLDER... [--slice 1/12]  what closed answers would reject in working code
 python tests/peers/graph_exactness.py jedi FOLDER -n 500    goto-definition against jedi
 python tests/peers/graph_exactness.py members -n 300        members of closed classes against dir()
 python tests/peers/graph_exactness.py planted FOLDER -n 300 planted faults that closed answers reject
@@ -139,8 +139,11 @@ def run_alarms(args: argparse.Namespace) -> None:
         with tempfile.TemporaryDirectory() as target:
             graph = open_copy(folder, Path(target))
             files = python_files(graph)
+            number, _, count = args.slice.partition("/")
+            # Shuffled, so that each slice alone is a fair sample.
+            files = random.Random(args.seed).sample(files, len(files))[int(number) - 1 :: int(count)]
             if args.n and args.n < len(files):
-                files = random.Random(args.seed).sample(files, args.n)
+                files = files[: args.n]
             for path in files:
                 if args.skip and any(s in path for s in args.skip):
                     continue
@@ -442,6 +445,9 @@ def main() -> None:
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("-n", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--slice", default="1/1", metavar="I/N", help="for alarms: every Nth file, beginning with the Ith"
+    )
     parser.add_argument("--skip", action="append", default=[])
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument(
