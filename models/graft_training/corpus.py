@@ -197,6 +197,7 @@ def _print_entry(package: Package, checksum: str, comment: str = "") -> None:
 
 
 _contamination: frozenset[int] = frozenset()
+_contamination_digest = ""
 Stats = dict[str, Any]
 REASONS = (
     *("contaminated", "cap", "generated", "data", "minified", "long", "short", "vendored", "secret", "syntax"),
@@ -205,8 +206,9 @@ REASONS = (
 
 
 def _start_worker(decontaminate: Path | None) -> None:
-    global _contamination
+    global _contamination, _contamination_digest
     _contamination = dedup.read_contamination(decontaminate) if decontaminate else frozenset()
+    _contamination_digest = hashlib.sha256(decontaminate.read_bytes()).hexdigest() if decontaminate else ""
 
 
 Job = tuple[Package, Path, int, Path]
@@ -216,7 +218,7 @@ Read = tuple[Package, list[tuple[str, str, int, Any]], collections.Counter[str]]
 def _read(job: Job) -> Read:
     """`_filtered`, from the part that an earlier build left, or leaving one."""
     package, _, cap, parts = job
-    key = repr((package, cap, sorted(_contamination)[:64], len(_contamination), RULES)).encode()
+    key = repr((package, cap, _contamination_digest, RULES)).encode()
     part = parts / f"{package.name}-{hashlib.sha256(key).hexdigest()[:16]}.pickle"
     try:
         found: Read = pickle.loads(part.read_bytes())
