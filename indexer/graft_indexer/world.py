@@ -10,7 +10,7 @@ import ast
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from graft_indexer import inplace, scopes
@@ -46,6 +46,13 @@ class Found:
 
     targets: tuple[Target, ...] = ()
     reason: str = ""
+
+
+@lru_cache(maxsize=256)
+def _hooks_imports(folder: str) -> bool:
+    """Whether a module right in an installed package registers a finder of modules (as `tlz` does)."""
+    found = sorted(Path(folder).glob("*.py"))[:60]
+    return any(b"sys.meta_path" in f.read_bytes() for f in found if f.is_file())
 
 
 class World:
@@ -294,6 +301,8 @@ class World:
                 return "the package changes its __path__"
             if "__path__" in file.tree.text or "sys.modules" in file.tree.text:
                 return "the package changes where its modules come from"
+            if parent.origin is not Origin.WORKSPACE and _hooks_imports(str(Path(file.path).parent)):
+                return "an import hook of the package may make it"
         return ""
 
     def module_name_target(self, module: Module, name: str, seen: frozenset[tuple[str, str]] = frozenset()) -> Found:

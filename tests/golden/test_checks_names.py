@@ -256,6 +256,11 @@ ENVIRONMENT = """
     version = 3.11.2
     //- /.venv/lib/python3.11/site-packages/there/__init__.py
     here = 1
+    //- /.venv/lib/python3.11/site-packages/made/__init__.py
+    from . import builder
+    //- /.venv/lib/python3.11/site-packages/made/builder.py
+    import sys
+    sys.meta_path.append(object())
     //- /main.py
 """
 
@@ -277,6 +282,11 @@ ENVIRONMENT = """
         (
             "def later():\n    import absent\nfrom absent import nodes",
             ["3:6 [absent] unresolved-import: package `absent` is not installed"],
+        ),
+        (
+            # A package with an import hook: its modules need no files.
+            "import made.curried\nfrom made.other import x\nimport there.gone",
+            ["3:8 [there.gone] unresolved-import: there is no module `there.gone`"],
         ),
         (
             "from there import her",
