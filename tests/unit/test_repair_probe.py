@@ -118,6 +118,12 @@ def test_a_behaviour_that_answers_with_another_kind_of_value() -> None:
     assert differential.failing(odd, [good, odd], ()) == 0.0
 
 
+def test_kinds_that_all_agree_on() -> None:
+    answers = [["f: None", "f: True", "f: None"], ["f: False", "f: False", "f: 1"]]
+    assert differential.agreed(answers, [True, True, False]) == {"f: bool"}
+    assert differential.agreed([], [True]) == set()
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [

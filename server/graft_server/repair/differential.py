@@ -9,6 +9,7 @@ usual, loses weight.  When behaviours differ, the report says so, with a call th
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections import defaultdict
@@ -75,13 +76,13 @@ class Asked:
     answers: dict[int, list[str]]
     """Index of a proposal -> its answers, all functions joined."""
     kinds: frozenset[str]
-    """Kinds of answers (`kind`) that the calls of the tests themselves got."""
+    """Kinds of answers (`kind`) that calls of the tests themselves got from all proposals alike."""
 
 
 async def ask(ranked: Sequence[Proposal], base: Baseline, validator: Validator) -> Asked:
     """All answers; the first proposal is asked twice, to see what is stable."""
     out: dict[int, list[str]] = {}
-    kinds: set[str] = set()
+    observed: list[bool] = []
     until = time.monotonic() + SECONDS
     for index, proposal in enumerate(ranked):
         if time.monotonic() > until:
@@ -91,16 +92,26 @@ async def ask(ranked: Sequence[Proposal], base: Baseline, validator: Validator) 
         for _ in range(2 if index == 0 else 1):
             result = await validator.sandbox.test(files, ids=None, wall=10.0, cpu=8.0, stop_first=True, probe=probe)
             joined = []
+            observed = []
             for found in sorted(result.probes, key=lambda f: str(f["function"])):
                 own = [f"{found['function']}: {text}" for text in found["answers"]]
-                kinds.update(map(kind, own[: int(found["observed"])]))
+                observed += [i < int(found["observed"]) for i in range(len(own))]
                 joined += own
             if index == 0 and 0 in out and len(out[0]) == len(joined):
                 # What the same patch answers differently twice depends on addresses or the clock.
                 joined = [a if a == b else UNSTABLE for a, b in zip(out[0], joined, strict=True)]
             out[index] = joined
     width = max(map(len, out.values()), default=0)
-    return Asked({index: found for index, found in out.items() if found and len(found) == width}, frozenset(kinds))
+    answers = {index: found for index, found in out.items() if found and len(found) == width}
+    return Asked(answers, agreed(list(answers.values()), observed))
+
+
+def agreed(answers: Sequence[Sequence[str]], observed: Sequence[bool]) -> frozenset[str]:
+    """Kinds that every behaviour gave to one of the tests' own calls: a test that asks for truth only takes None for
+    False, so one behaviour alone says nothing."""
+    seen = list(itertools.compress(range(len(observed)), observed))
+    told = [{kind(own[i]) for own in answers} for i in seen if answers and i < len(answers[0])]
+    return frozenset(kinds.pop() for kinds in told if len(kinds) == 1)
 
 
 UNSTABLE = "~"
