@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from graft_indexer import attributes, protocols
 from graft_indexer.memo import CircularError
 from graft_indexer.pyfile import PyFile
 from graft_indexer.pytree import parse_expression
@@ -116,7 +117,7 @@ class Annotations:
                 if isinstance(value, ModuleValue):
                     parts.append(self.world.module_name_target(value.module, node.attr))
                 elif isinstance(value, ClassValue):
-                    inner = self.inference.class_attribute(value, value.cls, node.attr)
+                    inner = attributes.class_attribute(self.inference, value, value.cls, node.attr)
                     return self.inference.instances_of(inner)
             if len(parts) != 1:
                 return unknown(base.reason or "not a type")
@@ -346,12 +347,12 @@ class Annotations:
                 holder = note.value.id if isinstance(note.value, ast.Name) else getattr(note.value, "attr", "")
                 given = self.inference.infer(*where, argument)
                 if holder == "SupportsIter":
-                    iterators = (self.inference.method_result(v, "__iter__") for v in given.values)
+                    iterators = (protocols.method_result(self.inference, v, "__iter__") for v in given.values)
                     substitution[name] = union(iterators) if given.values else given
                 elif holder in ("type", "Type"):
                     substitution[name] = self.inference.instances_of(given)
                 elif holder in ("Iterable", "Sequence", "list", "List", "Iterator", "Collection", "set"):
-                    substitution[name] = self.inference.iterated(given)
+                    substitution[name] = protocols.iterated(self.inference, given)
 
     def literals(self, file: PyFile, scope: Scope, node: ast.expr, depth: int = 0) -> frozenset[object] | None:
         """The values that a `Literal` annotation (or alias, or union of them) allows; None if it is none."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 
+from graft_indexer.attributes import attribute
 from graft_indexer.classes import ATTRS_MODULES
+from graft_indexer.decorators import decorated_function, decorator_names
 from graft_indexer.facts import Parameter, ParameterKind, Signature, Span
 from graft_indexer.graph import CallSite, CallTarget
 from graft_indexer.positions import path_to
@@ -64,7 +66,7 @@ def _targets(inference: Inference, value: Value) -> tuple[list[CallTarget], str]
             targets, why = constructor(inference, cls)
             return targets, why or ("" if exact else "a subclass may be called")
         case Instance():
-            called = inference.attribute(value, "__call__")
+            called = attribute(inference, value, "__call__")
             if not called.values:
                 return [], called.reason or "not callable"
             return targets_of(inference, called)
@@ -132,7 +134,7 @@ def constructor(inference: Inference, cls: Cls) -> tuple[list[CallTarget], str]:
             for binding in overloaded:
                 assert isinstance(binding.node, FUNCTIONS)
                 if not binding.dead or len(overloaded) == 1:
-                    value = inference.function(current.file, binding)
+                    value = decorated_function(inference, current.file, binding)
                     why = why or value.reason
                     targets.append(CallTarget(symbol, signature_of(current.file.tree, binding.node, skip_first=True)))
             return targets, why or (shape.reason and _before(inference, cls, current))
@@ -182,7 +184,7 @@ def _synthesised(inference: Inference, cls: Cls, current: Cls) -> tuple[Signatur
         return _named_tuple(current), ""
     for decorator in current.node.decorator_list:
         options = {k.arg: k.value for k in decorator.keywords} if isinstance(decorator, ast.Call) else {}
-        names = inference.decorator_names(current.file, current.outer, decorator)
+        names = decorator_names(inference, current.file, current.outer, decorator)
         if names == {"dataclasses.dataclass"}:
             if _is_false(options.get("init")):
                 return None
@@ -288,7 +290,7 @@ def _field(tree: Tree, value: ast.expr | None) -> tuple[str | None, bool | None]
 
 def _is_dataclass(inference: Inference, cls: Cls) -> tuple[bool, dict[str | None, ast.expr]]:
     for decorator in cls.node.decorator_list:
-        if inference.decorator_names(cls.file, cls.outer, decorator) == {"dataclasses.dataclass"}:
+        if decorator_names(inference, cls.file, cls.outer, decorator) == {"dataclasses.dataclass"}:
             options = {k.arg: k.value for k in decorator.keywords} if isinstance(decorator, ast.Call) else {}
             return True, options
     return False, {}

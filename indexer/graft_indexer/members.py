@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 
+from graft_indexer.attributes import metaclass
 from graft_indexer.classes import Member
 from graft_indexer.facts import DefinitionKind, Span
 from graft_indexer.graph import Origin, Symbol
@@ -219,7 +220,7 @@ class Members:
         reason = reason or classes.private_members(cls)[1]
         for name in self._implicit(list(shape.order)):
             table.setdefault(name, member_symbol(Member(name, cls)))
-        meta = self.inference.metaclass(cls)
+        meta = metaclass(self.inference, cls)
         reason = reason or meta.reason
         metaclasses = [v.cls for v in meta.values if isinstance(v, ClassValue)]
         if any(c.file.is_stub for c in shape.order[:-1]) and (abstract := self._abstract()) is not None:

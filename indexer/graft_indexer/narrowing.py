@@ -187,7 +187,7 @@ def _earlier(
     inference: Inference, file: PyFile, scope: Scope, block: list[ast.stmt], child: ast.AST, text: str
 ) -> Result | None:
     """Asserts and early exits before `child` in its block, the nearest first; a rebinding ends the search."""
-    from graft_indexer.receivers import always_leaves
+    from graft_indexer.bodies import always_leaves
 
     position = next((n for n, s in enumerate(block) if s is child), 0)
     for statement in reversed(block[:position]):

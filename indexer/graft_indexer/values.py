@@ -148,3 +148,8 @@ def union(results: Iterable[Result]) -> Result:
 
 Substitution = Mapping[str, Result]
 """Type variable -> what it stands for."""
+
+
+def is_closed(made: tuple[object, object, Result]) -> bool:
+    """Whether the answer that a memo remembers (with what it was made from, to keep that alive) is closed."""
+    return not made[2].reason
