@@ -51,6 +51,17 @@ def test_what_was_not_checked_is_said(
     assert (out, err) == ("", f"{said}0 findings in 1 file\n")
 
 
+def test_a_file_without_checks_is_named(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "notes.txt").write_text("x\n")
+    (project / "a.py").write_text("x = 1\n")
+    assert main(["check", "notes.txt"]) == 0
+    assert capsys.readouterr().err == (
+        "notes.txt: not checked: there are checks for Python, TypeScript, JavaScript and Go\n0 findings in 1 file\n"
+    )
+    assert main(["check", "."]) == 0
+    assert capsys.readouterr().err == "0 findings in 1 file\n"
+
+
 def test_json(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = b"\xef\xbb\xbfdef f(length):\r\n    return '\xc3\xa9', lenght\r\n"
     (project / "a.py").write_bytes(text)

@@ -59,6 +59,7 @@ def test_closest() -> None:
     assert closest("x", ["y", "X"]) == []
     assert closest("os", ["so", "ox"]) == []
     assert closest("item", ["items", "time"]) == ["items"]
+    assert closest("helpr", ["help", "helper"], last=["help"]) == ["helper", "help"]
 
 
 @given(st.text("abc", max_size=6), st.text("abc", max_size=6))

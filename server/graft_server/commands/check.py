@@ -85,6 +85,11 @@ def run(args: argparse.Namespace) -> int:
 
 def unchecked(graph: SymbolGraph, path: str) -> str:
     """Why a file without findings is not known to be right; empty if it was checked as a whole."""
+    from graft_server.diagnosis.foreign import SUFFIXES
+    from graft_server.diagnosis.run import PYTHON_SUFFIXES
+
+    if not path.endswith((*PYTHON_SUFFIXES, *SUFFIXES)):
+        return "not checked: there are checks for Python, TypeScript, JavaScript and Go"
     facts = graph.facts(path)
     if facts is not None and facts.truncated:
         return f"not checked: {facts.truncated}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 
 def edit_distance(a: str, b: str, limit: int) -> int:
@@ -24,8 +24,8 @@ def edit_distance(a: str, b: str, limit: int) -> int:
     return last[-1]
 
 
-def closest(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
-    """At most `limit` candidates that `name` may be a slip for, nearest first.
+def closest(name: str, candidates: Iterable[str], limit: int = 3, *, last: Collection[str] = ()) -> list[str]:
+    """At most `limit` candidates that `name` may be a slip for, nearest first; those in `last` after others as near.
 
     A slip is: other case or underscores, one edit in names of 3 to 5 characters, two to 8, three above, or a singular
     for a plural.  Names of one or two characters have none.
@@ -40,5 +40,5 @@ def closest(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
             ranked.append((0, candidate))
         elif allowed and (distance := edit_distance(name, candidate, allowed)) <= min(allowed, len(candidate) - 1):
             ranked.append((distance, candidate))
-    ranked.sort(key=lambda r: (r[0], r[1].startswith("_"), abs(len(r[1]) - len(name)), r[1]))
+    ranked.sort(key=lambda r: (r[0], r[1] in last, r[1].startswith("_"), abs(len(r[1]) - len(name)), r[1]))
     return [c for _, c in ranked[:limit]]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from graft_server.diagnosis.distance import closest
 from graft_server.diagnosis.model import Diagnostic, Severity
-from graft_server.diagnosis.scopes import unbound
+from graft_server.diagnosis.scopes import BUILTINS, unbound
 from graft_server.diagnosis.source import Source, guarded_by
 from graft_server.diagnosis.subject import Subject
 
@@ -37,7 +37,7 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
         names = {s.name for s in visible.value}
         if name.id in names:
             continue
-        near = closest(name.id, names)
+        near = closest(name.id, names, last=BUILTINS)
         hint = f"; did you mean `{near[0]}`?" if near else ""
         yield Diagnostic(
             path, span, CODE, SEVERITY, f"`{name.id}` is not defined{hint}", names=(name.id,), candidates=tuple(near)
