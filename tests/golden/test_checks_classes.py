@@ -111,6 +111,8 @@ def test_abstract(tmp_path: Path) -> None:
         "try:\n    Shape()\nexcept TypeError:\n    pass",
         "class NotABC:\n    @abstractmethod\n    def f(self): ...\n\nNotABC()",
         "print(Shape)",
+        # What an abstract method shows of what others give.
+        "class Shapes(ABC):\n    @abstractmethod\n    def first(self):\n        return Shape()",
     ],
 )
 def test_abstract_that_is_not_made(tmp_path: Path, use: str) -> None:

@@ -44,7 +44,7 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
         if symbol.qualified_name not in known:
             known[symbol.qualified_name] = left_abstract(graph, symbol)
         left = known[symbol.qualified_name]
-        if left and not guarded_by(source, call, "TypeError"):
+        if left and not guarded_by(source, call, "TypeError") and not _abstract(source.function_of(call)):
             listed = ", ".join(f"`{m}`" for m in left[:3]) + (", …" if len(left) > 3 else "")
             yield Diagnostic(
                 path,
@@ -55,6 +55,13 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
                 names=(name, *left),
                 related=((symbol.path, symbol.name_span, f"`{name}` is defined here"),),
             )
+
+
+def _abstract(function: ast.AST | None) -> bool:
+    """Whether a method is abstract itself: what stands in it shows what others give, and seldom runs."""
+    return any(
+        ast.unparse(d).split("(", 1)[0].rpartition(".")[2] in _ABSTRACT for d in getattr(function, "decorator_list", ())
+    )
 
 
 def left_abstract(graph: SymbolGraph, symbol: Symbol) -> list[str]:
