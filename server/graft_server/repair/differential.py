@@ -27,6 +27,8 @@ SECONDS = 20.0
 """Wall seconds that all generated checks together may take."""
 FAILURE_COST = 6.0
 """Logarithm of how much less likely a behaviour is that fails on every generated call another one answers."""
+FAILURE_LEAST = 1.0
+"""The same for a single call."""
 SIZE_COST = 3.0
 """Logarithm of how much less likely each further edit is."""
 DELETION_COST = 0.5
@@ -54,7 +56,7 @@ async def rank(
             groups[keys[index]].append(index)
     values = {
         key: math.log(sum(math.exp(weights[id(ranked[i])]) for i in members))
-        - FAILURE_COST * failing(key, list(groups), seen.kinds)
+        - blame(failing(key, list(groups), seen.kinds))
         for key, members in groups.items()
     }
     order = sorted(groups, key=lambda key: -values[key])
@@ -120,6 +122,11 @@ UNSTABLE = "~"
 def stable(found: Sequence[Sequence[str]]) -> list[int]:
     """Positions whose answers may be compared."""
     return [i for i in range(len(found[0])) if all(answers[i] != UNSTABLE for answers in found)]
+
+
+def blame(share: float) -> float:
+    """What a behaviour loses that fails or answers oddly on this share of the calls: one such call is telling."""
+    return FAILURE_LEAST + FAILURE_COST * share if share else 0.0
 
 
 def failing(key: tuple[str, ...], keys: Sequence[tuple[str, ...]], kinds: Collection[str]) -> float:
