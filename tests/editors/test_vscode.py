@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from processes import descendants
+from samples import project
 from vscode import Code, until
-from vscode_fixtures import Open, project, real, scripted
+from vscode_fixtures import Open, real, scripted
 
 
 @pytest.fixture
@@ -151,6 +152,8 @@ def test_snoozing(code: Code, open_window: Open, shop: Path, tmp_path: Path) -> 
     window.type("\n\ndef again(basket):\nreturn")
     for label, words in (
         ("For 5 minutes", "snoozed 5 min"),
+        ("For 1 hour", "snoozed 60 min"),
+        ("Until restart", "Graft: snoozed$"),
         ("For this file", "Graft: snoozed"),
         ("For python files", "Graft: snoozed"),
     ):

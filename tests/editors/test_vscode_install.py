@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from samples import project
 from vscode import Code, until
-from vscode_fixtures import Open, project
+from vscode_fixtures import Open
 from vscode_steps import install, wheel_folder
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from processes import descendants
+from samples import project
 from vscode import Code, Window, until, wrapper
-from vscode_fixtures import FAKE_SERVER, Open, project, scripted
+from vscode_fixtures import FAKE_SERVER, Open, scripted
 
 READY: dict[str, Any] = {
     "kind": "normal",

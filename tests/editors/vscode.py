@@ -42,6 +42,8 @@ SETTINGS: dict[str, Any] = {
     "chat.commandCenter.enabled": False,
 }
 WIDTH, HEIGHT = 1100, 700
+PATIENCE = float(os.environ.get("GRAFT_PATIENCE") or 1)
+"""How many times as long everything is waited for: more on a machine that is busy with other things."""
 
 
 def program(part: str, name: str) -> Path:
@@ -54,7 +56,7 @@ def program(part: str, name: str) -> Path:
 
 def until(true: Callable[[], Any], seconds: float = 30, what: str = "") -> Any:
     """What `true` returns once it is true; AssertionError after `seconds`."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * PATIENCE
     while True:
         found = true()
         if found:
@@ -100,11 +102,10 @@ class Code:
         """The content of the user's settings."""
         return {**SETTINGS, **{name.replace("__", "."): value for name, value in values.items()}}
 
-    def install(self, vsix: Path = VSIX) -> None:
-        """Install a packed extension the way `code --install-extension` does."""
-        done = subprocess.run(
-            self._command("--install-extension", str(vsix)), env=self.environment, capture_output=True, text=True
-        )
+    def install(self, *packed: Path) -> None:
+        """Install packed extensions (ours, if none is named) the way `code --install-extension` does."""
+        arguments = [part for vsix in packed or (VSIX,) for part in ("--install-extension", str(vsix))]
+        done = subprocess.run(self._command(*arguments), env=self.environment, capture_output=True, text=True)
         assert done.returncode == 0 and "successfully installed" in done.stdout, done.stdout + done.stderr
 
     def start(self) -> None:
@@ -114,12 +115,16 @@ class Code:
             self.port = probe.getsockname()[1]
         options = ("--auth", "none", "--bind-addr", f"127.0.0.1:{self.port}", "--disable-telemetry")
         log = (self.home / "code-server.log").open("ab")
-        self._process = subprocess.Popen(
-            self._command(*options, "--disable-update-check"), env=self.environment, stdout=log, stderr=log
-        )
+        tries = 0
 
         def answers() -> bool:
-            assert self._process is not None and self._process.poll() is None, self.said()
+            nonlocal tries
+            if self._process is None or self._process.poll() is not None:
+                # Its two processes wait ten seconds for each other; a busy machine takes longer: then it is begun anew.
+                assert tries < 5 and (tries == 0 or self.said().rstrip().endswith("timed out")), self.said()
+                tries += 1
+                command = self._command(*options, "--disable-update-check")
+                self._process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
             address = f"http://127.0.0.1:{self.port}/healthz"
             with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=2) as reply:
                 return bool(reply.status == 200)
@@ -297,6 +302,31 @@ class Window:
         assert match, said
         return int(match.group(1))
 
+    def rows(self, seconds: float = 30) -> list[str]:
+        """The visible entries of the open list, as soon as there are any."""
+        found = self.page.locator(".quick-input-list .monaco-list-row")
+        until(lambda: found.count() > 0, seconds, "a list")
+        return [str(row).replace("\n", " ") for row in found.all_inner_texts()]
+
+    def answer(self, button: str, seconds: float = 15) -> None:
+        """Press a button of a message or of a dialog."""
+        buttons = ".notification-toast .monaco-button, .monaco-dialog-box .monaco-button"
+        found = self.page.locator(buttons, has_text=re.compile(f"^{re.escape(button)}$")).first
+        found.wait_for(timeout=seconds * 1000 * PATIENCE)
+        found.click()
+
+    def page_text(self, title: str, part: str, seconds: float = 60) -> None:
+        """Wait for a page that the extension opens, and until `part` stands there."""
+        self.page.locator(".tab.active", has_text=title).first.wait_for(timeout=seconds * 1000 * PATIENCE)
+        until(lambda: part in self.text(), 10, f"{part!r} on the page {title}")
+
+    def tooltip(self) -> str:
+        """What the status item says under the mouse."""
+        self.page.locator('.statusbar-item[id*="graft.status"]').first.hover()
+        hover = self.page.locator(".workbench-hover, .monaco-hover").filter(has_text="on this machine only").first
+        hover.wait_for()
+        return str(hover.inner_text())
+
     def squiggles(self) -> int:
         """Underlined places on the screen."""
         return int(self.page.locator(".editor-instance .squiggly-error, .editor-instance .squiggly-warning").count())
@@ -327,21 +357,29 @@ def launch(playwright: Playwright) -> Browser:
 def window(code: Code, browser: Browser, folder: Path | None, *, workspace: Path | None = None) -> Iterator[Window]:
     """Open a folder (or a .code-workspace file) in a window of its own; wait until the workbench stands."""
     context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(15_000 * PATIENCE)
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = context.new_page()
     try:
         query = f"workspace={workspace}" if workspace is not None else f"folder={folder}" if folder else "ew=true"
-        page.goto(f"http://127.0.0.1:{code.port}/?{urllib.parse.quote(query, safe='=/')}", timeout=60_000)
-        page.locator(".statusbar-item").first.wait_for(timeout=60_000)
+        page.goto(f"http://127.0.0.1:{code.port}/?{urllib.parse.quote(query, safe='=/')}", timeout=60_000 * PATIENCE)
+        page.locator(".statusbar-item").first.wait_for(timeout=60_000 * PATIENCE)
         yield Window(code, page, folder)
     finally:
         context.close()
 
 
-def wrapper(path: Path, *command: str, environment: Mapping[str, str] | None = None) -> Path:
-    """An executable file that runs `command` with what it is given, to be named by graft.server.path."""
+def wrapper(
+    path: Path,
+    *command: str,
+    environment: Mapping[str, str] | None = None,
+    serve: tuple[str, ...] = (),
+) -> Path:
+    """An executable file that runs `command` with what it is given, to be named by graft.server.path; `serve`, if
+    there is one, in place of it where the first argument is `serve`."""
     lines = ["#!/bin/sh", *(f"export {k}='{v}'" for k, v in (environment or {}).items())]
+    if serve:
+        lines.append('[ "$1" = serve ] && exec ' + " ".join(f"'{part}'" for part in serve) + ' "$@"')
     lines.append("exec " + " ".join(f"'{part}'" for part in command) + ' "$@"')
     path.write_text("\n".join(lines) + "\n", "utf-8")
     path.chmod(0o755)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,34 +22,6 @@ if TYPE_CHECKING:
 FAILED = pytest.StashKey[bool]()
 GRAFT = Path(sys.executable).parent / "graft"
 FAKE_SERVER = Path(__file__).parent / "fake_server.py"
-SHOP = '''\
-"""Prices."""
-
-
-class Basket:
-    """What someone buys."""
-
-    def __init__(self, items: list[float]) -> None:
-        self.items = items
-        self.discount_percent = 0.0
-
-    def total_price(self) -> float:
-        """Sum of the items, less the discount."""
-        return sum(self.items) * (1 - self.discount_percent / 100)
-
-
-def make_basket(items: list[float]) -> Basket:
-    """A basket with these prices."""
-    return Basket(items)
-'''
-MAIN = """\
-from shop import make_basket
-
-
-def order(items):
-    basket = make_basket(items)
-    return basket.total_price()
-"""
 
 
 def packed() -> Path:
@@ -71,7 +44,7 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Code]:
             raise
         pytest.skip(str(error))
     made = Code(tmp_path_factory.mktemp("code"))
-    made.install(packed())
+    made.install(packed(), neighbour(made.home / "neighbour.vsix"))
     made.start()
     yield made
     made.stop()
@@ -86,6 +59,55 @@ def browser() -> Iterator[Browser]:
         made = vscode.launch(playwright)
         yield made
         made.close()
+
+
+NEIGHBOUR = """\
+const vscode = require("vscode");
+const fs = require("node:fs");
+exports.activate = (context) => {
+  const shown = vscode.languages.createDiagnosticCollection("neighbour");
+  const [folder] = vscode.workspace.workspaceFolders;
+  let last = "";
+  const look = () => {
+    const now = fs.readFileSync(vscode.Uri.joinPath(folder.uri, "neighbour.json").fsPath, "utf8");
+    if (now === last) return;
+    last = now;
+    for (const [file, found] of Object.entries(JSON.parse(now)))
+      shown.set(vscode.Uri.joinPath(folder.uri, file), found.map((one) => {
+        const range = new vscode.Range(one.line, one.start, one.line, one.end);
+        const diagnostic = new vscode.Diagnostic(range, one.message, one.severity);
+        return Object.assign(diagnostic, { source: "Ruff", code: one.code });
+      }));
+  };
+  const timer = setInterval(look, 100);
+  context.subscriptions.push(shown, { dispose: () => clearInterval(timer) });
+};
+"""
+
+
+def neighbour(path: Path) -> Path:
+    """A packed extension of somebody else: it shows what a workspace's neighbour.json says, {file: [finding]}, and does
+    nothing where there is none."""
+    package = {
+        "name": "neighbour",
+        "publisher": "tests",
+        "version": "1.0.0",
+        "engines": {"vscode": "^1.91.0"},
+        "main": "./main.js",
+        "activationEvents": ["workspaceContains:neighbour.json"],
+    }
+    manifest = (
+        '<?xml version="1.0"?><PackageManifest Version="2.0.0" '
+        'xmlns="http://schemas.microsoft.com/developer/vsx-schema/2011"><Metadata>'
+        '<Identity Language="en-US" Id="neighbour" Version="1.0.0" Publisher="tests"/>'
+        "<DisplayName>Neighbour</DisplayName></Metadata>"
+        '<Installation><InstallationTarget Id="Microsoft.VisualStudio.Code"/></Installation></PackageManifest>'
+    )
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("extension.vsixmanifest", manifest)
+        file.writestr("extension/package.json", json.dumps(package))
+        file.writestr("extension/main.js", NEIGHBOUR)
+    return path
 
 
 Open = Callable[..., Window]
@@ -107,15 +129,6 @@ def open_window(code: Code, browser: Browser, request: pytest.FixtureRequest) ->
                 window.explain(f"{request.node.name}-{number}")
 
 
-def project(folder: Path) -> Path:
-    """Write the small project into a new folder."""
-    folder.mkdir(parents=True)
-    (folder / "pyproject.toml").write_text("")
-    (folder / "shop.py").write_text(SHOP)
-    (folder / "main.py").write_text(MAIN)
-    return folder
-
-
 def real(code: Code, **settings: Any) -> None:
     """Let the extension use the real server, with its embedded model."""
     code.settings(graft__server__path=str(GRAFT), **settings)
@@ -129,6 +142,7 @@ def scripted(code: Code, folder: Path, *, answers: Any = (), by_line: Any = None
     tests = Path(__file__).parents[1]
     command = (sys.executable, "-m", "graft_testing.scripted_server", str(script))
     path = os.pathsep.join([str(tests), os.environ.get("PYTHONPATH", "")])
-    vscode.wrapper(program, *command, environment={"PYTHONPATH": path})
+    # Other subcommands (stats, doctor, models) are the real program's.
+    vscode.wrapper(program, str(GRAFT), serve=command, environment={"PYTHONPATH": path})
     code.settings(graft__server__path=str(program), **settings)
     return str(program)

@@ -18,6 +18,7 @@ export function registerCommands(session: Session): vscode.Disposable[] {
     "graft.restart": () => {
       session.crashes.length = 0;
       session.told.clear();
+      if (session.view.snooze.until === Infinity) session.view.snooze = { ...session.view.snooze, until: 0 };
       return client().start(session);
     },
     "graft.showLog": () => session.log.show(),
