@@ -6,10 +6,11 @@ import ast
 from typing import TYPE_CHECKING
 
 from graft_indexer import attributes, protocols
+from graft_indexer.bindings import Function, How
 from graft_indexer.memo import CircularError
 from graft_indexer.pyfile import PyFile
 from graft_indexer.pytree import parse_expression
-from graft_indexer.scopes import Function, How, Scope
+from graft_indexer.scopes import Scope
 from graft_indexer.values import (
     ClassValue,
     Cls,

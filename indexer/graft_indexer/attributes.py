@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from graft_indexer import returns
+from graft_indexer.bindings import FUNCTIONS, Binding, How
 from graft_indexer.bodies import file_overloads, is_accessor, method_kind
 from graft_indexer.classes import Member
 from graft_indexer.decorators import (
@@ -13,7 +14,6 @@ from graft_indexer.decorators import (
     is_descriptor,
     is_property,
 )
-from graft_indexer.scopes import FUNCTIONS, Binding, How
 from graft_indexer.values import (
     ClassValue,
     Cls,

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from graft_indexer.bindings import FUNCTIONS, Binding, Function
 from graft_indexer.pytree import children
-from graft_indexer.scopes import FUNCTIONS, Binding, Function
 
 if TYPE_CHECKING:
     pass

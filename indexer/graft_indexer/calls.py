@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from graft_indexer.attributes import attribute
+from graft_indexer.bindings import FUNCTIONS, How
 from graft_indexer.classes import ATTRS_MODULES
 from graft_indexer.decorators import decorated_function, decorator_names
 from graft_indexer.facts import Parameter, ParameterKind, Signature, Span
@@ -12,7 +13,6 @@ from graft_indexer.graph import CallSite, CallTarget
 from graft_indexer.positions import path_to
 from graft_indexer.pytree import Tree
 from graft_indexer.receivers import Inference
-from graft_indexer.scopes import FUNCTIONS, How
 from graft_indexer.signatures import signature_of
 from graft_indexer.symbols import class_symbol, function_symbol
 from graft_indexer.values import ClassValue, Cls, FunctionValue, Instance, Result, Value

@@ -12,8 +12,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from graft_indexer.bindings import Binding, How
 from graft_indexer.memo import CircularError
-from graft_indexer.scopes import Binding, How, Scope, scope_of
+from graft_indexer.scopes import Scope, scope_of
 from graft_indexer.selfstores import functions_in, hidden_stores, self_stores, slot_names
 from graft_indexer.values import ClassValue, Cls, Result
 from graft_indexer.world import World

@@ -6,9 +6,10 @@ import ast
 from typing import TYPE_CHECKING
 
 from graft_indexer import attributes, protocols, returns
+from graft_indexer.bindings import FUNCTIONS
 from graft_indexer.bodies import method_kind
 from graft_indexer.pyfile import PyFile
-from graft_indexer.scopes import FUNCTIONS, Scope
+from graft_indexer.scopes import Scope
 from graft_indexer.values import (
     ClassValue,
     Cls,

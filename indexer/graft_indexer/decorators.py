@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from graft_indexer.bindings import FUNCTIONS, Binding, Function
 from graft_indexer.pyfile import PyFile
-from graft_indexer.scopes import FUNCTIONS, Binding, Function, Scope
+from graft_indexer.scopes import Scope
 from graft_indexer.values import (
     ClassValue,
     FunctionValue,

@@ -13,9 +13,9 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 
+from graft_indexer.bindings import FUNCTIONS, Function
 from graft_indexer.pytree import Tree, children, first_line
 from graft_indexer.reparse import Edit, WholeError, compare, middle
-from graft_indexer.scopes import FUNCTIONS, Function
 from graft_indexer.selfstores import CACHED, hidden_in, self_stores
 from graft_indexer.text import Lines, encode
 

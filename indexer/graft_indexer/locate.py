@@ -6,13 +6,14 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from graft_indexer.bindings import FUNCTIONS
 from graft_indexer.facts import Reference, ReferenceRole, Span
 from graft_indexer.graph import CallSite, Symbol
 from graft_indexer.positions import path_to, scope_along, scope_at
 from graft_indexer.pyfile import PyFile
 from graft_indexer.pytree import Tree, children, fix_formatted, parse_expression
 from graft_indexer.pytree import place as place_expression
-from graft_indexer.scopes import FUNCTIONS, Scope
+from graft_indexer.scopes import Scope
 from graft_indexer.symbols import file_symbol, function_symbol
 
 _WORD = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789"

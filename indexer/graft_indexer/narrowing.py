@@ -11,9 +11,10 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
+from graft_indexer.bindings import FUNCTIONS
 from graft_indexer.positions import path_to
 from graft_indexer.pyfile import PyFile
-from graft_indexer.scopes import FUNCTIONS, Scope
+from graft_indexer.scopes import Scope
 from graft_indexer.values import Instance, Result, union, unknown
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ import ast
 from bisect import bisect_right
 from collections.abc import Sequence
 
+from graft_indexer.bindings import COMPREHENSIONS, FUNCTIONS, Function
 from graft_indexer.pytree import Tree, children, first_line, fix_formatted
-from graft_indexer.scopes import COMPREHENSIONS, FUNCTIONS, Function, Scope, type_parameter_scope
+from graft_indexer.scopes import Scope, type_parameter_scope
 
 
 def scope_at(module: Scope, offset: int) -> Scope:

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from graft_indexer import scopes
+from graft_indexer.bindings import FUNCTIONS
+from graft_indexer.branches import Known
 from graft_indexer.facts import Span
 from graft_indexer.graph import Origin
 from graft_indexer.memo import Memo, Token
 from graft_indexer.pytree import Tree
-from graft_indexer.scopes import FUNCTIONS, Known, Scope
+from graft_indexer.scopes import Scope
 
 MODULE_NAMES = (
     "__name__", "__doc__", "__file__", "__loader__", "__package__", "__spec__", "__builtins__", "__debug__",

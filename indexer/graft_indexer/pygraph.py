@@ -232,7 +232,7 @@ class PyGraph:
         return self._answer(tuple(table.values()), reason)
 
     def _named(self, file: PyFile, binding: object, name: str) -> Symbol | None:
-        from graft_indexer.scopes import Binding, How
+        from graft_indexer.bindings import Binding, How
 
         assert isinstance(binding, Binding)
         if binding.how not in (How.IMPORT, How.FROM):

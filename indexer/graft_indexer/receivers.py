@@ -11,12 +11,13 @@ from collections.abc import Callable
 
 from graft_indexer import attributes, construction, narrowing, protocols
 from graft_indexer.annotations import Annotations
+from graft_indexer.bindings import COMPREHENSIONS, FUNCTIONS, Binding, How
 from graft_indexer.bodies import default_of, method_kind
 from graft_indexer.classes import Classes, class_of
 from graft_indexer.decorators import decorated_function
 from graft_indexer.memo import CircularError
 from graft_indexer.pyfile import PyFile
-from graft_indexer.scopes import COMPREHENSIONS, FUNCTIONS, Binding, How, Scope
+from graft_indexer.scopes import Scope
 from graft_indexer.selfstores import first_parameter
 from graft_indexer.values import (
     ClassValue,

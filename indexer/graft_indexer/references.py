@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from graft_indexer import calls, locate
+from graft_indexer.bindings import FUNCTIONS, How
 from graft_indexer.classes import class_of
 from graft_indexer.facts import Definition, DefinitionKind, Facts, ReferenceRole, Span
 from graft_indexer.graph import Exposure, Location, Origin, Symbol
@@ -16,7 +17,7 @@ from graft_indexer.locate import Place
 from graft_indexer.memo import CircularError
 from graft_indexer.positions import path_to, scope_along, scope_at
 from graft_indexer.pyfile import PyFile
-from graft_indexer.scopes import FUNCTIONS, How, Scope
+from graft_indexer.scopes import Scope
 from graft_indexer.symbols import (
     binding_symbol,
     class_symbol,

@@ -9,6 +9,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from graft_indexer.bindings import FUNCTIONS
 from graft_indexer.classes import class_of
 from graft_indexer.facts import DefinitionKind, Span
 from graft_indexer.graph import Symbol
@@ -16,7 +17,7 @@ from graft_indexer.memo import CircularError, Token
 from graft_indexer.outside import OutsideBases
 from graft_indexer.pyfile import PyFile
 from graft_indexer.receivers import Inference
-from graft_indexer.scopes import FUNCTIONS, Scope, scope_of
+from graft_indexer.scopes import Scope, scope_of
 from graft_indexer.text import encode
 from graft_indexer.values import Cls
 

@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from graft_indexer import protocols
+from graft_indexer.bindings import Function
 from graft_indexer.bodies import always_leaves, own_statements
 from graft_indexer.decorators import (
     CONTEXT_MANAGERS,
@@ -13,7 +14,7 @@ from graft_indexer.decorators import (
 )
 from graft_indexer.memo import CircularError
 from graft_indexer.pyfile import PyFile
-from graft_indexer.scopes import Function, Scope, is_generator, scope_of
+from graft_indexer.scopes import Scope, is_generator, scope_of
 from graft_indexer.values import (
     ClassValue,
     FunctionValue,

@@ -6,8 +6,8 @@ import ast
 import re
 from collections.abc import Iterator
 
+from graft_indexer.bindings import FUNCTIONS, Function, How
 from graft_indexer.pytree import Tree, children
-from graft_indexer.scopes import FUNCTIONS, Function, How
 
 CACHED = ("_graft_stores", "_graft_hidden", "_graft_class", "_graft_yields", "_graft_placed", "_graft_index",
           "_graft_rebound", "_graft_asked")  # fmt: skip

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from graft_indexer.bindings import Function
 from graft_indexer.facts import Parameter, ParameterKind, Signature
 from graft_indexer.pytree import Tree
-from graft_indexer.scopes import Function, is_generator
+from graft_indexer.scopes import is_generator
 
 
 def signature_of(tree: Tree, node: Function | ast.Lambda, *, skip_first: bool = False) -> Signature:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import re
 
+from graft_indexer.bindings import FUNCTIONS, Binding, Function, How
 from graft_indexer.classes import Member
 from graft_indexer.facts import DefinitionKind, Span
 from graft_indexer.graph import Symbol
 from graft_indexer.modules import Module
 from graft_indexer.pyfile import PyFile
-from graft_indexer.scopes import FUNCTIONS, Binding, Function, How, Scope
+from graft_indexer.scopes import Scope
 from graft_indexer.signatures import signature_of
 from graft_indexer.values import Cls
 from graft_indexer.world import Target, World, span_of

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from graft_indexer.bindings import Function
 from graft_indexer.modules import Module
 from graft_indexer.pyfile import PyFile
-from graft_indexer.scopes import Function, Scope, scope_of
+from graft_indexer.scopes import Scope, scope_of
 
 
 @dataclass(eq=False)

@@ -14,6 +14,8 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from graft_indexer import inplace, scopes
+from graft_indexer.bindings import Binding, How
+from graft_indexer.branches import Known
 from graft_indexer.environment import Environment
 from graft_indexer.facts import Span
 from graft_indexer.graph import Origin
@@ -21,7 +23,7 @@ from graft_indexer.memo import CircularError, Memo, Token
 from graft_indexer.modules import Finder, Module
 from graft_indexer.pyfile import FileTokens, PyFile
 from graft_indexer.reparse import parse
-from graft_indexer.scopes import Binding, How, Known, Scope
+from graft_indexer.scopes import Scope
 from graft_indexer.source import FactSource
 from graft_indexer.text import decode
 

@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
+from graft_indexer.bindings import How
+from graft_indexer.branches import Known, truth
 from graft_indexer.positions import path_to, scope_at
 from graft_indexer.reparse import parse
-from graft_indexer.scopes import How, Known, is_generator, lookup, module_scope, truth, visible
+from graft_indexer.scopes import is_generator, lookup, module_scope, visible
 from graft_testing.fixture import parse_fixture
 
 
