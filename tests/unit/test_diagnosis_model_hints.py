@@ -78,7 +78,7 @@ def test_the_rewrite_that_wins() -> None:
     assert shown.message == "the model expects `>=` here, not `>`"
 
 
-@pytest.mark.parametrize(("gain", "rival", "wins"), [(12.0, 0.0, True), (11.9, 0.0, False), (20.0, 18.5, False)])
+@pytest.mark.parametrize(("gain", "rival", "wins"), [(20.0, 0.0, True), (19.9, 0.0, False), (28.0, 26.5, False)])
 def test_margin_and_lead(gain: float, rival: float, wins: bool) -> None:
     first = Doubt(Rewrite(RewriteKind.VARIABLE, Span(0, 1), "b", "a -> b"), gain)
     same = Doubt(Rewrite(RewriteKind.VARIABLE, Span(0, 1), "c", "a -> c"), gain - 0.1)

@@ -30,8 +30,10 @@ MAX_LINES = 60
 """Longer functions are left alone: the more is asked, the more is false."""
 _IDS = itertools.count(3_000_000)
 
-MARGINS: Mapping[RewriteKind, float] = dict.fromkeys(RewriteKind, 12.0)
-"""Natural logarithms by which a rewritten line must be likelier than the line as it stands."""
+MARGINS: Mapping[RewriteKind, float] = dict.fromkeys(RewriteKind, 20.0)
+"""Natural logarithms by which a rewritten line must be likelier than the line as it stands.
+
+Chosen on 270 clean functions of held-out packages (15: 1.1 % false alarms, 20: none); none on 180 others."""
 LEAD = 2.0
 """By how much the best rewrite must beat those of other places in the function."""
 
