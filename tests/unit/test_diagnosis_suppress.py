@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from graft_indexer.facts import Span
@@ -62,6 +62,7 @@ def test_closest() -> None:
     assert closest("helpr", ["help", "helper"], last=["help"]) == ["helper", "help"]
 
 
+@example("acbaa", "abaaaa")  # further apart than the limit, without a row that says so
 @given(st.text("abc", max_size=6), st.text("abc", max_size=6))
 def test_distance_is_symmetric_and_bounded(a: str, b: str) -> None:
     distance = edit_distance(a, b, 10)

@@ -21,7 +21,7 @@ def edit_distance(a: str, b: str, limit: int) -> int:
         if min(row) > limit:
             return limit + 1
         before, last = last, row
-    return last[-1]
+    return min(last[-1], limit + 1)
 
 
 def closest(name: str, candidates: Iterable[str], limit: int = 3, *, last: Collection[str] = ()) -> list[str]:
