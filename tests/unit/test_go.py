@@ -243,7 +243,9 @@ def test_suggestions_are_judged_beside_errors(tmp_path: Path, half: str, suggest
 
 
 def test_a_method_that_the_broken_part_may_declare_is_not_missing(tmp_path: Path) -> None:
-    source = "//- /a.go\npackage m\ntype Own struct{}\n//- /b.go\npackage m\nfunc (o Own) Two( {\n}\n//- /c.go\npackage m\n"
+    source = (
+        "//- /a.go\npackage m\ntype Own struct{}\n//- /b.go\npackage m\nfunc (o Own) Two( {\n}\n//- /c.go\npackage m\n"
+    )
     source += "func half() { x. }\nfunc g(own Own) { own.Two() }\n"
     graph, _ = opened(tmp_path, source)
     text = graph.text("c.go") or ""

@@ -305,7 +305,9 @@ function h() {}
 """A file in which somebody types: HALF does not parse."""
 
 
-@pytest.mark.parametrize("half", ["function half(x) { return x.;\n}", "function half(x) { return (x.\n}", "const half = ;"])
+@pytest.mark.parametrize(
+    "half", ["function half(x) { return x.;\n}", "function half(x) { return (x.\n}", "const half = ;"]
+)
 @pytest.mark.parametrize(
     ("suggested", "expected"),
     [

@@ -6,7 +6,6 @@ import argparse
 import dataclasses
 import json
 import math
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -205,7 +204,7 @@ def _root_of(root: Path | None, file: Path) -> Path:
     """The workspace: as given, or the project that holds `file`, or its folder."""
     from graft_server.workspace import project_root
 
-    near = Path(os.path.abspath(file))  # without "..", which would find the folder the file is reached from
+    near = file.resolve()  # without "..", which would find the folder the file is reached from
     chosen = (root or Path(project_root(str(near)) or near.parent)).resolve()
     if not chosen.is_dir():
         raise UserError(f"no such folder: {chosen}")
