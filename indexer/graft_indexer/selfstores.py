@@ -43,6 +43,7 @@ def self_stores(function: Function) -> dict[str, list[Store]]:
         return known  # type: ignore[no-any-return]
     table: dict[str, list[Store]] = {}
     name = first_parameter(function)
+    holders = {name, *_made(function, name)}
     stack: list[tuple[ast.AST, bool]] = [(s, False) for s in reversed(function.body)] if name else []
 
     def flatten(
@@ -50,7 +51,7 @@ def self_stores(function: Function) -> dict[str, list[Store]]:
         path: tuple[int | str, ...], how: How, nested: bool,
     ) -> None:  # fmt: skip
         match target:
-            case ast.Attribute(value=ast.Name(id=holder), attr=attr) if holder == name:
+            case ast.Attribute(value=ast.Name(id=holder), attr=attr) if holder in holders:
                 table.setdefault(attr, []).append((target, statement, None if nested else value, note, path, how))
             case ast.Tuple(elts=items) | ast.List(elts=items):
                 starred = next((n for n, i in enumerate(items) if isinstance(i, ast.Starred)), len(items))
@@ -84,6 +85,19 @@ def self_stores(function: Function) -> dict[str, list[Store]]:
             )
     function._graft_stores = table  # type: ignore[union-attr]
     return table
+
+
+def _made(function: Function, first: str) -> Iterator[str]:
+    """Local names that hold a new instance: `obj = cls(...)`, `obj = int.__new__(cls, ...)`."""
+    todo: list[ast.AST] = list(function.body) if first else []
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            called = node.value.func
+            new = isinstance(called, ast.Attribute) and called.attr == "__new__"
+            if new or (isinstance(called, ast.Name) and called.id == first):
+                yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+        todo.extend(c for c in children(node) if isinstance(c, ast.stmt | ast.excepthandler | ast.match_case))
 
 
 def slot_names(value: ast.expr | None) -> list[str] | None:

@@ -176,3 +176,13 @@ def test_a_decorator_that_is_a_descriptor_gives_most_likely_what_its_function_gi
         "class lazy(property): ...\n" + TWO + "class C:\n    @lazy\n    def x(self): return A()\nC().x.$0\n", "a"
     )
     check_open(TWO + "class C:\n    @nobody\n    def x(self) -> A: ...\nC().x.$0\n")
+
+
+def test_attributes_of_an_instance_that_the_class_makes_itself() -> None:
+    new = "class A(bytes):\n    def __new__(cls, n):\n        obj = bytes.__new__(cls, [n])\n        obj.label = n\n"
+    with graph_of(new + "        return obj\nA(1).$0\n") as fixed:
+        path, offset = fixed.here
+        answer = fixed.graph.members_at(path, offset - 1)
+        assert "label" in {s.name for s in answer.value}
+    build = "class A:\n    @classmethod\n    def build(cls):\n        if cls:\n            o = cls()\n            o.a = 1\n"
+    check(build + "def f(x: A):\n    x.$0\n", "a", "build")
