@@ -184,5 +184,7 @@ def test_attributes_of_an_instance_that_the_class_makes_itself() -> None:
         path, offset = fixed.here
         answer = fixed.graph.members_at(path, offset - 1)
         assert "label" in {s.name for s in answer.value}
-    build = "class A:\n    @classmethod\n    def build(cls):\n        if cls:\n            o = cls()\n            o.a = 1\n"
-    check(build + "def f(x: A):\n    x.$0\n", "a", "build")
+    make = (
+        "class A:\n    @classmethod\n    def make(cls):\n        if cls:\n            o = cls()\n            o.a = 1\n"
+    )
+    check(make + "def f(x: A):\n    x.$0\n", "a", "make")
