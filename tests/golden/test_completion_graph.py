@@ -151,7 +151,7 @@ async def test_context_can_be_switched_off(tmp_path: Path) -> None:
         ("shape = Shape('a')\nx = $0\n", "make(1, height=2).", {"area", "name"}, True),
         ("shape = Shape('a')\nshape.$0\n", "", {"area", "name"}, False),
         ("from shapes import $0\n", "", {"Shape", "make"}, True),
-        ("from shapes import Shape, m$0\n", "", {"Shape", "make"}, True),
+        ("from shapes import Shape, m$0\n", "", {"make"}, True),
         ("import $0\n", "", {"shapes"}, False),
     ],
 )
