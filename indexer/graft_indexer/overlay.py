@@ -9,7 +9,7 @@ felt while typing, the facts inside broken statements may depend on it until the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from graft_indexer.extract import (
     Record,
@@ -42,10 +42,14 @@ class _Part:
     sink: Sink
 
 
+_State: TypeAlias = "tuple[str, bytes, Tree | None, list[_Part], Record]"
+"""Text, bytes, tree, parts and record of a buffer."""
+
+
 class Buffer:
     """One open buffer.  `record` is what `extract_rows` would say of `data`, always."""
 
-    __slots__ = ("_parts", "_tree", "data", "language", "record", "text")
+    __slots__ = ("_former", "_parts", "_tree", "data", "language", "record", "text")
 
     def __init__(self, text: str, language: str) -> None:
         self.language = language
@@ -54,6 +58,7 @@ class Buffer:
         self._tree: Tree | None = None
         self._parts: list[_Part] = []
         self.record: Record
+        self._former: _State | None = None
         self._from_scratch()
 
     @property
@@ -65,6 +70,13 @@ class Buffer:
         """Replace the text."""
         if text == self.text:
             return
+        former, self._former = self._former, (self.text, self.data, self._tree, self._parts, self.record)
+        if former is not None and former[0] == text:
+            # A question about another text was asked and is over: completion asks many per key.
+            self.text, self.data, self._tree, self._parts, self.record = former
+            return
+        if self._tree is not None:
+            self._tree = self._tree.copy()  # an edit would move the nodes of the former one
         old, self.text, self.data = self.data, text, encode(text)
         if self._tree is None or refusal(self.data) is not None:
             self._from_scratch()

@@ -67,8 +67,16 @@ def test_facts_after_edits_are_those_from_scratch(case: tuple[str, list[str]]) -
     first, texts = case
     buffer = Buffer(first, "python")
     for text in texts:
+        before, record = buffer.text, buffer.record
         buffer.update(text)
         assert buffer.record == extract_rows(encode(text), "python")
+        # A question about another text: there and back.
+        buffer.update(before)
+        assert buffer.record == record
+        buffer.update(text)
+        assert buffer.record == extract_rows(encode(text), "python")
+        if buffer.tree is not None:
+            assert buffer.tree.root_node.end_byte <= len(buffer.data)
 
 
 MODULE = """\
