@@ -32,6 +32,9 @@ _BUILTIN = re.compile(
     rb"(?:\bbuiltins(?:__)?\.(?:__dict__\[)?(?P<name>\w+)\s*=(?!=))|(?:\bbuiltins(?:__)?[^\n]*['\"](?P<quoted>\w+)['\"])"
 )
 _MAKING = re.compile(rb"\b(?:type|new_class|setattr)\((?:[^\n]*\n)?[^\n]*")
+_GIVEN = re.compile(rb"^(?:[A-Za-z_(]|[ \t]*\))[\w., \t()]*=[ \t]*[\w.]+\(\s*(?P<given>[\w.,\s]+)", re.M)
+"""`(A, B) = derive(Mixin, ...)` outside of functions: what is made of a class there may be derived from it."""
+_WHOLE = re.compile(rb"[A-Za-z_]\w*(?=\s*(?:,|$))")
 _WORD = re.compile(rb"[A-Za-z_]\w*(?=\s*,)")
 _OWN = (b"self", b"cls")
 _MAX_CLASSES = 300
@@ -381,8 +384,9 @@ def _piece(data: bytes) -> _Piece:
         for match in pattern.finditer(data):
             found.setdefault(match["name"].decode(), match.start("name"))
     asked = frozenset(m["name"].decode() for m in _ASKED.finditer(data))
-    called = frozenset(word.decode("utf-8", "replace") for m in _MAKING.finditer(data) for word in _WORD.findall(m[0]))
-    return _Piece(found, asked, called)
+    called = {word for m in _MAKING.finditer(data) for word in _WORD.findall(m[0])}
+    called |= {word for m in _GIVEN.finditer(data) for word in _WHOLE.findall(m["given"])}
+    return _Piece(found, asked, frozenset(word.decode("utf-8", "replace") for word in called))
 
 
 def _own(data: bytes, dot: int) -> bool:

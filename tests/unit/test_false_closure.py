@@ -89,3 +89,9 @@ def test_imports_below_a_test_for_a_version_may_fail() -> None:
     check_open("import sys\nif sys.version_info >= (3, 11):\n    import os\nelse:\n    import $0backport\n")
     check_open("import sys\nif sys.platform == 'win32':\n    from os import $0nothing\n")
     check_closed("import sys\nif sys.argv:\n    import $0nothing\n")
+
+
+def test_classes_that_a_call_makes_something_of() -> None:
+    mixin = "class Mixin:\n    def m(self):\n        self.$0x\n"
+    check_open(mixin + "(A,\n B\n ) = derive(\n        Mixin, size=1)\n")
+    check_open(mixin + "A = derive(Mixin)\n")
