@@ -29,7 +29,15 @@ def install(window: Window, wheels: Path) -> float:
     box = window.page.locator(".quick-input-widget input").first
     until(lambda: "/" in box.input_value(), 15, "the dialog for a folder")
     box.fill(f"{wheels}/")
-    window.page.wait_for_timeout(300)
-    window.press("Enter")
+
+    def taken() -> bool:
+        # The dialog looks at the folder first; a key that comes meanwhile is lost.
+        window.page.wait_for_timeout(500)
+        if box.is_visible():
+            window.press("Enter")
+            window.page.wait_for_timeout(500)
+        return not box.is_visible()
+
+    until(taken, 30, "the folder to be taken")
     window.wait_status("Graft: (ready|indexing|model loading)", 240)
     return time.monotonic() - start
