@@ -156,8 +156,12 @@ class Memo:
         entry.checked = self.revision
         return True
 
-    def _drop(self) -> None:
+    def sweep(self) -> None:
+        """Drop the answers that no longer hold: their keys may hold on to trees of texts that are gone."""
         self._entries = {k: e for k, e in self._entries.items() if e.checked == self.revision or self._holds(e)}
         self._sets = {e.tokens: e.tokens for e in self._entries.values()}
+
+    def _drop(self) -> None:
+        self.sweep()
         if len(self._entries) > MOST_ENTRIES // 2:
             self.clear()

@@ -69,6 +69,8 @@ class World:
         self._files: OrderedDict[str, tuple[str, PyFile]] = OrderedDict()
         self._bytes = 0
         self._evicted = 0
+        self._replaced = 0
+        """Bytes of texts that edits of whole files left behind."""
         self._older: dict[str, dict[str, PyFile]] = {}
         self._tokens: dict[str, tuple[str, FileTokens]] = {}
         """Of every workspace file that was read: answers may outlive its tree."""
@@ -91,6 +93,9 @@ class World:
             self.memo.clear()
             self._older.clear()
             self._evicted = 0
+        if self._replaced > KEPT_BYTES and not self.memo.busy:
+            self.memo.sweep()
+            self._replaced = 0
         generation = self.source.generation
         if generation == self._generation or self.memo.busy:
             return
@@ -222,7 +227,7 @@ class World:
             versions = self._older.setdefault(path, {})
             versions[before[0]] = before[1]
             while len(versions) > _VERSIONS:
-                del versions[next(iter(versions))]
+                self._replaced += len(versions.pop(next(iter(versions))).tree.data)
             while len(self._older) > 4:
                 del self._older[next(iter(self._older))]
         self._files[path] = (digest, file)

@@ -166,3 +166,26 @@ def test_what_was_cut_short_serves_only_while_the_answer_above_is_made() -> None
     assert a() == "a(b(cut),b(cut))"
     assert memo.made == 2
     assert b() == "b(a(b(cut),b(cut)))"
+
+
+def test_void_answers_are_swept_away() -> None:
+    memo, token, other = Memo(), Token(), Token()
+    memo.remember("a", lambda: memo.note(token))
+    memo.remember("b", lambda: memo.note(other))
+    memo.change(token)
+    memo.sweep()
+    assert len(memo) == 1
+
+
+def test_answers_about_texts_that_edits_of_whole_files_left_are_swept_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their keys hold on to trees: a file of 2,000 lines left 0.8 MB behind with every such edit."""
+    swept: list[int] = []
+    sweep = Memo.sweep
+    monkeypatch.setattr(world, "KEPT_BYTES", 2_000)
+    monkeypatch.setattr(Memo, "sweep", lambda memo: (swept.append(1), sweep(memo)))
+    with graph_of("//- /a.py\nx = 1\n$0\n") as fixed:
+        for number in range(60):
+            # A name of the module changes: no edit of one body.
+            fixed.graph.open_buffer(fixed.here[0], f"x{number} = 1\ndef f():\n    return x{number}\n" + "# more\n" * 20)
+            fixed.graph.visible_names(fixed.here[0], 10)
+    assert 2 <= len(swept) <= 30
