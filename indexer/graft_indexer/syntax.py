@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -189,9 +190,21 @@ def error_spans(node: Node, language: str = "python") -> tuple[Span, ...]:
         node = stack.pop()
         if node.is_error or node.is_missing:
             spans.append(Span(node.start_byte, node.end_byte))
-        else:
-            stack += [child for child in reversed(node.children) if child.has_error]
+            continue
+        wrong = [child for child in reversed(node.children) if child.has_error]
+        if not wrong:
+            spans.append(_hidden(node))
+        stack += wrong
     return tuple(spans)
+
+
+def _hidden(node: Node) -> Span:
+    """Where a token is missing that the tree does not show, as Python's end of a statement (`from a import b, 0`): between
+    two statements of one line, else somewhere in `node`."""
+    for left, right in pairwise(node.children):
+        if left.is_named and right.is_named and left.end_point.row == right.start_point.row:
+            return Span(left.end_byte, right.start_byte)
+    return Span(node.start_byte, node.end_byte)
 
 
 @cache

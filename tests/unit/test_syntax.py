@@ -74,3 +74,18 @@ def test_mend_only_what_python_accepts() -> None:
     assert tree.root_node.end_byte == len(good)
     assert mend(b"def f():\n    (a.\nb\n") is None
     assert mend(b"x = = 1\n") is None
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (b"from a import b, 0\n", [Span(16, 17)]),
+        (b"def f():\n    from a import b, 0, c,\n    return b\n", [Span(29, 30)]),
+        (b"from a import b\nx = 0\n", []),
+        (b"x = 1; y = 2\n", []),
+    ],
+)
+def test_missing_tokens_that_the_tree_hides_are_errors_too(source: bytes, expected: list[Span]) -> None:
+    root = parse(source).root_node
+    assert root.has_error is bool(expected)
+    assert list(error_spans(root)) == expected

@@ -15,7 +15,7 @@ from tree_sitter import Node, Tree
 from graft_indexer import syntax
 from graft_indexer.facts import DefinitionKind, ParameterKind, Span
 from graft_indexer.graph import SymbolGraph
-from graft_server.completion import known
+from graft_server.completion import grammar, known
 from graft_server.completion.anchor import Place
 from graft_server.completion.bindings import binds, is_target, reads_itself, runs_before, scope_start
 from graft_server.completion.model import Verdict
@@ -84,6 +84,11 @@ def judge(
             verdicts.append(Verdict("parses", False, wrong))
             return Judged("", tuple(verdicts))
         tree = trees.parse(path, data, language)
+        if language == "python" and "parses" not in off and grammar.refused(tree, data, Span(start, end)):
+            verdicts.append(Verdict("parses", False, "no Python"))
+            shorter = last_good(text)
+            text = cut_to_balance(shorter, place) if shorter != text.rstrip() else ""
+            continue
         if graph is None or "names" in off:
             return Judged(text, (*verdicts, Verdict("parses", True)))
         if language != "python":
