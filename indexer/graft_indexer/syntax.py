@@ -199,8 +199,8 @@ def error_spans(node: Node, language: str = "python") -> tuple[Span, ...]:
 
 
 def _hidden(node: Node) -> Span:
-    """Where a token is missing that the tree does not show, as Python's end of a statement (`from a import b, 0`): between
-    two statements of one line, else somewhere in `node`."""
+    """Where a token is missing that the tree does not show, as the end of a statement in Python (`from a import b, 0`):
+    between two statements of one line, else somewhere in `node`."""
     for left, right in pairwise(node.children):
         if left.is_named and right.is_named and left.end_point.row == right.start_point.row:
             return Span(left.end_byte, right.start_byte)

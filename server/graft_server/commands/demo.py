@@ -78,29 +78,21 @@ TESTED = Plant(
     "a wrong comparison, which no graph can disprove but a test can",
 )
 TEST = """
+import unittest
+
 from graft_server.edits import Edit, apply_edits
 
 
-def test_replacing():
-    assert apply_edits("hello world", [Edit("a", 0, 5, "goodbye")]) == "goodbye world"
+class Edits(unittest.TestCase):
+    def test_replacing(self):
+        self.assertEqual(apply_edits("hello world", [Edit("a", 0, 5, "goodbye")]), "goodbye world")
 
+    def test_inserting(self):
+        self.assertEqual(apply_edits("ac", [Edit("a", 1, 1, "b")]), "abc")
 
-def test_inserting():
-    assert apply_edits("ac", [Edit("a", 1, 1, "b")]) == "abc"
-
-
-def test_edits_that_end_before_they_start_are_refused():
-    try:
-        apply_edits("abc", [Edit("a", 2, 1, "")])
-    except ValueError:
-        return
-    raise AssertionError("no error")
-
-
-if __name__ == "__main__":
-    test_replacing()
-    test_inserting()
-    test_edits_that_end_before_they_start_are_refused()
+    def test_edits_that_end_before_they_start_are_refused(self):
+        with self.assertRaises(ValueError):
+            apply_edits("abc", [Edit("a", 2, 1, "")])
 """
 
 
@@ -306,7 +298,7 @@ def repair(root: Path) -> bool:
     (root / "test_edits.py").write_text(textwrap.dedent(TEST), "utf-8")
     say(f"   Planted in {TESTED.path}: {TESTED.what}: {TESTED.new!r}", "")
     started = time.perf_counter()
-    command = f"{sys.executable} test_edits.py"
+    command = f"{sys.executable} -m unittest test_edits"
     status = main(
         ["repair", "--test", command, "--root", str(root), "--files", "graft_server/edits.py", "--budget", "60"]
     )

@@ -25,8 +25,9 @@ _ABOVE = {
 }
 """What a clause hangs on."""
 _COMPOUND = frozenset(
-    "if_statement for_statement while_statement with_statement match_statement try_statement function_definition "
-    "class_definition".split()
+    f"{kind}_{ending}"
+    for kinds, ending in (("if for while with match try", "statement"), ("function class", "definition"))
+    for kind in kinds.split()
 )
 _BODY = {"try_statement": " pass\nfinally: pass", "match_statement": "\n case _: pass"}
 _LATER = frozenset({"type_alias_statement", "type_parameter", "interpolation"})
