@@ -41,11 +41,17 @@ class Answer(Generic[T_co]):
     value: T_co
     certainty: Certainty
     reason: str = ""
+    public: bool = False
+    """An open answer to which only names with a leading underscore may be missing: stubs leave those out."""
 
     @property
     def closed(self) -> bool:
         """Whether the answer is complete and provable."""
         return self.certainty is Certainty.CLOSED
+
+    def closed_for(self, name: str) -> bool:
+        """Whether the absence of `name` (or of all names that begin so) from a list of names proves anything."""
+        return self.closed or (self.public and not name.startswith("_"))
 
 
 @dataclass(frozen=True, slots=True)

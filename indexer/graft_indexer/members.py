@@ -7,6 +7,7 @@ repository sets from outside on something that may be the receiver count too.
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass
 
 from graft_indexer.attributes import metaclass
 from graft_indexer.classes import Member
@@ -41,6 +42,16 @@ _CLOSED_BUILTINS = frozenset(
 _SPECIAL_FORMS = ("typing._SpecialForm", "typing_extensions._SpecialForm", "typing._Generic", "typing._Protocol")
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Members by name; why there may be others, and why others may be there whose names begin with an underscore (stubs
+    leave those out)."""
+
+    symbols: list[Symbol]
+    reason: str = ""
+    private: str = ""
+
+
 class Members:
     """Answers about members for a graph."""
 
@@ -50,38 +61,38 @@ class Members:
         self.world = inference.world
 
     # -- all of them --------------------------------------------------------------------------------------------------
-    def all(self, result: Result) -> tuple[list[Symbol], str]:
-        """Members of any of several values by name, and why there may be more."""
+    def all(self, result: Result) -> Listing:
+        """Members of any of several values."""
         table: dict[str, Symbol] = {}
-        reason = result.reason
+        reason, private = result.reason, ""
         values = [v for v in result.values if not isinstance(v, NoneValue)]
         if not values:
-            return [], reason or "it is None"
+            return Listing([], reason or "it is None")
         if len(values) == 1:
-            symbols, why = self.of(values[0])
-            return symbols, reason or why
+            found = self.of(values[0])
+            return Listing(found.symbols, reason or found.reason, found.private)
         for value in values:
-            symbols, why = self.of(value)
-            reason = reason or why
-            for symbol in symbols:
+            found = self.of(value)
+            reason, private = reason or found.reason, private or found.private
+            for symbol in found.symbols:
                 table.setdefault(symbol.name, symbol)
-        return list(table.values()), reason
+        return Listing(list(table.values()), reason, private)
 
-    def of(self, value: Value) -> tuple[list[Symbol], str]:
+    def of(self, value: Value) -> Listing:
         """Members of one value."""
         match value:
             case ModuleValue(module=module):
-                return self.module(module)
+                return Listing(*self.module(module))
             case Instance(cls=cls, exact=exact):
                 return self._instance(cls, exact)
             case ClassValue(cls=cls, exact=exact):
                 return self._class(value)
             case SuperValue(receiver=receiver, after=after):
-                return self._super(receiver.cls, after)
+                return Listing(*self._super(receiver.cls, after))
             case FunctionValue():
-                return self._function(value)
+                return Listing(*self._function(value))
             case NoneValue():
-                return [], ""
+                return Listing([])
 
     def module(self, module: Module) -> tuple[list[Symbol], str]:
         """Names of a module, submodules included."""
@@ -126,18 +137,18 @@ class Members:
                 return symbol
         return None
 
-    def _instance(self, cls: Cls, exact: bool) -> tuple[list[Symbol], str]:
+    def _instance(self, cls: Cls, exact: bool) -> Listing:
         try:
-            table, reason, holders = self.world.memo.remember(
+            table, reason, private, holders = self.world.memo.remember(
                 ("instance members", cls, exact), lambda: self._instance_members(cls, exact)
             )
         except CircularError:
-            return [], "the class depends on itself"
+            return Listing([], "the class depends on itself")
         if self._sealed(cls):
-            return list(table.values()), reason
-        return [*table.values(), *self.repository.set_from_outside(holders, table)], reason
+            return Listing(list(table.values()), reason, private)
+        return Listing([*table.values(), *self.repository.set_from_outside(holders, table)], reason, private)
 
-    def _instance_members(self, cls: Cls, exact: bool) -> tuple[dict[str, Symbol], str, list[Cls]]:
+    def _instance_members(self, cls: Cls, exact: bool) -> tuple[dict[str, Symbol], str, str, list[Cls]]:
         classes = self.inference.classes
         shape = classes.shape(cls)
         reason = shape.reason
@@ -156,12 +167,12 @@ class Members:
                     if name not in table:
                         table[name] = member_symbol(member)
         holders = list(dict.fromkeys(holders))
-        reason = reason or next((r for c in holders if (r := classes.private_members(c)[1])), "")
+        private = next((r for c in holders if (r := classes.private_members(c)[1])), "")
         for name in self._implicit(holders):
             table.setdefault(name, member_symbol(Member(name, cls)))
         if not self._sealed(cls):
             table.setdefault("__dict__", member_symbol(Member("__dict__", cls)))
-        return table, reason, holders
+        return table, reason, private, holders
 
     def _implicit(self, holders: list[Cls]) -> list[str]:
         """Attributes that no text shows: what `typing` sets on protocols, what the interpreter sets on errors."""
@@ -187,15 +198,15 @@ class Members:
     def _sealed(self, cls: Cls) -> bool:
         return cls.file is self.world.builtins and cls.name in _CLOSED_BUILTINS
 
-    def _class(self, value: ClassValue) -> tuple[list[Symbol], str]:
+    def _class(self, value: ClassValue) -> Listing:
         try:
             return self.world.memo.remember(
                 ("class members", value.cls, value.exact), lambda: self._class_members(value)
             )
         except CircularError:
-            return [], "the class depends on itself"
+            return Listing([], "the class depends on itself")
 
-    def _class_members(self, value: ClassValue) -> tuple[list[Symbol], str]:
+    def _class_members(self, value: ClassValue) -> Listing:
         classes = self.inference.classes
         cls = value.cls
         shape = classes.shape(cls)
@@ -217,7 +228,7 @@ class Members:
                 reason = reason or classes.shape(sub).reason
                 for name, member in classes.members(sub).items():
                     table.setdefault(name, member_symbol(member))
-        reason = reason or classes.private_members(cls)[1]
+        private = classes.private_members(cls)[1]
         for name in self._implicit(list(shape.order)):
             table.setdefault(name, member_symbol(Member(name, cls)))
         meta = metaclass(self.inference, cls)
@@ -231,7 +242,7 @@ class Members:
                 table.setdefault(name, member_symbol(member))
         for symbol in self.repository.set_from_outside(list(shape.order), table):
             table.setdefault(symbol.name, symbol)
-        return list(table.values()), reason
+        return Listing(list(table.values()), reason, private)
 
     def _abstract(self) -> Cls | None:
         found = self.inference.known("abc", "ABCMeta")
@@ -309,13 +320,11 @@ class Members:
                         return [], reason
                 return [], self._doubt(cls, name)
             case ClassValue(cls=cls):
-                symbols, reason = self._class(value)
-                hits_ = [s for s in symbols if s.name == name]
+                listing = self._class(value)
+                hits_ = [s for s in listing.symbols if s.name == name]
                 if hits_:
                     return hits_, ""
-                if reason.startswith("a C extension") and not name.startswith("_"):
-                    reason = ""
-                return [], reason or self._doubt(cls, name)
+                return [], listing.reason or self._doubt(cls, name)
             case SuperValue(receiver=receiver, after=after):
                 member = classes.member(receiver.cls, name, after)
                 if member is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from keyword import iskeyword
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -22,7 +23,7 @@ from graft_indexer.graph import (
     SymbolGraph,
     Window,
 )
-from graft_indexer.members import Members
+from graft_indexer.members import Listing, Members
 from graft_indexer.positions import scope_at
 from graft_indexer.pyfile import PyFile
 from graft_indexer.receivers import Inference
@@ -291,9 +292,11 @@ class PyGraph:
         file = self._file(path)
         if file is None:
             return self._answer((), "no such file")
-        result = self.receiver(file, offset)
-        symbols, reason = self.member_answers.all(result)
-        return self._answer(tuple(symbols), reason)
+        return self._listed(self.member_answers.all(self.receiver(file, offset)))
+
+    def _listed(self, found: Listing) -> Answer[Sequence[Symbol]]:
+        answer = self._answer(tuple(found.symbols), found.reason or found.private)
+        return replace(answer, public=not found.reason and self.source.complete)
 
     def receiver(self, file: PyFile, offset: int) -> Result:
         """What the expression that ends at `offset` is."""
@@ -309,8 +312,7 @@ class PyGraph:
         cls = self._references.class_named(symbol)
         if cls is None:
             return self._answer((), "not a class that is known")
-        symbols, reason = self.member_answers.of(Instance(cls))
-        return self._answer(tuple(symbols), reason)
+        return self._listed(self.member_answers.of(Instance(cls)))
 
     def modules(self, prefix: str = "", path: str = "", level: int = 0) -> Answer[Sequence[str]]:
         """Names that may follow `import prefix.` (or `from <level dots>prefix.`) in `path`."""

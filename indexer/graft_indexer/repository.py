@@ -340,7 +340,9 @@ class Repository:
                         classes += self._derived(cls, file)
             twin = self.inference.classes.twin(cls)
             if twin is not None:
-                classes += self._derived(twin, twin.file)
+                # Of a class that the stub describes too, the stub's is the one that is asked.
+                described = {c.full_name for c in classes}
+                classes += [c for c in self._derived(twin, twin.file) if c.full_name not in described]
             known = memo["outside subclasses"] = (classes, reason)
         classes, reason = known  # type: ignore[misc]
         found += classes

@@ -76,8 +76,8 @@ def _overloaded(
     if same and all(r.closed for r in results):
         # `str` of one overload and a literal's `str` of another: whichever is meant, it is one.
         return Result((min(values, key=lambda v: v.exact),))
-    found = union(results)
-    return Result(found.values, found.reason or "it has overloads")
+    # Which one is meant is not known; that it is one of these is.
+    return union(results)
 
 
 def _literals_fit(inference: Inference, value: FunctionValue, node: Function, call: ast.Call) -> bool | None:

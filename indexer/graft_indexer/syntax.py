@@ -192,19 +192,19 @@ def error_spans(node: Node, language: str = "python") -> tuple[Span, ...]:
             spans.append(Span(node.start_byte, node.end_byte))
             continue
         wrong = [child for child in reversed(node.children) if child.has_error]
-        if not wrong:
-            spans.append(_hidden(node))
+        if not wrong and (gap := _unended(node)) is not None:
+            spans.append(gap)
         stack += wrong
     return tuple(spans)
 
 
-def _hidden(node: Node) -> Span:
-    """Where a token is missing that the tree does not show, as the end of a statement in Python (`from a import b, 0`):
-    between two statements of one line, else somewhere in `node`."""
+def _unended(node: Node) -> Span | None:
+    """Between two statements of one line, where the token that ends the first is missing; the tree does not show it, as
+    in Python's `from a import b, 0`.  A file's last line may lack its end."""
     for left, right in pairwise(node.children):
         if left.is_named and right.is_named and left.end_point.row == right.start_point.row:
             return Span(left.end_byte, right.start_byte)
-    return Span(node.start_byte, node.end_byte)
+    return None
 
 
 @cache

@@ -439,6 +439,9 @@ class World:
             module, reason = self.import_module(file.path, statement.module or "", statement.level)
             if module is None:
                 return Found((), reason or "no such module")
+            if module.path == file.path and (sub := self.finder.submodule(module, binding.node.name)) is not None:
+                # `from . import x` in a package: what the package itself calls `x` comes later, often from this.
+                return Found((Target(module=sub),), reason)
             found = self.module_name_target(module, binding.node.name, seen)
             return Found(found.targets, reason or found.reason or ("" if found.targets else "no such name"))
         return Found((Target(file=file, binding=binding),))

@@ -117,3 +117,47 @@ def test_abstract(tmp_path: Path) -> None:
 )
 def test_abstract_that_is_not_made(tmp_path: Path, use: str) -> None:
     assert see(tmp_path, f"{ABSTRACT}\n\n{use}\n").findings == []
+
+
+def test_slips_on_objects_of_the_standard_library(tmp_path: Path) -> None:
+    found = see(
+        tmp_path,
+        """
+        import logging
+        import os
+        import re
+        import subprocess
+        from collections import defaultdict
+        from datetime import datetime
+        from pathlib import Path
+
+        def f(a):
+            os.path.joim(a, a)
+            Path(a).exist()
+            Path(a).joinpath("x").read_txt()
+            defaultdict(list).updat({})
+            parts = "b".split()
+            parts.appendd(1)
+            logging.getLogger("x").warnin("x")
+            datetime.now().isofmt()
+            subprocess.run(["x"]).retcode
+            with open("x") as file:
+                file.readd()
+            if m := re.match("a", "b"):
+                m.grup(1)
+        """,
+    ).findings
+    assert [finding.partition("]")[0] for finding in found] == snapshot(
+        [
+            "10:13 [joim",
+            "11:13 [exist",
+            "12:27 [read_txt",
+            "13:23 [updat",
+            "15:11 [appendd",
+            "16:28 [warnin",
+            "17:20 [isofmt",
+            "18:27 [retcode",
+            "20:14 [readd",
+            "22:11 [grup",
+        ]
+    )

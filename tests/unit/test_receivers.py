@@ -188,3 +188,61 @@ def test_attributes_of_an_instance_that_the_class_makes_itself() -> None:
         "class A:\n    @classmethod\n    def make(cls):\n        if cls:\n            o = cls()\n            o.a = 1\n"
     )
     check(make + "def f(x: A):\n    x.$0\n", "a", "make")
+
+
+def test_overloads_that_may_be_meant_are_united() -> None:
+    check(
+        "from typing import Any, overload\n"
+        + TWO
+        + "@overload\ndef f(x: int) -> A: ...\n@overload\ndef f(x: str) -> B | None: ...\ndef f(x): return x\n"
+        "def g(x):\n    f(x).$0\n",
+        "a",
+        "b",
+    )
+    check_open(
+        "from typing import Any, overload\n"
+        + TWO
+        + "@overload\ndef f(x: int) -> A: ...\n@overload\ndef f(x: str) -> Any: ...\ndef f(x): return x\n"
+        "def g(x):\n    f(x).$0\n",
+        "a",
+    )
+
+
+def test_a_package_that_names_its_submodule_is_no_circle() -> None:
+    source = """
+        //- /pkg/__init__.py
+        from . import _impl, api as _api
+        api = _api
+        //- /pkg/_impl.py
+        //- /pkg/api.py
+        def ask(): ...
+        //- /main.py
+        import pkg
+        pkg.api.$0
+    """
+    check(source, "ask")
+    with graph_of("import os\nos.path.$0\n") as fixed:
+        path, offset = fixed.here
+        assert "join" in {s.name for s in fixed.graph.members_at(path, offset - 1).value}
+
+
+def test_stubs_leave_out_private_names_only() -> None:
+    site = {
+        "lib/__init__.py": "class A:\n    __slots__ = tuple('ab') + ('c',)\n",
+        "lib/__init__.pyi": "class A:\n    a: int\n    def run(self) -> None: ...\n",
+    }
+    with graph_of("import lib\nlib.A().$0\n", site=site) as fixed:
+        path, offset = fixed.here
+        answer = fixed.graph.members_at(path, offset - 1)
+        assert not answer.closed
+        assert answer.closed_for("rnu") and not answer.closed_for("_rnu")
+
+
+def test_a_subclass_is_what_its_stub_says() -> None:
+    site = {
+        "lib/__init__.py": "class A:\n    def f(self): self.__dict__.update(x=1)\nclass B(A): ...\n",
+        "lib/__init__.pyi": "class A:\n    def f(self) -> None: ...\nclass B(A): ...\ndef make() -> A: ...\n",
+    }
+    with graph_of("import lib\nlib.make().$0\n", site=site) as fixed:
+        path, offset = fixed.here
+        assert fixed.graph.members_at(path, offset - 1).closed_for("x")

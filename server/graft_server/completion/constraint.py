@@ -121,8 +121,9 @@ def _visible(graph: SymbolGraph, path: str, place: Place, generated: str, need: 
 def _members(graph: SymbolGraph, path: str, place: Place, generated: str, line: str, need: Need) -> Allow | None:
     answer = known.members(graph, path, place, generated)
     names = sorted(dict.fromkeys(s.name for s in answer.value), key=lambda name: name.startswith("_"))
+    begun = _NAME_TAIL.search(place.before + generated).group()  # type: ignore[union-attr]
     # At the start of a statement the member may be assigned to, and so be new.
-    return _allow(need, tuple(names), answer.closed and not re.match(r"\s*[\w.]+\.$", line))
+    return _allow(need, tuple(names), answer.closed_for(begun) and not re.match(r"\s*[\w.]+\.$", line))
 
 
 def _allow(need: Need, names: tuple[str, ...], closed: bool) -> Allow | None:

@@ -219,7 +219,7 @@ def _wrong(
             return None
         answer = graph.members_at(path, receiver.end_byte)
         known = name in {s.name for s in answer.value}
-        if answer.closed and answer.value and not known:
+        if answer.closed_for(name) and answer.value and not known:
             return f"{_short(receiver)} has no member {name}"
         tally.count(known)
         return None

@@ -41,7 +41,7 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
         answer = graph.members_at(path, end)
         members = {m.name for m in answer.value}
         known[place] = members | known.get(place, set())
-        if not answer.closed or not members or _more_than_it_looks(answer.value):
+        if not answer.closed_for(name) or not members or _more_than_it_looks(answer.value):
             continue
         if name in members or _mangled(source, node, members) or guarded_by(source, node, "AttributeError"):
             continue
