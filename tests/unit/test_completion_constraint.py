@@ -123,11 +123,28 @@ def test_what_the_engine_is_told(tmp_path: Path, line: str, generated: str, want
         ("from m import _", "a _c", "a _c"),
         ("from m import ", "_c _d", "_c _d"),
         ("from m import a, ", "a _c", "_c"),
+        ("from m import ", "a Used", "a"),
+        ("from m import Us", "a Used", "a Used"),
     ],
 )
 def test_what_an_import_may_still_take(line: str, names: str, left: str) -> None:
-    before = line.rstrip("_")
-    assert importable(names.split(), before, line) == tuple(left.split())
+    head = line[: line.rfind(" ") + 1]
+    assert importable(names.split(), head, line, {"Used"}) == tuple(left.split())
+
+
+def test_a_module_of_the_workspace_offers_what_it_defines(tmp_path: Path) -> None:
+    fixture = parse_fixture(
+        "//- /lib.py\nfrom typing import Literal\nclass Lines: ...\n//- /main.py\nfrom lib import $0\n"
+    )
+    fixture.write(tmp_path)
+    graph = open_graph(tmp_path)
+    try:
+        graph.open_buffer(fixture.path, fixture.text)
+        place = place_of(Snapshot(fixture.path, fixture.text, fixture.offset))
+        allow = allowed(graph, fixture.path, place, place.line, Need(3, Trigger.IMPORT, place.line))
+        assert allow is not None and allow.names == ("Lines",)
+    finally:
+        graph.close()
 
 
 def test_the_question_is_known_before_it_is_asked() -> None:

@@ -7,9 +7,9 @@ lets the engine go on.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from graft_indexer.graph import SymbolGraph
+from graft_indexer.graph import Origin, SymbolGraph
 from graft_models.engine import Allow, Need, Trigger
 from graft_server.completion import known
 from graft_server.completion.anchor import Place
@@ -56,7 +56,10 @@ def allowed(graph: SymbolGraph, path: str, place: Place, typed: str, need: Need)
     line = _without_name(before[before.rfind("\n") + 1 :])
     if found := _IMPORT_FROM.match(line):
         answer = graph.module_members(found.group(2), path, len(found.group(1)))
-        return _allow(need, importable((s.name for s in answer.value), line, before), answer.closed)
+        # A module of the workspace that names something from elsewhere uses it; others may pass it on.
+        own = any(s.origin is Origin.WORKSPACE for s in answer.value)
+        used = {s.name for s in answer.value if own and s.origin is not Origin.WORKSPACE}
+        return _allow(need, importable((s.name for s in answer.value), line, before, used), answer.closed)
     if found := _IMPORT.match(line):
         modules = graph.modules(found.group(2).rstrip("."), path, len(found.group(1)))
         return _allow(need, tuple(dict.fromkeys(modules.value)), modules.closed)
@@ -67,13 +70,17 @@ def allowed(graph: SymbolGraph, path: str, place: Place, typed: str, need: Need)
     return None
 
 
-def importable(names: Iterable[str], line: str, before: str) -> tuple[str, ...]:
-    """Names that a `from` statement may still take: none twice, and another module's private ones only once a person
-    or the model has begun one."""
+def importable(names: Iterable[str], line: str, before: str, used: Collection[str] = ()) -> tuple[str, ...]:
+    """Names that a `from` statement may still take: none twice; private ones, and those that the module only uses
+    itself (`used`), once they are begun."""
     taken = set(re.findall(r"\w+", line.partition("import")[2]))
-    private = before.endswith("_") or _NAME_TAIL.search(before).group().startswith("_")  # type: ignore[union-attr]
+    begun = known.begun(before)
     left = dict.fromkeys(name for name in names if name not in taken)
-    shown = [name for name in left if private or not name.startswith("_") or name in DUNDERS]
+    shown = [
+        name
+        for name in left
+        if (begun and name.startswith(begun)) or (name not in used and (not name.startswith("_") or name in DUNDERS))
+    ]
     return tuple(shown or left)
 
 
