@@ -313,12 +313,17 @@ class Classes:
     def own_member(self, cls: Cls, name: str) -> Member | None:
         """An attribute that the class itself defines."""
         cls.file.note()
+        return self._own(cls, name, class_stores(cls), own_attributes(cls))
+
+    def _own(
+        self, cls: Cls, name: str, stores: dict[str, list[Binding]], attributes: dict[str, list[Binding]]
+    ) -> Member | None:
         bindings = tuple(b for b in cls.scope.bindings.get(name, ()) if b.how is not How.DELETE)
         live = tuple(b for b in bindings if not b.dead) or bindings
-        live += tuple(class_stores(cls).get(name, ()))
-        attributes = tuple(own_attributes(cls).get(name, ()))
-        if live or attributes:
-            return Member(name, cls, live, attributes)
+        live += tuple(stores.get(name, ()))
+        set_ = tuple(attributes.get(name, ()))
+        if live or set_:
+            return Member(name, cls, live, set_)
         if name in self.slots(cls):
             return Member(name, cls)
         return None
@@ -374,7 +379,8 @@ class Classes:
         return self.world.memo.remember(("own members", cls), lambda: self._own_members(cls))
 
     def _own_members(self, cls: Cls) -> dict[str, Member]:
-        found = ((name, self.own_member(cls, name)) for name in self.own_names(cls))
+        stores, attributes = class_stores(cls), own_attributes(cls)
+        found = ((name, self._own(cls, name, stores, attributes)) for name in self.own_names(cls))
         return {name: member for name, member in found if member is not None}
 
     def own_names(self, cls: Cls) -> list[str]:

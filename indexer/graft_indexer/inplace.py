@@ -14,6 +14,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 
 from graft_indexer.bindings import FUNCTIONS, Function
+from graft_indexer.facts import Span
 from graft_indexer.pytree import Tree, children, first_line
 from graft_indexer.reparse import Edit, WholeError, compare, middle
 from graft_indexer.selfstores import CACHED, hidden_in, self_stores
@@ -28,14 +29,30 @@ _REACHES_OUT = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """Bytes before `begin` are where they were, those from `end` on moved by `shift`; in between is the edit."""
+
+    begin: int
+    end: int
+    shift: int
+
+    def of(self, span: Span) -> Span | None:
+        """Where a span is now; None if the edit touches it."""
+        if span.end <= self.begin:
+            return span
+        return Span(span.start + self.shift, span.end + self.shift) if span.start >= self.end else None
+
+
+@dataclass(frozen=True, slots=True)
 class BodyEdit:
-    """What was done: the function's qualified name, its node and container nodes (outermost first), and whether what
-    the function does to `self` may have changed."""
+    """What was done: the function's qualified name, its node and container nodes (outermost first), whether what the
+    function does to `self` may have changed, and what moved."""
 
     name: str
     node: Function
     containers: tuple[ast.ClassDef, ...]
     stores: bool
+    move: Move
 
 
 def edit_body(tree: Tree, text: str) -> BodyEdit | None:
@@ -70,8 +87,9 @@ def edit_body(tree: Tree, text: str) -> BodyEdit | None:
     new_end = _offset(lines, last + edit.shift)
     if any(b.start < begin or b.end > new_end for b in patch.broken):
         return None
-    if _header(fresh) != _header(node):
+    if not _same_header(tree, node, data, lines, fresh) and _header(fresh) != _header(node):
         return None
+    move = Move(begin, end, len(data) - len(tree.data))
     if patch.broken and before.count(b'"""') + before.count(b"'''") != after.count(b'"""') + after.count(b"'''"):
         return None  # what a string swallows is seen in the whole text only
     was = _seen(tree, node, containers)
@@ -88,7 +106,9 @@ def edit_body(tree: Tree, text: str) -> BodyEdit | None:
         container.end_lineno, container.end_col_offset = last_node.end_lineno, last_node.end_col_offset
     tree.replace(text, data, lines, patch.broken, patch.filled)
     now = _seen(tree, node, containers)
-    return BodyEdit(".".join([*(c.name for c in containers), node.name]), node, containers, was != now or bool(now[0]))
+    return BodyEdit(
+        ".".join([*(c.name for c in containers), node.name]), node, containers, was != now or bool(now[0]), move
+    )
 
 
 def _seen(tree: Tree, node: Function, containers: tuple[ast.ClassDef, ...]) -> tuple[object, ...]:
@@ -135,6 +155,14 @@ def _header_end(node: Function) -> int:
     parts: list[ast.AST | None] = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
     parts += [arguments.vararg, arguments.kwarg, *arguments.defaults, *arguments.kw_defaults, node.returns]
     return max([node.lineno, *(part.end_lineno or 0 for part in parts if part is not None)])  # type: ignore[attr-defined]
+
+
+def _same_header(tree: Tree, node: Function, data: bytes, lines: Lines, fresh: Function) -> bool:
+    """Whether all that stands before the first statement is the same text, which spares comparing what it means."""
+    first = lines.starts[first_line(node) - 1]  # nothing before the edit moved
+    was, now = node.body[0], fresh.body[0]
+    before = tree.data[first : tree.lines.starts[first_line(was) - 1] + was.col_offset]
+    return before == data[first : lines.starts[first_line(now) - 1] + now.col_offset]
 
 
 def _header(node: Function) -> str:

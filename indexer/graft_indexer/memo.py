@@ -57,6 +57,7 @@ class Memo:
     def __init__(self, deepest: int = 64) -> None:
         self.revision = 1
         self.deepest = deepest
+        self.most_entries = MOST_ENTRIES
         self.made = 0
         """How many answers were computed."""
         self._entries: dict[Hashable, _Entry] = {}
@@ -137,7 +138,7 @@ class Memo:
                 tokens = frozenset(frame.tokens)
                 self._entries.pop(key, None)  # the old key may hold on to a whole file
                 self._entries[key] = _Entry(value, self._sets.setdefault(tokens, tokens), self.revision)
-                if not stack and len(self._entries) > MOST_ENTRIES:
+                if not stack and len(self._entries) > self.most_entries:
                     self._drop()
                 elif len(self._sets) > 2 * len(self._entries) + MOST_STRAY_SETS:
                     # Those of entries that were replaced since.
@@ -163,5 +164,5 @@ class Memo:
 
     def _drop(self) -> None:
         self.sweep()
-        if len(self._entries) > MOST_ENTRIES // 2:
+        if len(self._entries) > self.most_entries // 2:
             self.clear()

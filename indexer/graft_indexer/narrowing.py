@@ -71,13 +71,18 @@ def _relevant(file: PyFile, scope: Scope, root: str) -> bool:
 
 
 def _asked(data: bytes) -> frozenset[bytes]:
-    return frozenset(m[1] or m[2] or m[3] for m in _ASKED.finditer(data))
+    found = {m[1] or m[2] for m in _ASKED.finditer(data)}
+    if b".__class__" in data:
+        found.update(m[1] for m in _OF_CLASS.finditer(data))
+    return frozenset(found)
 
 
 _ASKED = re.compile(
-    rf"(?:isinstance|{'|'.join(sorted(_ASKING))})\(([\w\x80-\xff]+)|\bmatch[ \t]+([\w\x80-\xff]+)"
-    r"|([\w\x80-\xff]+)\.__class__".encode("latin-1")
+    rf"(?:isinstance|{'|'.join(sorted(_ASKING))})\(([\w\x80-\xff]+)"
+    r"|match[ \t]+([\w\x80-\xff]+)".encode("latin-1")
 )
+"""Each branch begins with a letter of its own, which lets the engine skip what begins with another."""
+_OF_CLASS = re.compile(rb"([\w\x80-\xff]+)\.__class__")
 
 
 def _along(

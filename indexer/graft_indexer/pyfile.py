@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from graft_indexer import scopes
-from graft_indexer.bindings import FUNCTIONS
+from graft_indexer.bindings import FUNCTIONS, Binding
 from graft_indexer.branches import Known
 from graft_indexer.facts import Span
-from graft_indexer.graph import Origin
+from graft_indexer.graph import Origin, Symbol
+from graft_indexer.inplace import Move
 from graft_indexer.memo import Memo, Token
 from graft_indexer.pytree import Tree
 from graft_indexer.scopes import Scope
@@ -21,6 +22,11 @@ MODULE_NAMES = (
     "__annotations__", "__cached__", "__dict__", "__path__",
 )  # fmt: skip
 """Names that every module has."""
+
+
+_OUTSIDE = ("class stores", "classes")
+"""Answers about a file that no function's body has a part in."""
+_MOST_MOVES = 50
 
 
 class FileTokens:
@@ -92,6 +98,10 @@ class PyFile:
     classes: dict[int, object] = field(default_factory=dict)
     memo: dict[object, object] = field(default_factory=dict)
     """Answers that depend on this file's text alone."""
+    symbols: dict[tuple[int, str | None], tuple[Binding, Symbol, int]] = field(default_factory=dict)
+    """Of bindings, with how many moves there had been."""
+    moves: list[Move] = field(default_factory=list)
+    """Edits of function bodies since the file was read, for spans that were made before them."""
 
     def note(self) -> None:
         """What is computed was made from this file (its functions' bodies excepted)."""
@@ -114,6 +124,14 @@ class PyFile:
         scope = scopes.module_scope(self.tree, self.tests, MODULE_NAMES)
         scope._version = self.tests.version  # type: ignore[attr-defined]
         return scope
+
+    def edited(self, move: Move) -> None:
+        """A function's body was changed in the tree: forget what depends on it, and what it would be a burden to."""
+        self.moves.append(move)
+        if len(self.moves) > _MOST_MOVES:
+            self.moves.clear()
+            self.symbols.clear()
+        self.memo = {k: self.memo[k] for k in _OUTSIDE if k in self.memo}
 
     @property
     def is_stub(self) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import itertools
-import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -527,14 +526,14 @@ def _import_doubt(path: Sequence[ast.AST]) -> str:
     return ""
 
 
-_VERSIONS = re.compile(r"version_info|platform|PY|hexversion")
+_VERSIONS = ("version_info", "platform", "PY", "hexversion")
 
 
 def version_branch(file: PyFile, offset: int) -> str:
     """Why code at `offset` may never run here: it stands below a test for a version or platform; empty if not."""
     known = file.memo.get("versions")
     if known is None:
-        known = file.memo["versions"] = _VERSIONS.search(file.tree.text) is not None
+        known = file.memo["versions"] = any(w in file.tree.text for w in _VERSIONS)
     if not known:
         return ""
     nodes = path_to(file.tree, offset)

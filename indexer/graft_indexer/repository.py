@@ -354,12 +354,12 @@ class Repository:
         return [c for c in candidates if any(b.cls == cls for b in self.inference.classes.bases(c)[0])]
 
 
-_BORDER = re.compile(rb"^(?=(?:    )?(?:def|async def|class|@)[ \t\w])", re.M)
+_BORDER = re.compile(rb"\n(?=(?:    )?(?:def|async def|class|@)[ \t\w])")
 
 
 def _cut(data: bytes) -> list[bytes]:
     """A file in pieces that begin with a definition."""
-    borders = [0, *(m.start() for m in _BORDER.finditer(data) if m.start()), len(data)]
+    borders = [0, *(m.end() for m in _BORDER.finditer(data)), len(data)]
     return [data[a:b] for a, b in itertools.pairwise(borders)]
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 
 from graft_indexer.bindings import FUNCTIONS, Binding, Function, How
 from graft_indexer.classes import Member
 from graft_indexer.facts import DefinitionKind, Span
 from graft_indexer.graph import Symbol
+from graft_indexer.inplace import Move
 from graft_indexer.modules import Module
 from graft_indexer.pyfile import PyFile
 from graft_indexer.scopes import Scope
@@ -100,13 +102,28 @@ def qualified(scope: Scope, name: str) -> str:
 def binding_symbol(file: PyFile, binding: Binding, name: str | None = None) -> Symbol:
     """The definition that a binding is."""
     file.note_text()
-    key = ("symbol", id(binding), name)
-    known = file.memo.get(key)
-    if known is not None:
-        return known[1]  # type: ignore[index, no-any-return]
-    symbol = _binding_symbol(file, binding, name)
-    file.memo[key] = (binding, symbol)
+    key = (id(binding), name)
+    known = file.symbols.get(key)
+    now = len(file.moves)
+    if known is not None and known[2] == now:
+        return known[1]
+    moved = _moved(known[1], file.moves[known[2] :]) if known is not None else None
+    symbol = moved or _binding_symbol(file, binding, name)
+    file.symbols[key] = (binding, symbol, now)
     return symbol
+
+
+def _moved(symbol: Symbol, moves: list[Move]) -> Symbol | None:
+    """The same symbol after edits elsewhere in its file; None if one of them touched it."""
+    span, name = symbol.span, symbol.name_span
+    for move in moves:
+        after, after_name = move.of(span), move.of(name)
+        if after is None or after_name is None:
+            return None
+        span, name = after, after_name
+    if span == symbol.span and name == symbol.name_span:
+        return symbol
+    return replace(symbol, span=span, name_span=name)
 
 
 def _binding_symbol(file: PyFile, binding: Binding, name: str | None) -> Symbol:

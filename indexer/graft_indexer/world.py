@@ -68,6 +68,8 @@ class World:
         self.memo = Memo()
         self._files: OrderedDict[str, tuple[str, PyFile]] = OrderedDict()
         self._bytes = 0
+        self.kept_bytes = KEPT_BYTES
+        """Source text whose trees this world keeps; whoever asks of a whole big repository may want all of it."""
         self._evicted = 0
         self._replaced = 0
         """Bytes of texts that edits of whole files left behind."""
@@ -88,12 +90,12 @@ class World:
     # -- keeping up ---------------------------------------------------------------------------------------------------
     def sync(self) -> None:
         """Take note of what changed since the last question; while one is answered, nothing does."""
-        if self._evicted > KEPT_BYTES and not self.memo.busy:
+        if self._evicted > self.kept_bytes and not self.memo.busy:
             # Answers hold on to the trees that they were made from, those that are no longer kept among them.
             self.memo.clear()
             self._older.clear()
             self._evicted = 0
-        if self._replaced > KEPT_BYTES and not self.memo.busy:
+        if self._replaced > self.kept_bytes and not self.memo.busy:
             self.memo.sweep()
             self._replaced = 0
         generation = self.source.generation
@@ -169,7 +171,7 @@ class World:
             outer = scopes.known_child(outer, container) if outer is not None else None
         if outer is not None:
             outer.forget(edit.node)
-        file.memo.clear()
+        file.edited(edit.move)
         changed = [tokens.text, tokens.unit(edit.name)]
         if edit.stores:
             changed.append(tokens.cls(edit.name.rpartition(".")[0]))
@@ -234,7 +236,7 @@ class World:
         if file.tokens is not None:
             self._tokens[path] = (digest, file.tokens)
         self._bytes += len(file.tree.data)
-        while self._bytes > KEPT_BYTES and len(self._files) > 8:
+        while self._bytes > self.kept_bytes and len(self._files) > 8:
             oldest = next(iter(self._files))
             self._evicted += len(self._files[oldest][1].tree.data)
             self._forget(oldest)

@@ -4,7 +4,7 @@ python tests/peers/graph_exactness.py alarms FOLDER... [--slice 1/12]  what clos
 python tests/peers/graph_exactness.py jedi FOLDER -n 500    goto-definition against jedi
 python tests/peers/graph_exactness.py members -n 300        members of closed classes against dir()
 python tests/peers/graph_exactness.py planted FOLDER -n 300 planted faults that closed answers reject
-python tests/peers/graph_exactness.py callers FOLDER -n 100 references against jedi
+python tests/peers/graph_exactness.py callers FOLDER -n 100 references, and callers by themselves, against jedi
 python tests/peers/graph_exactness.py definitions FOLDER    definitions against ast
 """
 
@@ -24,7 +24,7 @@ from pathlib import Path
 
 from graft_indexer import calls, locate
 from graft_indexer.environment import Environment, typeshed
-from graft_indexer.facts import ParameterKind, ReferenceRole, Signature
+from graft_indexer.facts import ParameterKind, ReferenceRole, Signature, Span
 from graft_indexer.positions import scope_at
 from graft_indexer.pygraph import PyGraph
 from graft_indexer.values import NoneValue
@@ -60,7 +60,9 @@ def open_copy(folder: Path, target: Path) -> PyGraph:
     site = tuple(Path(p) for p in sys.path if p.endswith("site-packages"))
     workspace = Workspace.open(root, index_dir=None)
     environment = Environment(sys.version_info[:2], standard, site, typeshed(), True)
-    return PyGraph(workspace, World(workspace, environment))
+    world = World(workspace, environment)
+    world.kept_bytes, world.memo.most_entries = 40_000_000, 4_000_000  # whole libraries are gone through
+    return PyGraph(workspace, world)
 
 
 def python_files(graph: PyGraph) -> list[str]:
@@ -402,6 +404,7 @@ def run_callers(args: argparse.Namespace) -> None:
             definitions = facts.definitions if facts is not None else ()
             symbols += [(path, d) for d in definitions if d.kind in _REFERRED and "<locals>" not in d.qualified_name]
         generator.shuffle(symbols)
+        tables: dict[str, set[tuple[int, int]]] = {}
         for path, definition in symbols:
             if counts["symbols"] >= args.n:
                 break
@@ -410,8 +413,8 @@ def run_callers(args: argparse.Namespace) -> None:
             answer = graph.definition_at(path, definition.name_span.start)
             if not answer.value:
                 continue
-            counts["symbols"] += 1
-            ours = {(loc.path, loc.line) for loc in graph.references(answer.value[0]).value}
+            ours = {place_of(graph, loc.path, loc.span) for loc in graph.references(answer.value[0]).value}
+            called = {place_of(graph, loc.path, loc.span) for loc in graph.callers(answer.value[0]).value}
             file = graph._file(path)
             assert file is not None
             line, column = file.tree.lines.position(definition.name_span.start, "utf-32")
@@ -421,22 +424,61 @@ def run_callers(args: argparse.Namespace) -> None:
             except Exception:  # jedi fails on some files
                 counts["jedi_failed"] += 1
                 continue
+            counts["symbols"] += 1
             theirs = set()
             for d in found:
-                if d.module_path is None or d.is_definition():
-                    continue
                 inside = str(d.module_path)
-                if inside.startswith(graph.root + "/"):
-                    theirs.add((inside[len(graph.root) + 1 :], d.line))
+                if d.module_path is not None and not d.is_definition() and inside.startswith(graph.root + "/"):
+                    theirs.add((inside[len(graph.root) + 1 :], d.line, d.column))
+            their_calls = {place for place in theirs if place[1:] in call_places(graph, place[0], tables)}
+            # An alias of an import has two places on its line.
+            lines = {place[:2] for place in ours}
+            common = {place for place in theirs if place[:2] in lines}
             counts["jedi_places"] += len(theirs)
-            counts["common"] += len(theirs & ours)
-            counts["only_ours"] += len(ours - theirs)
-            if args.verbose and theirs - ours:
-                print("MISSED", path, definition.qualified_name, sorted(theirs - ours)[:4])
+            counts["common"] += len(common)
+            counts["only_ours"] += len(lines - {place[:2] for place in theirs})
+            counts["symbols_that_jedi_sees_called"] += bool(their_calls)
+            counts["jedi_calls"] += len(their_calls)
+            counts["common_calls"] += len(their_calls & called)
+            counts["only_our_calls"] += len(called - their_calls)
+            counts["calls_that_are_none"] += sum(c[1:] not in call_places(graph, c[0], tables) for c in called)
+            if args.verbose:
+                shown = (path, definition.qualified_name)
+                for word, places in (
+                    ("MISSED", theirs - common),
+                    ("MISSED CALLS", their_calls - called),
+                    ("OUR CALLS", called - their_calls),
+                ):
+                    if places:
+                        print(word, *shown, sorted(places)[:4])
         graph.close()
     for key, value in counts.items():
         print(key, value)
     print("share_of_jedi_places", round(counts["common"] / max(1, counts["jedi_places"]), 4))
+    print("share_of_jedi_calls", round(counts["common_calls"] / max(1, counts["jedi_calls"]), 4))
+
+
+def place_of(graph: PyGraph, path: str, span: Span) -> tuple[str, int, int]:
+    """(path, line from 1, column from 0) as jedi counts them."""
+    file = graph._file(path)
+    assert file is not None
+    line, column = file.tree.lines.position(span.start, "utf-32")
+    return path, line + 1, column
+
+
+def call_places(graph: PyGraph, path: str, tables: dict[str, set[tuple[int, int]]]) -> set[tuple[int, int]]:
+    """(line, column) of every called name of a file, found by `ast` alone."""
+    known = tables.get(path)
+    if known is None:
+        known = tables[path] = set()
+        text = graph.text(path) or ""
+        rows = text.encode().split(b"\n")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+                end = (node.func.end_lineno or 0, node.func.end_col_offset or 0)
+                name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+                known.add((end[0], len(rows[end[0] - 1][: end[1]].decode()) - len(name)))
+    return known
 
 
 def main() -> None:

@@ -90,6 +90,15 @@ def test_other_edits_are_not_made_in_place() -> None:
     check("found * factor", '"""', None)
 
 
+def test_a_header_that_ends_on_the_line_of_its_body() -> None:
+    text = "def f(\n    a\n): return a\n\n\nx = f(1)\n"
+    tree = parse(text)
+    new = text.replace("): return a", ", b=1): return a")
+    assert edit_body(tree, new) is None
+    assert edit_body(tree, text.replace("return a", "return 2")) is not None
+    assert tree.text == text.replace("return a", "return 2")
+
+
 def test_what_did_not_change_keeps_its_nodes() -> None:
     tree = parse(TEXT)
     shop, make = tree.body[2], tree.body[3]
@@ -110,7 +119,7 @@ def answers(graph: PyGraph, path: str) -> dict[str, object]:
         found[f"definition of {name} {at}"] = graph.definition_at(path, at)
         if isinstance(node, ast.Attribute):
             answer = graph.members_at(path, file.tree.end(node.value))
-            found[f"members before {name} {at}"] = (answer.certainty, {s.name: s.span for s in answer.value})
+            found[f"members before {name} {at}"] = (answer.certainty, {s.name: s for s in answer.value})
     for top in file.tree.body:
         for node in ast.walk(top):
             if isinstance(node, ast.Call):
@@ -156,6 +165,25 @@ edits = st.lists(
 def test_after_random_edits_every_answer_is_that_of_a_fresh_graph() -> None:
     with graph_of(f"//- /shop.py\n{TEXT}//- /market.py\n{OTHER}$0") as fixed:
         _run(fixed)
+
+
+def test_symbols_move_with_their_text_through_many_edits() -> None:
+    with graph_of(f"//- /shop.py\n{TEXT}//- /market.py\n{OTHER}$0") as fixed:
+        graph = fixed.graph
+        for number in range(70):
+            # Longer and shorter by turns, with more lines and fewer, in one function and in another.
+            more = "        x = 1\n" * (number % 3) + f"        y = {'1' * (number % 7 + 1)}\n"
+            text = TEXT.replace("        # what it costs\n", more)
+            if number % 2:
+                text = text.replace("    return shop\n", "    shop.open = True\n    return shop\n")
+            graph.open_buffer("shop.py", text)
+            if number % 10 == 9 or 45 < number < 55:
+                other = fresh(graph)
+                try:
+                    for path in PATHS:
+                        assert answers(graph, path) == answers(other, path)
+                finally:
+                    other.close()
 
 
 def test_an_edit_of_a_body_leaves_most_answers_as_they_are() -> None:

@@ -53,6 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--site", type=Path, action="append", help="folder of the packages that the code imports")
     parser.add_argument("--slice", type=_slice, default=(1, 1), metavar="K/N", help="every N-th file, from the K-th on")
     parser.add_argument("--alarms", type=Path, metavar="FILE", help="write every alarm with its line, as JSON lines")
+    parser.add_argument(
+        "--trees", type=int, default=0, metavar="MB", help="keep the trees of so much text (1.5): whole repositories"
+    )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep copies and indexes here, for the next slice")
 
 
@@ -92,6 +95,7 @@ def copied(folder: Path, target: Path) -> Path:
 
 
 def _run(args: argparse.Namespace, folders: list[Path]) -> dict[str, Any]:
+    from graft_indexer.memo import MOST_ENTRIES
     from graft_indexer.pygraph import open_graph
 
     random_ = random.Random(args.seed)
@@ -104,7 +108,11 @@ def _run(args: argparse.Namespace, folders: list[Path]) -> dict[str, Any]:
     graphs: dict[Path, SymbolGraph] = {}
     for folder in folders:
         index = args.keep / "index" if args.keep else None
-        graph: SymbolGraph = open_graph(folder, index_dir=index, python_paths=args.site)
+        opened = open_graph(folder, index_dir=index, python_paths=args.site)
+        if args.trees:
+            opened.world.kept_bytes = args.trees * 1_000_000
+            opened.world.memo.most_entries = args.trees * MOST_ENTRIES
+        graph: SymbolGraph = opened
         graphs[folder] = graph
         chosen = [p for p in graph.paths() if p.endswith(".py")]
         random_.shuffle(chosen)
