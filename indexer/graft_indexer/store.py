@@ -1,9 +1,9 @@
 """SQLite: facts of the files on disk, and names -> files.
 
-`files` says what is known of which state of a file; `blobs` holds its packed facts; `postings` is an inverted index in
-segments: per name and segment one packed array of `id << 2 | roles`.  A changed file gets a new id, so that old
-postings die without being searched for; segments are merged when there are many.  One process writes (a lock on a file
-beside the database); others read, and take over when the lock is free.
+`files` says what is known of which state of a file; `blobs` holds its packed facts; the inverted index is in segments
+(`postings`).  A changed file gets a new id, so that old postings die without being searched for; segments are merged
+when there are many.  One process writes (a lock on a file beside the database); others read, and take over when the
+lock is free.
 
 File names are bytes (they need not be UTF-8), words too.
 """
@@ -15,18 +15,16 @@ import logging
 import marshal
 import os
 import sqlite3
-import sys
-from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from hashlib import blake2b
-from itertools import groupby
-from operator import itemgetter
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import IO, NamedTuple
 
+from graft_indexer import postings
 from graft_indexer.packed import DEFINES, Extracted, names_of, unpack
 
 try:
@@ -36,21 +34,18 @@ except ImportError:  # pragma: no cover - Windows has no flock; there every serv
 
 log = logging.getLogger("graft.index")
 
-SCHEMA = 1
+SCHEMA = 2
 MAX_PENDING = 1_500_000
 """Postings held in memory before they become a segment (about 50 MB)."""
 MANY_SEGMENTS = 48
 
-_POSTINGS = """CREATE TABLE IF NOT EXISTS postings (
-    name BLOB NOT NULL, segment INTEGER NOT NULL, files BLOB NOT NULL, PRIMARY KEY (name, segment)) WITHOUT ROWID;"""
 _TABLES = f"""
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS files (
     id INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL UNIQUE, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,
     digest BLOB NOT NULL, truncated TEXT, segment INTEGER);
 CREATE TABLE IF NOT EXISTS blobs (id INTEGER PRIMARY KEY, facts BLOB NOT NULL, words BLOB NOT NULL);
-{_POSTINGS}
-"""
+{postings.TABLES}"""
 
 
 class FileRow(NamedTuple):
@@ -158,26 +153,17 @@ class Store:
 
     def with_name(self, name: bytes, roles: int = 0) -> list[int]:
         """Ids of files with a word, in one of the given roles if any; ids of files that are gone may be among them."""
-        keys = array("I")
-        for (blob,) in self._db.execute("SELECT files FROM postings WHERE name = ?", (name,)):
-            keys.frombytes(blob)
+        keys = postings.find(self._db, name)
         keys.extend(self._pending.get(name, ()))
         return [key >> 2 for key in keys if not roles or key & roles]
 
     def names(self, prefix: bytes = b"", roles: int = DEFINES) -> Iterator[tuple[bytes, list[int]]]:
         """Names that begin with `prefix`, with ids of files in which they have one of the roles (some perhaps gone)."""
-        upper = prefix + b"\xff"
-        for name, blob in self._db.execute(
-            "SELECT name, files FROM postings WHERE name >= ? AND name < ?", (prefix, upper)
-        ):
-            files = [key >> 2 for key in memoryview(blob).cast("I") if key & roles]
+        held = [(name, keys) for name, keys in self._pending.items() if name.startswith(prefix)]
+        for name, keys in chain(postings.beginning(self._db, prefix), held):
+            files = [key >> 2 for key in keys if key & roles]
             if files:
                 yield name, files
-        for name, keys in list(self._pending.items()):
-            if name.startswith(prefix):
-                files = [key >> 2 for key in keys if key & roles]
-                if files:
-                    yield name, files
 
     # -- writing ------------------------------------------------------------------------------------------------------
     def write(self, files: Sequence[Extracted], removed: Iterable[int] = ()) -> dict[str, FileRow]:
@@ -216,13 +202,9 @@ class Store:
         """Write the postings held in memory as one segment."""
         if not self._pending_ids or not self.writable:
             return
-        pending = self._pending
         with _Transaction(self._db):
             segment = self.segments() + 1
-            self._db.executemany(
-                "INSERT INTO postings VALUES (?, ?, ?)",
-                ((name, segment, _keys(pending[name])) for name in sorted(pending)),
-            )
+            postings.insert(self._db, segment, self._pending)
             self._db.executemany("UPDATE files SET segment = ? WHERE id = ?", [(segment, i) for i in self._pending_ids])
             self._db.execute("INSERT OR REPLACE INTO meta VALUES ('segment', ?)", (str(segment),))
         self._forget_pending()
@@ -237,11 +219,7 @@ class Store:
         self.flush()
         live = {i for (i,) in self._db.execute("SELECT id FROM files")}
         with _Transaction(self._db):
-            self._db.execute("ALTER TABLE postings RENAME TO old")
-            self._db.execute(_POSTINGS)
-            rows = self._db.execute("SELECT name, files FROM old ORDER BY name")
-            self._db.executemany("INSERT INTO postings VALUES (?, 1, ?)", _merged(rows, live))
-            self._db.execute("DROP TABLE old")
+            postings.merge(self._db, live)
             self._db.execute("UPDATE files SET segment = 1")
             self._db.execute("INSERT OR REPLACE INTO meta VALUES ('segment', '1')")
 
@@ -276,21 +254,6 @@ class Store:
         self._pending = defaultdict(list)
         self._pending_ids = []
         self._pending_size = 0
-
-
-def _keys(keys: list[int]) -> bytes:
-    # Most names stand in one file: that case without an array halves the time.
-    return keys[0].to_bytes(4, sys.byteorder) if len(keys) == 1 else array("I", keys).tobytes()
-
-
-def _merged(rows: Iterable[tuple[bytes, bytes]], live: set[int]) -> Iterator[tuple[bytes, bytes]]:
-    for name, group in groupby(rows, key=itemgetter(0)):
-        keys = array("I")
-        for _, blob in group:
-            keys.frombytes(blob)
-        kept = array("I", [key for key in keys if key >> 2 in live])
-        if kept:
-            yield name, kept.tobytes()
 
 
 class _Transaction:

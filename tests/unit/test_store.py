@@ -33,7 +33,7 @@ def where(tmp_path: Path) -> Path:
 
 def test_the_name_says_what_made_it(where: Path) -> None:
     assert where.name.startswith("my_project-")
-    assert f"-v1.4-{fingerprint()}" in where.name
+    assert f"-v2.4-{fingerprint()}" in where.name
 
 
 def test_write_and_read(where: Path) -> None:
