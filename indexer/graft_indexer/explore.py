@@ -8,7 +8,7 @@ bytes.  For a language without that table, and where a text does not parse, the 
 
 Two rules make the result that of the whole tree (`tests/unit/test_explore.py` compares them): a pattern begins at the
 statement that it finds, not at what encloses it by more than one step, and whatever a pattern may find below a
-statement holds one of the words.
+statement holds one of the words, besides the word that the statement itself begins with.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def _deeper(plan: Plan, regions: list[_Region], places: list[int], data: bytes) 
     following, done = 0, -1
     for key in places:
         place = key // _WORDS
-        if place < done:
+        if place < done or not plan.nested[key % _WORDS].pattern.match(data, place):
             continue
         while following < len(regions) and regions[following].start <= place:
             while stack and stack[-1].end <= regions[following].start:
@@ -143,14 +143,26 @@ def _deeper(plan: Plan, regions: list[_Region], places: list[int], data: bytes) 
         if not stack[-1].lazy:
             # The child around the place, or its child: not what holds a region that follows.
             after = regions[following].start if following < len(regions) else 1 << 62
-            node = stack[-1].node.first_child_for_byte(place)
+            outer = node = _child_at(stack[-1].node, place)
             while node is not None and node.start_byte <= place and after < node.end_byte:
-                node = node.first_child_for_byte(place)
+                node = _child_at(node, place)
             if node is None or node.start_byte > place:
                 continue
             if not node.child_count:
                 done = node.end_byte
                 continue
-        if node is not None and plan.nested[key % _WORDS].pattern.match(data, place):
+            if node is outer:
+                leaf = _child_at(node, place)
+                if leaf is not None and leaf.start_byte <= place and not leaf.child_count:
+                    done = leaf.end_byte  # the word of the statement itself, which was visited
+                    continue
+        if node is not None:
             done = node.end_byte
             yield node
+
+
+def _child_at(node: Node, place: int) -> Node | None:
+    """The first child that ends behind a place.  `Node.first_child_for_byte` crashes (tree-sitter 0.26) where the place
+    lies in a hidden token, as in Rust's token trees."""
+    cursor = node.walk()
+    return cursor.node if cursor.goto_first_child_for_byte(place) is not None else None

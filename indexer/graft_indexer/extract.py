@@ -82,7 +82,7 @@ def refusal(data: bytes) -> str | None:
 
 def count_words(data: bytes) -> dict[bytes, int]:
     """Every identifier-like word (comments and strings included), normalised as Python does -> how often."""
-    counts: dict[bytes, int] = Counter(data.translate(_BLANKS).split())
+    counts = dict(Counter(data.translate(_BLANKS).split()))
     for word in [w for w in counts if w[0] < 0x3A]:
         del counts[word]
     if not data.isascii():
@@ -90,7 +90,7 @@ def count_words(data: bytes) -> dict[bytes, int]:
             usual = encode(normalize("NFKC", word.decode("utf-8", "surrogateescape")))
             if usual != word:
                 counts[usual] = counts.get(usual, 0) + counts.pop(word)
-    return dict(counts)
+    return counts
 
 
 def extract_rows(data: bytes, language: str, tree: Tree | None = None) -> Record:
@@ -103,10 +103,11 @@ def extract_rows(data: bytes, language: str, tree: Tree | None = None) -> Record
     if root.has_error:
         mended = mend(data, language)
         root = mended.root_node if mended is not None else root
-    sink = Sink(words=count_words(data))
+    words = count_words(data)
+    sink = Sink(words=words)
     reason = walk_into(sink, root.children, data, language)
     errors = tuple((s.start, s.end) for s in error_spans(root))
-    return assemble([sink], language, digest, len(data), errors, dict(sink.words), reason)
+    return assemble([sink], language, digest, len(data), errors, words, reason)
 
 
 def walk_into(sink: Sink, nodes: list[Node], data: bytes, language: str) -> str | None:

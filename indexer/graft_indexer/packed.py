@@ -119,7 +119,8 @@ def roles_of(definitions: Iterable[DefinitionRow], imports: Iterable[ImportRow])
 def names_of(record: Record) -> tuple[list[bytes], dict[bytes, int]]:
     """(plain words, names with roles) of a record, for the inverted index."""
     roles = roles_of(record.definitions, record.imports)
-    plain = record.words.keys() - roles.keys() - languages()[record.language].keywords
+    plain = set(record.words)
+    plain.difference_update(roles, languages()[record.language].keywords)
     return list(plain), roles
 
 

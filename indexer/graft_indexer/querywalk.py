@@ -21,7 +21,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from tree_sitter import Query
 
@@ -42,6 +42,7 @@ _KINDS: Final = {
     "field": Kind.ATTRIBUTE, "constant": Kind.VARIABLE, "variable": Kind.VARIABLE, "type": Kind.TYPE_ALIAS,
 }  # fmt: skip
 _CONTAINERS: Final = (Kind.CLASS, Kind.MODULE, Kind.FUNCTION, Kind.METHOD, Kind.PROPERTY)
+_NOT_LOCAL: Final = (Kind.VARIABLE, Kind.ATTRIBUTE)
 _CALLABLE: Final = (Kind.FUNCTION, Kind.METHOD, Kind.PROPERTY)
 _OPEN: Final = (Kind.CLASS, Kind.MODULE)
 _SPACES = re.compile(r"\s+")
@@ -61,16 +62,9 @@ class _Spec(NamedTuple):
     ("", -1) for one that defines nothing."""
 
 
-class _Found(NamedTuple):
-    """One definition or scope of a file, before it is known what contains it."""
-
-    start: int
-    end: int
-    kind: int
-    name: str
-    name_start: int
-    name_end: int
-    captures: dict[str, list[Node]]
+_Found: TypeAlias = "tuple[int, int, int, int, int, int, str, dict[str, list[Node]]]"
+"""(start, -end, start and end of the name, number, kind, name, captures) of one definition or scope of a file, before
+it is known what contains it: sorted, an outer one comes before those inside it, and of equal ones that found first."""
 
 
 @cache
@@ -129,21 +123,21 @@ def _definitions(spec: _Spec, matched: list[Match], data: bytes) -> list[Definit
         names = captures.get("name")
         if not names or not what or what == "import":
             continue
-        name = names[0]
-        node = captures[what][0]
-        start, end = name.start_byte, name.end_byte
-        key = (start, end) if kind >= 0 else (node.start_byte, -node.end_byte)
+        node, start, end = captures[what][0], names[0].start_byte, names[0].end_byte
+        node_start, node_end = node.start_byte, node.end_byte
+        key = (start, end) if kind >= 0 else (node_start, -node_end)
         known = found.get(key)
-        if known is not None and _rank(known.kind) >= _rank(kind):
-            if known.kind == kind and "base" in captures:
-                bases = known.captures.setdefault("base", [])
+        if known is not None and _rank(known[5]) >= _rank(kind):
+            if known[5] == kind and "base" in captures:
+                bases = known[7].setdefault("base", [])
                 bases += [b for b in captures["base"] if b not in bases]
             continue
-        if data[start : start + 1] == b":" and data[start : start + 2] != b"::":
-            start += 1  # Ruby's symbols
-        text = data[start:end].decode("utf-8", "surrogateescape")
-        found[key] = _Found(node.start_byte, node.end_byte, kind, text, start, end, captures)
-    return _nested(spec, sorted(found.values(), key=lambda f: (f.start, -f.end, f.name_start)), data)
+        name = data[start:end]
+        if name[:1] == b":" and name[:2] != b"::":
+            start, name = start + 1, name[1:]  # Ruby's symbols
+        text = name.decode("utf-8", "surrogateescape")
+        found[key] = (node_start, -node_end, start, end, len(found), kind, text, captures)
+    return _nested(spec, sorted(found.values()), data)
 
 
 def _rank(kind: int) -> int:
@@ -155,28 +149,36 @@ def _nested(spec: _Spec, found: list[_Found], data: bytes) -> list[DefinitionRow
     """Rows with their parents: the innermost container whose span holds them."""
     rows: list[DefinitionRow] = []
     stack: list[tuple[int, str, int]] = []  # (end, qualified name, kind) of the containers around
-    for item in found:
-        while stack and stack[-1][0] <= item.start:
+    for start, less, name_start, name_end, _, kind, name, captures in found:
+        while stack and stack[-1][0] <= start:
             stack.pop()
         parent, within = ("", -1) if not stack else (stack[-1][1], stack[-1][2])
-        kind = item.kind
         if kind < 0:
-            stack.append((item.end, f"{parent}.{item.name}" if parent else item.name, Kind.CLASS))
+            stack.append((-less, f"{parent}.{name}" if parent else name, Kind.CLASS))
             continue
-        owner = item.captures.get("parent")
-        if owner:
+        if "parent" in captures:
             around = f"{parent}." if within == Kind.MODULE else ""
-            parent, within = around + _owner(data, owner[0]), Kind.CLASS
+            parent, within = around + _owner(data, captures["parent"][0]), Kind.CLASS
         local = within in _CALLABLE
-        if local and (kind in (Kind.VARIABLE, Kind.ATTRIBUTE) or "definition.prototype" in item.captures):
+        if local and (kind in _NOT_LOCAL or "definition.prototype" in captures):
             continue  # inside a function `Lock lock(mutex);` constructs a variable
         if kind == Kind.FUNCTION and within == Kind.CLASS:
             kind = Kind.METHOD
-        joint = ".<locals>." if local else "."
-        qualified = f"{parent}{joint}{item.name}" if parent else item.name
-        rows.append(_row(spec, item, kind, parent, local, data))
+        begin = _line_start(data, start)
+        body = captures.get("body")
+        if body:
+            head = data[begin : min(body[0].start_byte, begin + HEADER)]
+        else:
+            head = data[begin : min(-less, begin + HEADER)].split(b"\n", 1)[0]
+        rows.append((
+            name, kind, start, -less, name_start, name_end, parent, 2 if local else 0, None,
+            tuple(_flat(data, n) for n in captures["base"]) if "base" in captures else None, None,
+            _flat(data, captures["type"][0]) if "type" in captures else None,
+            " ".join(head.decode("utf-8", "replace").split()).rstrip("{:=;, "), doc_above(data, begin, spec.info),
+        ))  # fmt: skip
         if kind in _CONTAINERS:
-            stack.append((item.end, qualified, kind))
+            joint = ".<locals>." if local else "."
+            stack.append((-less, f"{parent}{joint}{name}" if parent else name, kind))
     return rows
 
 
@@ -184,22 +186,6 @@ def _owner(data: bytes, node: Node) -> str:
     """The container that `@parent` names: `Outer::Inner` -> `Outer.Inner`."""
     text = data[node.start_byte : node.end_byte].decode("utf-8", "surrogateescape")
     return text.replace("::", ".").lstrip("*&")
-
-
-def _row(spec: _Spec, item: _Found, kind: int, parent: str, local: bool, data: bytes) -> DefinitionRow:
-    captures = item.captures
-    bases = tuple(_flat(data, n) for n in captures["base"]) if "base" in captures else None
-    body = captures.get("body")
-    begin = _line_start(data, item.start)
-    head = data[begin : min(body[0].start_byte if body else item.end, begin + HEADER)]
-    if not body:
-        head = head.split(b"\n", 1)[0]
-    header = " ".join(head.decode("utf-8", "replace").split()).rstrip("{:=;, ")
-    return (
-        item.name, kind, item.start, item.end, item.name_start, item.name_end, parent, 2 if local else 0, None, bases,
-        None, _flat(data, captures["type"][0]) if "type" in captures else None, header,
-        doc_above(data, begin, spec.info),
-    )  # fmt: skip
 
 
 def _flat(data: bytes, node: Node) -> str:
@@ -239,15 +225,14 @@ def doc_above(data: bytes, at: int, info: LanguageInfo) -> str | None:
     Attributes and decorators may stand between the two.
     """
     end = data.rfind(b"\n", 0, at) + 1
-    last = b""
     for _ in range(_MOST_DECORATORS):
-        begin = data.rfind(b"\n", 0, max(0, end - 1)) + 1
+        begin = data.rfind(b"\n", 0, end - 1) + 1 if end else 0
         last = data[begin:end].strip()
+        if not last:
+            return None
         if not last.startswith((b"@", b"#[")):
             break
         end = begin
-    if not last:
-        return None
     lines, blocks = _marks(info)
     for opener, closer in blocks:
         if last.endswith(closer):

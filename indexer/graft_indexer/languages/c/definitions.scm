@@ -53,3 +53,4 @@
 
 [(preproc_if) (preproc_ifdef) (preproc_else) (preproc_elif) (preproc_elifdef) (ERROR)] @inside
 (linkage_specification body: (_) @inside)
+[(enum_specifier !name body: (_) @inside) (union_specifier !name body: (_) @inside) (struct_specifier !name body: (_) @inside)]

@@ -8,58 +8,6 @@
   declarator: (pointer_declarator
     declarator: (pointer_declarator declarator: (function_declarator declarator: (identifier) @name)))
   body: (_) @body) @definition.function
-(struct_specifier name: (type_identifier) @name body: (_) @body) @definition.struct
-(union_specifier name: (type_identifier) @name body: (_) @body) @definition.union
-(enum_specifier name: (type_identifier) @name body: (_) @body) @definition.enum
-(enumerator name: (identifier) @name) @definition.constant
-(type_definition declarator: (type_identifier) @name) @definition.type
-(type_definition declarator: (pointer_declarator declarator: (type_identifier) @name)) @definition.type
-(type_definition declarator: (array_declarator declarator: (type_identifier) @name)) @definition.type
-(type_definition
-  declarator: (function_declarator
-    declarator: (parenthesized_declarator (pointer_declarator declarator: (type_identifier) @name)))) @definition.type
-(preproc_def name: (identifier) @name) @definition.constant
-(preproc_function_def name: (identifier) @name) @definition.macro
-(field_declaration type: (_) @type declarator: (field_identifier) @name) @definition.field
-(field_declaration
-  type: (_) @type declarator: (pointer_declarator declarator: (field_identifier) @name)) @definition.field
-(field_declaration
-  type: (_) @type
-  declarator: (pointer_declarator declarator: (pointer_declarator declarator: (field_identifier) @name))) @definition.field
-(field_declaration
-  type: (_) @type declarator: (array_declarator declarator: (field_identifier) @name)) @definition.field
-(field_declaration
-  declarator: (function_declarator
-    declarator: (parenthesized_declarator (pointer_declarator declarator: (field_identifier) @name)))) @definition.field
-(declaration type: (_) @type declarator: (init_declarator declarator: (identifier) @name)) @definition.variable
-(declaration
-  type: (_) @type
-  declarator: (init_declarator declarator: (array_declarator declarator: (identifier) @name))) @definition.variable
-(declaration
-  type: (_) @type
-  declarator: (init_declarator declarator: (pointer_declarator declarator: (identifier) @name))) @definition.variable
-(declaration type: (_) @type declarator: (identifier) @name) @definition.variable
-(declaration type: (_) @type declarator: (pointer_declarator declarator: (identifier) @name)) @definition.variable
-(declaration type: (_) @type declarator: (array_declarator declarator: (identifier) @name)) @definition.variable
-(declaration
-  type: (_) @type
-  declarator: (pointer_declarator declarator: (array_declarator declarator: (identifier) @name))) @definition.variable
-(declaration declarator: (function_declarator declarator: (identifier) @name)) @definition.prototype
-(declaration
-  declarator: (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))) @definition.prototype
-(declaration
-  declarator: (pointer_declarator
-    declarator: (pointer_declarator declarator: (function_declarator declarator: (identifier) @name)))) @definition.prototype
-
-(class_specifier name: (type_identifier) @name body: (_) @body) @definition.class
-(class_specifier name: (type_identifier) @name (base_class_clause [(type_identifier) (qualified_identifier) (template_type)] @base) body: (_)) @definition.class
-(struct_specifier name: (type_identifier) @name (base_class_clause [(type_identifier) (qualified_identifier) (template_type)] @base) body: (_)) @definition.struct
-(struct_specifier name: (template_type name: (type_identifier) @name) body: (_) @body) @definition.struct
-(class_specifier name: (template_type name: (type_identifier) @name) body: (_) @body) @definition.class
-(namespace_definition name: (namespace_identifier) @name body: (_) @body) @definition.namespace
-(namespace_definition name: (nested_namespace_specifier) @name body: (_) @body) @definition.namespace
-(alias_declaration name: (type_identifier) @name) @definition.type
-(concept_definition name: (identifier) @name) @definition.type
 (function_definition
   declarator: (function_declarator declarator: [(field_identifier) (destructor_name) (operator_name)] @name)
   body: (_)? @body) @definition.method
@@ -91,14 +39,55 @@
     declarator: (function_declarator
       declarator: (qualified_identifier scope: (_) @parent name: (identifier) @name)))
   body: (_)? @body) @definition.method
+; Declarators nest: one pattern with all of its forms is prepared faster than one for each.
+(declaration type: (_) @type declarator: [
+  (identifier) @name
+  (init_declarator declarator: [
+    (identifier) @name
+    (array_declarator declarator: (identifier) @name)
+    (pointer_declarator declarator: (identifier) @name)])
+  (pointer_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])
+  (array_declarator declarator: (identifier) @name)]) @definition.variable
+(declaration declarator: [
+  (function_declarator declarator: (identifier) @name)
+  (pointer_declarator declarator: [
+    (function_declarator declarator: (identifier) @name)
+    (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))])]) @definition.prototype
+(field_declaration type: (_) @type declarator: [
+  (field_identifier) @name
+  (array_declarator declarator: (field_identifier) @name)
+  (pointer_declarator declarator: [
+    (field_identifier) @name
+    (pointer_declarator declarator: (field_identifier) @name)])
+  (reference_declarator (field_identifier) @name)]) @definition.field
 (field_declaration
-  declarator: (function_declarator declarator: [(field_identifier) (destructor_name) (operator_name)] @name)) @definition.method
-(field_declaration
-  declarator: (pointer_declarator declarator: (function_declarator declarator: (field_identifier) @name))) @definition.method
-(field_declaration
-  declarator: (reference_declarator
-    (function_declarator declarator: [(field_identifier) (operator_name)] @name))) @definition.method
-(field_declaration type: (_) @type declarator: (reference_declarator (field_identifier) @name)) @definition.field
+  declarator: (function_declarator
+    declarator: (parenthesized_declarator (pointer_declarator declarator: (field_identifier) @name)))) @definition.field
+(field_declaration declarator: [
+  (function_declarator declarator: [(field_identifier) (destructor_name) (operator_name)] @name)
+  (pointer_declarator declarator: (function_declarator declarator: (field_identifier) @name))
+  (reference_declarator (function_declarator declarator: [(field_identifier) (operator_name)] @name))]) @definition.method
+(struct_specifier name: (type_identifier) @name body: (_) @body) @definition.struct
+(union_specifier name: (type_identifier) @name body: (_) @body) @definition.union
+(enum_specifier name: (type_identifier) @name body: (_) @body) @definition.enum
+(enumerator name: (identifier) @name) @definition.constant
+(type_definition declarator: (type_identifier) @name) @definition.type
+(type_definition declarator: (pointer_declarator declarator: (type_identifier) @name)) @definition.type
+(type_definition declarator: (array_declarator declarator: (type_identifier) @name)) @definition.type
+(type_definition
+  declarator: (function_declarator
+    declarator: (parenthesized_declarator (pointer_declarator declarator: (type_identifier) @name)))) @definition.type
+(preproc_def name: (identifier) @name) @definition.constant
+(preproc_function_def name: (identifier) @name) @definition.macro
+(class_specifier name: (type_identifier) @name body: (_) @body) @definition.class
+(class_specifier name: (type_identifier) @name (base_class_clause [(type_identifier) (qualified_identifier) (template_type)] @base) body: (_)) @definition.class
+(struct_specifier name: (type_identifier) @name (base_class_clause [(type_identifier) (qualified_identifier) (template_type)] @base) body: (_)) @definition.struct
+(struct_specifier name: (template_type name: (type_identifier) @name) body: (_) @body) @definition.struct
+(class_specifier name: (template_type name: (type_identifier) @name) body: (_) @body) @definition.class
+(namespace_definition name: (namespace_identifier) @name body: (_) @body) @definition.namespace
+(namespace_definition name: (nested_namespace_specifier) @name body: (_) @body) @definition.namespace
+(alias_declaration name: (type_identifier) @name) @definition.type
+(concept_definition name: (identifier) @name) @definition.type
 (field_declaration_list
   (declaration declarator: (function_declarator declarator: [(identifier) (destructor_name)] @name)) @definition.constructor)
 
@@ -106,3 +95,4 @@
 (linkage_specification body: (_) @inside)
 (namespace_definition body: (_) @inside)
 (template_declaration) @inside
+[(enum_specifier !name body: (_) @inside) (union_specifier !name body: (_) @inside) (struct_specifier !name body: (_) @inside)]
