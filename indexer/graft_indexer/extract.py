@@ -17,7 +17,7 @@ from unicodedata import normalize
 
 from graft_indexer.facts import Definition, Facts, Import, Parameter, Signature, Span
 from graft_indexer.rows import KINDS, PARAMETER_KINDS, DefinitionRow, ExportRow, ImportRow, Sink, TooDeep
-from graft_indexer.syntax import error_spans, language_of, mend, parse, walker
+from graft_indexer.syntax import changed_range, error_spans, language_of, mend, parse, walker
 from graft_indexer.text import decode, encode
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ MINIFIED_SIZE, MINIFIED_LINE = 64_000, 1_500
 
 # Everything that is no part of a word becomes a blank: splitting is twice as fast as a regular expression.
 _BLANKS = bytes(c if c >= 0x80 or chr(c).isalnum() or c == 0x5F else 0x20 for c in range(256))
+_BLANK = 0x20
 _CODING = re.compile(rb"coding[:=]")
 _POSITION = itemgetter(2, 4)
 
@@ -91,6 +92,24 @@ def count_words(data: bytes) -> dict[bytes, int]:
             if usual != word:
                 counts[usual] = counts.get(usual, 0) + counts.pop(word)
     return counts
+
+
+def recount_words(counts: dict[bytes, int], before: bytes, data: bytes) -> dict[bytes, int]:
+    """What `count_words(data)` gives, from what it gave for another text: only the words that differ are counted."""
+    start, old_end, new_end = changed_range(before, data)
+    while start > 0 and _BLANKS[data[start - 1]] != _BLANK:
+        start -= 1
+    kept = 0
+    while new_end + kept < len(data) and _BLANKS[data[new_end + kept]] != _BLANK:
+        kept += 1
+    made = dict(counts)
+    for word, many in count_words(before[start : old_end + kept]).items():
+        made[word] -= many
+        if not made[word]:
+            del made[word]
+    for word, many in count_words(data[start : new_end + kept]).items():
+        made[word] = made.get(word, 0) + many
+    return made
 
 
 def extract_rows(data: bytes, language: str, tree: Tree | None = None) -> Record:

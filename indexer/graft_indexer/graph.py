@@ -178,6 +178,9 @@ class SymbolGraph(Protocol):
         """Names that may stand at `offset` as an expression: LEGB, builtins included.  Open after a star import that
         cannot be resolved, or where `exec`, `globals()` writes or a syntax error hide bindings."""
 
+    def visible_words(self, path: str, offset: int) -> Answer[frozenset[str]]:
+        """The names of `visible_names` alone, which costs a fraction: for asking whether a name may stand there."""
+
     def members_at(self, path: str, offset: int) -> Answer[Sequence[Symbol]]:
         """Members of the receiver whose expression ends at `offset` (the byte before the dot is `offset - 1`)."""
 

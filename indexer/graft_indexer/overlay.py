@@ -8,8 +8,9 @@ felt while typing, the facts inside broken statements may depend on it until the
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from graft_indexer.extract import (
     Record,
@@ -17,6 +18,7 @@ from graft_indexer.extract import (
     count_words,
     digest_of,
     extract_rows,
+    recount_words,
     refusal,
     walk_into,
 )
@@ -42,73 +44,109 @@ class _Part:
     sink: Sink
 
 
-_State: TypeAlias = "tuple[str, bytes, Tree | None, list[_Part], Record]"
-"""Text, bytes, tree, parts and record of a buffer."""
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What was made of one text: its bytes, tree (None: it is not indexed), parts and record."""
+
+    data: bytes
+    tree: Tree | None
+    parts: list[_Part]
+    record: Record
 
 
 class Buffer:
-    """One open buffer.  `record` is what `extract_rows` would say of `data`, always."""
+    """One open buffer.  `record` is what `extract_rows` would say of `data`, always.
 
-    __slots__ = ("_former", "_parts", "_tree", "data", "language", "record", "text")
+    Texts come faster than questions about their facts: while a key is answered, a suggestion and a line made whole
+    stand for the text, and only the names at the cursor are asked for.  So a new text costs its digest; the tree and
+    the record are made when somebody wants them, from those that were made last.
+    """
+
+    __slots__ = ("_counted", "_former", "_state", "data", "digest", "language", "text")
 
     def __init__(self, text: str, language: str) -> None:
         self.language = language
         self.text = text
         self.data = encode(text)
-        self._tree: Tree | None = None
-        self._parts: list[_Part] = []
-        self.record: Record
+        self.digest = digest_of(self.data)
+        self._state: _State | None = None
         self._former: _State | None = None
-        self._from_scratch()
+        self._counted: tuple[bytes, dict[bytes, int]] | None = None
 
     @property
     def tree(self) -> Tree | None:
         """The present tree; None for a text that is not indexed (too large, binary, generated)."""
-        return self._tree
+        return self._made().tree
+
+    @property
+    def record(self) -> Record:
+        """The facts of the present text."""
+        return self._made().record
+
+    @property
+    def words(self) -> dict[bytes, int]:
+        """The words of the present text, as in its record, without making that."""
+        data, known = self.data, self._counted
+        if known is None or known[0] is not data:
+            if refusal(data) is not None:
+                words: dict[bytes, int] = {}
+            elif known is None or not known[1]:
+                words = count_words(data)
+            else:
+                words = recount_words(known[1], known[0], data)
+            self._counted = (data, words)
+            return words
+        return known[1]
 
     def update(self, text: str) -> None:
         """Replace the text."""
         if text == self.text:
             return
-        former, self._former = self._former, (self.text, self.data, self._tree, self._parts, self.record)
-        if former is not None and former[0] == text:
-            # A question about another text was asked and is over: completion asks many per key.
-            self.text, self.data, self._tree, self._parts, self.record = former
-            return
-        if self._tree is not None:
-            self._tree = self._tree.copy()  # an edit would move the nodes of the former one
-        old, self.text, self.data = self.data, text, encode(text)
-        if self._tree is None or refusal(self.data) is not None:
-            self._from_scratch()
-            return
-        tree = reparse(self._tree, old, self.data, self.language)
-        if tree.root_node.has_error and len(self.data) <= EXACT_SIZE:
-            tree = parse(self.data, self.language)
-        self._tree = tree
-        self._walk(*changed_range(old, self.data))
+        self.text, self.data = text, encode(text)
+        self.digest = digest_of(self.data)
 
-    def _from_scratch(self) -> None:
-        self._parts = []
-        self._tree = None
-        if refusal(self.data) is not None:
-            self.record = extract_rows(self.data, self.language)
-            return
-        self._tree = parse(self.data, self.language)
-        self._walk(0, 0, len(self.data))
+    def _made(self) -> _State:
+        """The state of the present text."""
+        state, former = self._state, self._former
+        if state is not None and state.data == self.data:
+            return state
+        if former is not None and former.data == self.data:
+            # A question about another text was asked and is over.
+            self._state, self._former = former, state
+            return former
+        made = self._fresh() if state is None or state.tree is None else self._after(state, state.tree)
+        self._state, self._former = made, state
+        return made
 
-    def _walk(self, start: int, old_end: int, new_end: int) -> None:
+    def _fresh(self) -> _State:
+        data = self.data
+        if refusal(data) is not None:
+            return _State(data, None, [], extract_rows(data, self.language))
+        return self._walked(parse(data, self.language), [], 0, 0, len(data))
+
+    def _after(self, before: _State, known: Tree) -> _State:
+        """From the state of an earlier text."""
+        data = self.data
+        if refusal(data) is not None:
+            return self._fresh()
+        # An edit would move the nodes of the former tree.
+        tree = reparse(known.copy(), before.data, data, self.language)
+        if tree.root_node.has_error and len(data) <= EXACT_SIZE:
+            tree = parse(data, self.language)
+        return self._walked(tree, before.parts, *changed_range(before.data, data))
+
+    def _walked(self, tree: Tree, before: list[_Part], start: int, old_end: int, new_end: int) -> _State:
         """Make the parts anew: kept where they lie before `start` or after the edit and hold no error, else walked."""
-        assert self._tree is not None
-        if not languages()[self.language].walker:
+        data, language = self.data, self.language
+        if not languages()[language].walker:
             # Queries see comments and statements around a definition: they run over the whole tree.
-            self.record = extract_rows(self.data, self.language, self._tree)
-            return
-        root = self._tree.root_node
+            return _State(data, tree, [], extract_rows(data, language, tree))
+        root = tree.root_node
         if root.has_error:
-            mended = mend(self.data, self.language)
+            mended = mend(data, language)
             root = mended.root_node if mended is not None else root
         shift = new_end - old_end
-        known = {(p.start, p.end, p.kind): p for p in self._parts if not p.broken}
+        known = {(p.start, p.end, p.kind): p for p in before if not p.broken}
         parts: list[_Part] = []
         reason: str | None = None
         for node in root.children:
@@ -124,24 +162,53 @@ class Buffer:
                     kept = _Part(begin, end, kind, False, _moved(kept.sink, shift))
             if kept is None:
                 sink = Sink()
-                reason = walk_into(sink, [node], self.data, self.language) or reason
+                reason = walk_into(sink, [node], data, language) or reason
                 kept = _Part(begin, end, kind, broken, sink)
             parts.append(kept)
         if reason is not None:
             # Where a walk stops early depends on where it began.
-            self._parts = []
-            self.record = extract_rows(self.data, self.language, self._tree)
-            return
-        self._parts = parts
-        self.record = assemble(
+            return _State(data, tree, [], extract_rows(data, language, tree))
+        record = assemble(
             (p.sink for p in parts),
-            self.language,
-            digest_of(self.data),
-            len(self.data),
+            language,
+            self.digest,
+            len(data),
             tuple((s.start, s.end) for s in error_spans(root)),
-            count_words(self.data),
+            self.words,
             None,
         )
+        return _State(data, tree, parts, record)
+
+
+_CLASS = re.compile(rb"\bclass[ \t\\]")
+_HEADER_END = re.compile(rb":[ \t]*(?:#[^\n]*)?(?:\r?\n|\r|\Z)")
+_NAME = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
+_ALIAS = re.compile(rb"(?<=[ \t\\\r\n])as[ \t\\\r\n]+([\w\x80-\xff]+)")
+_BEFORE = re.compile(rb"([\w\x80-\xff]+)[ \t\\\r\n]+\Z")
+
+
+def base_words(data: bytes) -> frozenset[str]:
+    """The words of all class headers of a Python text, and the names that those are imported by.
+
+    Without a tree: all bases are among them, and whatever else stands there, or up to the next line that ends with a
+    colon outside of brackets.
+    """
+    found: set[bytes] = set()
+    for header in _CLASS.finditer(data):
+        at = header.end()
+        while (end := _HEADER_END.search(data, at)) is not None:
+            at = end.end()
+            text = data[header.end() : at]
+            if text.count(b"(") + text.count(b"[") <= text.count(b")") + text.count(b"]"):
+                break
+        found.update(_NAME.findall(data, header.end(), at if end is not None else len(data)))
+    for alias in _ALIAS.finditer(data):
+        if (
+            alias[1] in found
+            and (name := _BEFORE.search(data[max(0, alias.start() - 200) : alias.start()])) is not None
+        ):
+            found.add(name[1])
+    return frozenset(word.decode("utf-8", "surrogateescape") for word in found)
 
 
 def _moved(sink: Sink, by: int) -> Sink:

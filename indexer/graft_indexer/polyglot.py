@@ -77,6 +77,14 @@ class PolyGraph(PyGraph):
         tongue = self.tongue(path)
         return super().visible_names(path, offset) if tongue is None else tongue.visible_names(path, offset)
 
+    def visible_words(self, path: str, offset: int) -> Answer[frozenset[str]]:
+        """The names of `visible_names` alone."""
+        tongue = self.tongue(path)
+        if tongue is None:
+            return super().visible_words(path, offset)
+        answer = tongue.visible_names(path, offset)
+        return Answer(frozenset(s.name for s in answer.value), answer.certainty, answer.reason)
+
     def members_at(self, path: str, offset: int) -> Answer[Sequence[Symbol]]:
         """Members of the receiver whose expression ends at `offset`."""
         tongue = self.tongue(path)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from graft_indexer import calls, locate, usages
+from graft_indexer.bindings import Binding, How
 from graft_indexer.environment import discover
 from graft_indexer.facts import DefinitionKind, Facts, Import, Reference, Span
 from graft_indexer.graph import (
@@ -232,10 +233,32 @@ class PyGraph:
             table[name] = lost_symbol(file, name)
         return self._answer(tuple(table.values()), reason)
 
-    def _named(self, file: PyFile, binding: object, name: str) -> Symbol | None:
-        from graft_indexer.bindings import Binding, How
+    def visible_words(self, path: str, offset: int) -> Answer[frozenset[str]]:
+        """The names of `visible_names` alone: no symbol is made, and an edit of a function voids none but its own."""
+        file = self._file(path)
+        if file is None:
+            return self._answer(frozenset(), "no such file")
+        scope = scope_at(file.scope, offset)
+        lost, reason = self.world.lost_names(file, scope)
+        words, why = self.world.memo.remember(("module words", file.path), lambda: self._all_module_words(file))
+        reason = reason or why
+        if self.world.builtins is None:
+            reason = reason or "the builtins are not known"
+        own = {name for name, owner, _ in visible(scope) if not owner.is_module}
+        return self._answer(
+            words.union(
+                own, self._builtin_names(), self.repository.builtins_set(), {n for n in lost if not iskeyword(n)}
+            ),
+            reason,
+        )
 
-        assert isinstance(binding, Binding)
+    def _all_module_words(self, file: PyFile) -> tuple[frozenset[str], str]:
+        file.note()
+        words = {name for name, bindings in file.scope.bindings.items() if " " not in name and bindings}
+        starred, reason = self._starred(file)
+        return frozenset((*words, *starred)), reason
+
+    def _named(self, file: PyFile, binding: Binding, name: str) -> Symbol | None:
         if binding.how not in (How.IMPORT, How.FROM):
             return None
         for target in self.world.follow(file, binding).targets:
@@ -248,13 +271,32 @@ class PyGraph:
     def _all_module_names(self, file: PyFile) -> tuple[dict[str, Symbol], str]:
         file.note_text()
         file.note()
+        table = {
+            name: self._bound(file, name, ([b for b in bindings if not b.dead] or bindings)[0])
+            for name, bindings in file.scope.bindings.items()
+            if " " not in name and bindings
+        }
+        starred, reason = self._starred(file)
+        for name, symbol in starred.items():
+            table.setdefault(name, symbol)
+        return table, reason
+
+    def _bound(self, file: PyFile, name: str, binding: Binding) -> Symbol:
+        """What a name at the top of a file is, imports followed: they seldom lead elsewhere after an edit."""
+        found: Symbol | None = None
+        if binding.how in (How.IMPORT, How.FROM):
+
+            def follow() -> Symbol | None:
+                file.note()
+                return self._named(file, binding, name)
+
+            found = self.world.memo.remember(("imported", file.path, name), follow)
+        return found or binding_symbol(file, binding)
+
+    def _starred(self, file: PyFile) -> tuple[dict[str, Symbol], str]:
+        """What star imports bind, and importing the submodules of a package; why there may be more."""
         table: dict[str, Symbol] = {}
         reason = ""
-        for name, bindings in file.scope.bindings.items():
-            if " " in name or not bindings:
-                continue
-            live = [b for b in bindings if not b.dead] or bindings
-            table[name] = self._named(file, live[0], name) or binding_symbol(file, live[0])
         for star in file.scope.stars:
             module, missing = self.world.star_module(file, star)
             if module is None:

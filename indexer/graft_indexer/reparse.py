@@ -259,8 +259,13 @@ def _mend(data: bytes, lines: Lines, first: int, end: int, error: SyntaxError, *
                 at -= 1
             if at < 0:
                 break
-            mended.add(at)
-            rows[at] = _replacement(rows, at)
+            top, bottom = _joined(rows, at)
+            if top in mended:
+                top, bottom = at, at + 1
+            mended.update(range(top, bottom))
+            for inner in range(top + 1, bottom):
+                rows[inner] = rows[inner][len(rows[inner].rstrip("\r\n")) :]
+            rows[top] = _replacement(rows, top)
         try:
             body = _parsed("".join(rows), first, nested=nested)
         except SyntaxError as again:
@@ -300,7 +305,7 @@ def _blank_type_parameters(rows: list[str], at: int, first: int, found: dict[int
 
 
 def _give_type_parameters(body: list[ast.stmt], found: dict[int, list[str]]) -> None:
-    for top in body:
+    for top in body if found else ():
         for node in ast.walk(top):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.lineno in found:
                 parameters = []
@@ -331,6 +336,51 @@ def _fill_block(rows: list[str], error: SyntaxError, first: int) -> bool:
     code = rows[at].split("#")[0].rstrip()
     rows[at] = code + " pass" + rows[at][len(rows[at].rstrip("\r\n")) :]
     return True
+
+
+_OPENERS, _CLOSERS = "([{", ")]}"
+_MOST_JOINED = 60
+_STRINGS = re.compile(r"\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|#[^\n]*")
+_HEADER = re.compile(r"\s*(?:async\s+)?(?:if|elif|else|for|while|with|def|class|try|except|finally|match|case)\b")
+
+
+def _joined(rows: list[str], at: int) -> tuple[int, int]:
+    """The lines (first, end) of the statement that an open bracket joins the line `at` to: the one that opens it, the
+    deeper ones below, and the one that closes it.  Alone they are no statements, so mending one of them mends nothing.
+
+    A header's deeper lines are its block; it and what has no open bracket stands for itself.
+    """
+    top = at
+    indent = _indent(rows[at])
+    for n in range(at, max(-1, at - _MOST_JOINED), -1):
+        row = rows[n]
+        if not row.strip() or (n != at and _indent(row) >= indent):
+            continue
+        if _depth(row) > 0 and not _HEADER.match(row):
+            top, indent = n, _indent(row)
+        elif n != at:
+            break
+    if _depth(rows[top]) <= 0 or _HEADER.match(rows[top]):
+        return at, at + 1
+    bottom = at + 1
+    for n in range(top + 1, len(rows)):
+        row = rows[n]
+        if row.strip() and _indent(row) <= indent:
+            if row.lstrip()[0] in _CLOSERS:
+                bottom = n + 1
+            break
+        bottom = max(bottom, n + 1) if row.strip() else bottom
+    return top, bottom
+
+
+def _indent(row: str) -> int:
+    return len(row) - len(row.lstrip(" \t\f"))
+
+
+def _depth(row: str) -> int:
+    """Brackets that a line opens, less those that it closes."""
+    bare = _STRINGS.sub("", row)
+    return sum(bare.count(c) for c in _OPENERS) - sum(bare.count(c) for c in _CLOSERS)
 
 
 def _replacement(rows: list[str], at: int) -> str:

@@ -172,7 +172,7 @@ class Repository:
         return known
 
     def _bases_of(self, path: str) -> frozenset[str]:
-        """Last names of what the classes of a file derive from, and the names that those are imported by."""
+        """Last names of what the classes of a file derive from, and what those are imported by; perhaps others."""
         self._note(path)
         digest = self.source.digest(path) or ""
         known = self._bases.get(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 
 from graft_indexer.bindings import Function
 from graft_indexer.facts import Parameter, ParameterKind, Signature
@@ -13,6 +14,17 @@ from graft_indexer.scopes import is_generator
 
 def signature_of(tree: Tree, node: Function | ast.Lambda, *, skip_first: bool = False) -> Signature:
     """The signature as written; `skip_first` leaves out the parameter that is already bound."""
+    known: Signature | None = getattr(node, "_graft_signature", None)
+    if known is None:
+        known = _signature(tree, node)
+        node._graft_signature = known  # type: ignore[union-attr]
+    first = known.parameters[0].kind if skip_first and known.parameters else None
+    if first in (ParameterKind.POSITIONAL_ONLY, ParameterKind.POSITIONAL_OR_KEYWORD):
+        return replace(known, parameters=known.parameters[1:])
+    return known
+
+
+def _signature(tree: Tree, node: Function | ast.Lambda) -> Signature:
     arguments = node.args
     positional = [*arguments.posonlyargs, *arguments.args]
     offset = len(positional) - len(arguments.defaults)
@@ -30,16 +42,6 @@ def signature_of(tree: Tree, node: Function | ast.Lambda, *, skip_first: bool = 
         parameters.append(_parameter(tree, arg, ParameterKind.KEYWORD_ONLY, maybe))
     if arguments.kwarg is not None:
         parameters.append(_parameter(tree, arguments.kwarg, ParameterKind.VAR_KEYWORD, None))
-    if (
-        skip_first
-        and parameters
-        and parameters[0].kind
-        in (
-            ParameterKind.POSITIONAL_ONLY,
-            ParameterKind.POSITIONAL_OR_KEYWORD,
-        )
-    ):
-        del parameters[0]
     if isinstance(node, ast.Lambda):
         return Signature(tuple(parameters))
     returns = tree.source(node.returns) if node.returns is not None else None

@@ -50,4 +50,4 @@ class FactSource(Protocol):
         """Whether an open buffer shadows the file."""
 
     def bases(self, path: str) -> frozenset[str]:
-        """Last names of what the classes of a file derive from, and the names that those are imported by."""
+        """Last names of what the classes of a file derive from, and what those are imported by; perhaps others."""

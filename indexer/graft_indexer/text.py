@@ -17,7 +17,6 @@ Unit = Literal["utf-8", "utf-16", "utf-32"]
 """What a column counts: bytes, UTF-16 code units, or code points."""
 
 _CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
-_BREAK = re.compile(rb"\r\n|\n|\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +66,9 @@ class Lines:
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        self.starts = [0]
-        if b"\r" in data:
-            self.starts.extend(m.end() for m in _BREAK.finditer(data))
-        else:  # several times as quick, and asked for on every edit
-            lines = data.split(b"\n")
-            lines.pop()
-            self.starts.extend(accumulate(len(line) + 1 for line in lines))
+        self.starts = [0, *accumulate(map(len, data.splitlines(keepends=True)))]
+        if len(self.starts) > 1 and data[-1] not in b"\r\n":
+            self.starts.pop()  # The end of a last line without a break.
 
     @classmethod
     def of(cls, text: str) -> Lines:

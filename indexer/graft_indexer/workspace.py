@@ -23,7 +23,7 @@ from graft_indexer.files import (
     stat_entry,
 )
 from graft_indexer.layers import Layers
-from graft_indexer.overlay import Buffer
+from graft_indexer.overlay import Buffer, base_words
 from graft_indexer.packed import DEFINES, IMPORTS, DamagedError, roles_of
 from graft_indexer.rows import Kind
 from graft_indexer.store import database_path
@@ -287,10 +287,14 @@ class Workspace:
     def words(self, path: str) -> frozenset[bytes] | None:
         """The identifiers in an open buffer; None for a path that is not open."""
         buffer = self._buffers.get(path)
-        return frozenset(buffer.record.words) if buffer is not None else None
+        return frozenset(buffer.words) if buffer is not None else None
 
     def bases(self, path: str) -> frozenset[str]:
-        """Last names of what the classes of a file derive from, and the names that those are imported by."""
+        """Last names of what the classes of a file derive from, and the names that those are imported by; of an open
+        buffer perhaps more, so that a key makes no facts."""
+        buffer = self._buffers.get(path)
+        if buffer is not None and buffer.language == "python":
+            return base_words(buffer.data)
         record = self.record(path)
         if record is None:
             return frozenset()
@@ -362,7 +366,7 @@ class Workspace:
         """Digest of a file's text: unchanged digest, unchanged facts."""
         buffer = self._buffers.get(path)
         if buffer is not None:
-            return buffer.record.digest.hex()
+            return buffer.digest.hex()
         known = self._layers.rows.get(path)
         return known[1].digest.hex() if known is not None else None
 
@@ -396,10 +400,9 @@ class Workspace:
         word = encode(name)
         found = {p for p in self._guarded(lambda: self._layers.with_word(word, roles)) if p not in self._buffers}
         for path, buffer in self._buffers.items():
-            record = buffer.record
-            if word not in record.words or PurePosixPath(path).is_absolute():
+            if word not in buffer.words or PurePosixPath(path).is_absolute():
                 continue
-            if not roles or roles_of(record.definitions, record.imports).get(word, 0) & roles:
+            if not roles or roles_of(buffer.record.definitions, buffer.record.imports).get(word, 0) & roles:
                 found.add(path)
         return sorted(found)
 

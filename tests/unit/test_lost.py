@@ -129,3 +129,17 @@ def test_nothing_that_a_broken_line_binds_is_proved_absent(how: str) -> None:
                 proved += 1
                 assert not before - {s.name for s in answer.value}, text
     assert proved > 10
+
+
+@pytest.mark.parametrize("closer", ["", "    }\n"])
+def test_an_unfinished_statement_over_many_lines_is_lost_as_one(closer: str) -> None:
+    inner = "".join(f'        "key{n}": a,\n' for n in range(15))
+    check(
+        "//- /a.py\nimport os\ndef f(a):\n    first = 1\n    second = {\n"
+        + inner
+        + '        "query": a.\n        "more": 2,\n'
+        + closer
+        + "    third = 3\n    $0\n",
+        shown="os f a first second third",
+        hidden="key0",
+    )

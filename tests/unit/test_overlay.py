@@ -10,7 +10,7 @@ from tree_sitter import Node, Query, QueryCursor
 
 from graft_indexer import overlay
 from graft_indexer.extract import Record, extract_rows, source_bytes
-from graft_indexer.overlay import Buffer
+from graft_indexer.overlay import Buffer, base_words
 from graft_indexer.rows import Sink
 from graft_indexer.syntax import grammar, languages, parse
 from graft_indexer.text import encode
@@ -112,6 +112,7 @@ def test_only_changed_statements_are_walked_again(
     monkeypatch: pytest.MonkeyPatch, old: str, new: str, walked: int
 ) -> None:
     buffer = Buffer(MODULE, "python")
+    assert buffer.record == extract_rows(MODULE.encode(), "python")
     count = 0
     original = overlay.walk_into
 
@@ -124,8 +125,11 @@ def test_only_changed_statements_are_walked_again(
     text = MODULE.replace(old, new)
     assert text != MODULE
     buffer.update(text)
-    assert count == walked
+    assert count == 0, "nothing is walked before somebody asks"
+    assert buffer.words == extract_rows(text.encode(), "python").words
+    assert count == 0
     assert buffer.record == extract_rows(text.encode(), "python")
+    assert count == walked
 
 
 @pytest.mark.parametrize("text", ["x = 1\0", "x = [" + "1," * 40_000 + "]\n", "if x:\n" * 3])
@@ -170,3 +174,31 @@ def inside_functions(name: str, root: Node) -> set[bytes]:
         return set()
     query = Query(grammar("python"), "(type_alias_statement left: (type) @name)")
     return {n.text or b"" for n in QueryCursor(query).captures(root).get("name", [])}
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_words_after_edits_are_those_of_a_whole_count(seed: int) -> None:
+    chance = random.Random(seed)
+    text = MODULE + "größe = ﬁnal + 1a\n"
+    buffer = Buffer(text, "python")
+    for _ in range(20):
+        start = chance.randrange(len(text) + 1)
+        end = min(len(text), start + chance.choice([0, 0, 1, 3, 9]))
+        text = text[:start] + chance.choice(["", "x", "a1", " ", "\n", "ß", "ﬁ", "1", "_y z"]) + text[end:]
+        buffer.update(text)
+        assert buffer.words == extract_rows(encode(text), "python").words
+
+
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("class A(B): pass\n", {"B"}),
+        ("from m import X as Y\nclass A(p.Q, Y[int]):\n    pass\n", {"p", "Q", "Y", "X", "int"}),
+        ("class A(\n    B,  # why:\n    metaclass=M,\n):\n    pass\n", {"B", "M"}),
+        ("if x: class A(Größe): pass", {"Größe"}),
+        ("class A(B", {"B"}),
+        ("x = 1\n", set()),
+    ],
+)
+def test_bases_are_among_the_words_of_class_headers(code: str, names: set[str]) -> None:
+    assert names <= base_words(code.encode())

@@ -129,6 +129,7 @@ def indent_of(line: str) -> int:
     return len(wide) - len(wide.lstrip())
 
 
+@lru_cache(maxsize=512)
 def matches(path: str, globs: tuple[str, ...]) -> bool:
     """Whether a path (relative or absolute, `/`) fits one of the globs; `**/x` fits at any depth, also at the root."""
     name = path.rpartition("/")[2]

@@ -231,15 +231,15 @@ def _wrong(
         return f"{name} is not defined yet"
     scope = scope_start(node)
     if scope not in visible:
-        answer = graph.visible_names(path, node.start_byte)
-        visible[scope] = (frozenset(s.name for s in answer.value), answer.closed)
+        said = graph.visible_words(path, node.start_byte)
+        visible[scope] = (said.value, said.closed)
     names, closed = visible[scope]
     known = name in names
     if closed and not known:
         # Scopes of comprehensions and lambdas are finer than a function's: ask again at just this place.
-        answer = graph.visible_names(path, node.start_byte)
-        known = name in {s.name for s in answer.value}
-        if answer.closed and not known:
+        said = graph.visible_words(path, node.start_byte)
+        known = name in said.value
+        if said.closed and not known:
             return f"{name} is not defined here"
     tally.count(known)
     return None

@@ -112,11 +112,17 @@ def quotes_left(text: str, language: str = "python") -> int:
 
 def scope_of(before: str, language: str = "python") -> str:
     """`comment`, `string` or `code` for the end of `before`, read from a few thousand characters up."""
+    return _scope_of(before[-_LOOK_BACK:], language)
+
+
+@lru_cache(maxsize=16)
+def _scope_of(before: str, language: str) -> str:
+    """The same of that much text; asked by several gates of every key."""
     lexicon = lexicon_of(language)
     begin, end = lexicon.block or ("", "")
     opening = {*lexicon.comments, *lexicon.long_quotes, *lexicon.quotes} | ({begin} if begin else set())
     state = ""
-    for found in _marks(lexicon).finditer(before[-_LOOK_BACK:]):
+    for found in _marks(lexicon).finditer(before):
         token = found.group()
         if not state:
             state = token if token in opening else ""
