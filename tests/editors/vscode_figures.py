@@ -43,15 +43,17 @@ TYPIST = {
 
 WATCH = """() => {
     const seen = window.graftSeen = { keys: [], shown: [] };
+    // Milliseconds since the epoch, as the server counts.
+    const clock = () => performance.timeOrigin + performance.now();
     const ghost = () => [...document.querySelectorAll('.ghost-text-decoration, .ghost-text-decoration-preview')]
         .map(e => e.textContent).join('');
     let last = '';
-    document.addEventListener('keydown', () => seen.keys.push(performance.now()), true);
+    document.addEventListener('keydown', () => seen.keys.push(clock()), true);
     const look = () => {
         const now = ghost();
         if (now !== last) {
             last = now;
-            if (now) seen.shown.push(performance.now());
+            if (now) seen.shown.push(clock());
         }
         requestAnimationFrame(look);
     };
@@ -144,13 +146,11 @@ def latency(code: Code, browser: Browser, folder: Path, args: argparse.Namespace
             window.page.wait_for_timeout(rhythm.uniform(120, 320))
         window.page.wait_for_timeout(1000)
         seen: dict[str, list[float]] = window.page.evaluate("window.graftSeen")
-    waits: list[float] = []
-    for shown in seen["shown"]:
-        before = [pressed for pressed in seen["keys"] if pressed <= shown]
-        if before:
-            waits.append(shown - before[-1])
     events = [json.loads(line) for file in code.home.rglob("events.jsonl") for line in file.read_text().splitlines()]
-    own = [float(e["ms"]) for e in events if e["event"] == "offered" and e["at"] >= began]
+    offered = [e for e in events if e["event"] == "offered" and e["at"] >= began]
+    own = [float(e["ms"]) for e in offered]
+    waits, parts = ways(seen["keys"], seen["shown"], offered)
+    fresh = [sum(way) for way in parts]
     return {
         "keys": len(typed),
         "ghost_texts": len(waits),
@@ -159,7 +159,36 @@ def latency(code: Code, browser: Browser, folder: Path, args: argparse.Namespace
         "server_answers": len(own),
         "server_p50_ms": quantile(own, 0.5),
         "server_p95_ms": quantile(own, 0.95),
+        "decoded_ghost_texts": len(parts),
+        "decoded_p50_ms": quantile(fresh, 0.5),
+        "decoded_p95_ms": quantile(fresh, 0.95),
+        **{
+            f"decoded_{name}_{label}_ms": quantile([way[n] for way in parts], share)
+            for n, name in enumerate(("to_server", "in_server", "to_screen"))
+            for label, share in (("p50", 0.5), ("p95", 0.95))
+        },
     }
+
+
+def ways(
+    keys: list[float], shown: list[float], offered: list[dict[str, Any]]
+) -> tuple[list[float], list[tuple[float, float, float]]]:
+    """Milliseconds from the last key to each ghost text; and, where the server made it anew after that key (neither it
+    nor VS Code had it already), (from the key to the server, in the server, from there to the screen)."""
+    waits: list[float] = []
+    parts: list[tuple[float, float, float]] = []
+    for moment in shown:
+        before = [pressed for pressed in keys if pressed <= moment]
+        if not before:
+            continue
+        waits.append(moment - before[-1])
+        for event in offered:
+            answered, took = event["at"] * 1000, float(event["ms"])
+            # The server's clock has whole milliseconds.
+            if event["source"] != "cache" and before[-1] - 1 <= answered - took and answered <= moment + 1:
+                parts.append((answered - took - before[-1], took, moment - answered))
+                break
+    return waits, parts
 
 
 def replay(code: Code, browser: Browser, folder: Path, args: argparse.Namespace) -> dict[str, Any]:
