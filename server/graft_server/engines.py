@@ -42,7 +42,6 @@ def choose(settings: Settings) -> tuple[Engine | None, Status]:
         path,
         device=settings.model_device,
         threads=settings.model_threads,
-        context=settings.model_context,
         idle_minutes=settings.model_idle_minutes,
         snapshots=kv,
         memory=settings.model_memory * MEGABYTE,

@@ -60,7 +60,6 @@ def open_graph(root: str, settings: Settings, progress: Progress) -> tuple[Symbo
     source = Workspace.open(
         Path(root),
         index_dir=paths.private(paths.index_dir()),
-        jobs=settings.index_jobs,
         exclude=settings.index_exclude,
         refresh=False,
     )
@@ -456,7 +455,7 @@ class Session:
         board.index = self._indexed()
         board.model_wanted = self.settings.model_enable
         board.snoozed = self.memory.snoozed
-        board.enabled = self.settings.completion_enable
+        board.enabled = self.settings.completion_eagerness != "off"
         board.changed()
 
     def status(self) -> ServerStatus:

@@ -15,6 +15,7 @@ from typing import Any, get_args, get_type_hints
 
 from graft_server.diagnosis.distance import closest
 from graft_server.settings_types import (
+    RETIRED,
     Delay,
     DiagnosticsOverlap,
     LogLevel,
@@ -78,13 +79,20 @@ def load(
 
 
 def merge(layers: Sequence[Layer]) -> tuple[Settings, list[str]]:
-    """Later layers win.  Unknown names, wrong types and untrusted `user_only` settings become messages."""
+    """Later layers win.  Unknown and retired names, wrong types and untrusted `user_only` settings become messages."""
     known = {f.metadata["name"]: f for f in fields(Settings)}
     hints = get_type_hints(Settings)
     values: dict[str, Any] = {}
     messages: list[str] = []
     for layer in layers:
-        for name, value in flatten(layer.values).items():
+        given = flatten(layer.values)
+        for name in [name for name in given if name in RETIRED]:
+            value, retired = given.pop(name), RETIRED[name]
+            messages.append(f"{layer.source}: {name!r} is no longer a setting: {retired.advice}")
+            given.update(
+                {now: means for old, now, means in retired.values if type(value) is type(old) and value == old}
+            )
+        for name, value in given.items():
             item = known.get(name)
             if item is None:
                 near = closest(name, known)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
 Delay = Literal["adaptive", "none", "long"]
 DiagnosticsOverlap = Literal["auto", "on", "off"]
 LogLevel = Literal["error", "warning", "info", "debug"]
-Eagerness = Literal["eager", "subtle"]
+Eagerness = Literal["eager", "subtle", "off"]
 Device = Literal["auto", "cpu", "gpu"]
 
 
@@ -28,12 +30,11 @@ class Settings:
     """All settings with their defaults.  The dotted name is what users write, after `graft.`."""
 
     # Completion
-    completion_enable: bool = _setting("completion.enable", True, "Completion", "Suggest code as ghost text.")
     completion_eagerness: Eagerness = _setting(
         "completion.eagerness",
         "eager",
         "Completion",
-        "Whether suggestions appear by themselves (eager) or only when asked for (subtle).",
+        "Whether suggestions appear by themselves (eager), only when asked for (subtle) or never (off).",
     )
     completion_delay: Delay = _setting(
         "completion.delay",
@@ -46,7 +47,6 @@ class Settings:
     )
     completion_in_comments: bool = _setting("completion.inComments", False, "Completion", "Suggest inside comments.")
     completion_in_strings: bool = _setting("completion.inStrings", True, "Completion", "Suggest inside strings.")
-    completion_max_tokens: int = _setting("completion.maxTokens", 64, "Completion", "Longest suggestion, in tokens.")
     completion_threshold: float = _setting(
         "completion.threshold",
         0.0,
@@ -64,9 +64,6 @@ class Settings:
         ("**/.env*", "**/*.pem", "**/*.key", "**/*.cert", "**/*.crt", "**/id_rsa*", "**/secrets.*"),
         "Completion",
         "Files without suggestions; they are never shown to the model as context either.",
-    )
-    completion_context: bool = _setting(
-        "completion.context", True, "Completion", "Show the model related code from other files."
     )
     # Diagnosis
     diagnosis_enable: bool = _setting("diagnosis.enable", True, "Diagnosis", "Check files when they are saved.")
@@ -96,9 +93,6 @@ class Settings:
     model_threads: int = _setting(
         "model.threads", 0, "Model", "Threads for the model (0: physical cores minus one).", user_only=True
     )
-    model_context: int = _setting(
-        "model.contextTokens", 0, "Model", "Prompt tokens (0: what fits the model and the machine)."
-    )
     model_idle_minutes: int = _setting(
         "model.unloadAfterMinutes", 10, "Model", "Free the model's memory after this many idle minutes (0: never)."
     )
@@ -123,9 +117,31 @@ class Settings:
     index_exclude: tuple[str, ...] = _setting(
         "index.exclude", (), "Index", "Globs of files that are not indexed, beside those that git ignores."
     )
-    index_jobs: int = _setting("index.jobs", 0, "Index", "Processes for the first index (0: one per core).")
     # General
     statistics_enable: bool = _setting(
         "statistics.enable", True, "General", "Keep statistics on this machine (they never leave it)."
     )
     log_level: LogLevel = _setting("log.level", "info", "General", "How much is logged; source text only at debug.")
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """A setting of earlier versions: what is told whoever still has it, and what its old values mean today."""
+
+    advice: str
+    values: tuple[tuple[Any, str, Any], ...] = ()
+    """(old value, the name of a setting, its value); values that are not named say nothing."""
+
+
+RETIRED: Mapping[str, Retired] = MappingProxyType(
+    {
+        "completion.enable": Retired(
+            "`completion.eagerness` has the value 'off'", ((False, "completion.eagerness", "off"),)
+        ),
+        "completion.maxTokens": Retired("suggestions end where the syntax does; `completion.multiline` allows blocks"),
+        "completion.context": Retired("files that the model must not see stand in `completion.disabledGlobs`"),
+        "model.contextTokens": Retired("prompts are as long as the model reads in good time here"),
+        "index.jobs": Retired("`graft index --jobs N` sets it for one run"),
+    }
+)
+"""No taste differs on these, or another setting has taken them over."""

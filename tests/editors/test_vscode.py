@@ -125,7 +125,7 @@ def test_settings_change_live(code: Code, open_window: Open, shop: Path, tmp_pat
     window.press("Control+End")
     window.type("\n\ndef again(basket):\nreturn ")
     window.wait_ghost("basket.total_price()")
-    window.change_settings(graft__server__path=program, graft__completion__enable=False)
+    window.change_settings(graft__server__path=program, graft__completion__eagerness="off")
     window.wait_status("Graft: off here")
     window.press("Escape", "Backspace")
     window.type(" ")

@@ -1,8 +1,9 @@
-"""Figures from a real VS Code: python tests/editors/vscode_figures.py install|latency|replay [--json FILE]
+"""Figures from a real VS Code: python tests/editors/vscode_figures.py install|latency|replay [--back] [--json FILE]
 
 install   seconds from the click on Install (a folder of wheels) to the first ghost text, and the parts of it
 latency   milliseconds from a key press to ghost text on the screen, and what of it the server took by its own count
-replay    so many keystrokes: memory of server and extension host on the way, errors in their logs, text kept
+replay    so many keystrokes: memory of server and extension host on the way, errors in their logs, text kept;
+          --back: every tenth of them is taken back again with as many Backspaces, so that the file stays as it is
 
 The code that is typed is of Python's standard library (json, textwrap, shlex), none of which the benches use.
 """
@@ -66,6 +67,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("what", choices=["install", "latency", "replay"])
     parser.add_argument("--keys", type=int, help="keystrokes (latency: 400, replay: 10000)")
+    parser.add_argument("--back", action="store_true", help="replay: take back what was typed, again and again")
     parser.add_argument("--json", type=Path, help="write the figures there too")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
@@ -213,13 +215,18 @@ def replay(code: Code, browser: Browser, folder: Path, args: argparse.Namespace)
         start = time.monotonic()
         step = max(1, count // 10)
         for at in range(0, len(text), step):
-            for character in text[at : at + step]:
+            typed = text[at : at + (step // 2 if args.back else step)]
+            for character in typed:
                 key(window, character)
+            if args.back:
+                window.press("Escape", *["Backspace"] * len(typed))
             sample()
         seconds = time.monotonic() - start
         window.press("Escape")
+        if args.back:
+            window.type("done")
         window.save()
-        kept = (project / "typed.py").read_text("utf-8") == text
+        kept = (project / "typed.py").read_text("utf-8") == ("done" if args.back else text)
         until(lambda: window.status() == "Graft: ready", 60, "a ready server")
         problems = [line for line in code.logs("Graft.log").splitlines() if "[error]" in line or "Traceback" in line]
         own = [

@@ -138,7 +138,7 @@ y = $0
 
 async def test_context_can_be_switched_off(tmp_path: Path) -> None:
     source = SHAPES + "shape = make(1, height=2)\nx = $0\n"
-    _, _, engine = await complete(source, "x\n", root=tmp_path, settings=Settings(completion_context=False))
+    _, _, engine = await complete(source, "x\n", root=tmp_path, switches=Switches(context=False))
     assert engine.requests[0].hole.context == ()
 
 

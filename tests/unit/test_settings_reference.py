@@ -46,4 +46,5 @@ def test_the_reference_is_fresh() -> None:
 
 
 def test_there_are_about_25_settings_and_no_more() -> None:
-    assert len(reference()) <= 30
+    # One more is the clients' own: where the server's program is.
+    assert len(reference()) + 1 <= 25

@@ -8,10 +8,16 @@ interface Declared {
 /**
  * Settings with a value that somebody chose, by their names without `graft.`. Defaults are left out: they are the
  * server's own, and must not override what `[tool.graft]` in a project says. The extension's own settings stay here.
+ * What a person has set under a name that is not declared (any more) is sent too: the server says what it means today.
  */
 export function chosenSettings(packageJSON: unknown): Record<string, unknown> {
   const configuration = vscode.workspace.getConfiguration("graft");
   const out: Record<string, unknown> = {};
+  // Only the person's own: VS Code keeps what may not come from a workspace apart for declared names only.
+  for (const name of leaves(vscode.workspace.getConfiguration().get("graft"))) {
+    const own = configuration.inspect(name)?.globalValue;
+    if (own !== undefined && !name.startsWith("server.")) out[name] = own;
+  }
   for (const group of (packageJSON as Declared).contributes.configuration) {
     for (const full of Object.keys(group.properties)) {
       const name = full.replace(/^graft\./, "");
@@ -24,10 +30,16 @@ export function chosenSettings(packageJSON: unknown): Record<string, unknown> {
   return out;
 }
 
+/** Names of the values in nested tables, dotted. */
+function leaves(value: unknown, prefix = ""): string[] {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return prefix ? [prefix] : [];
+  return Object.entries(value).flatMap(([key, inner]) => leaves(inner, prefix ? `${prefix}.${key}` : key));
+}
+
 /** Why a document gets no suggestions; empty if it does. */
 export function offHere(document: vscode.TextDocument, languages: readonly string[]): string {
   const configuration = vscode.workspace.getConfiguration("graft", document.uri);
-  if (!configuration.get<boolean>("completion.enable", true)) return "suggestions are switched off here";
+  if (configuration.get<string>("completion.eagerness") === "off") return "suggestions are switched off here";
   if (configuration.get<string[]>("completion.disabledLanguages", []).includes(document.languageId))
     return `suggestions are switched off for ${document.languageId}`;
   if (!languages.includes(document.languageId)) return `${document.languageId} is not one of Graft's languages`;

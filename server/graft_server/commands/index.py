@@ -33,9 +33,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"{args.path} is not a folder: give the folder of a workspace")
     if args.jobs is not None and args.jobs < 1:
         raise UserError(f"--jobs {args.jobs}: give a number of at least 1")
-    chosen, messages = settings.load(
-        root, paths.config_file(), command_line={} if args.jobs is None else {"index.jobs": args.jobs}
-    )
+    chosen, messages = settings.load(root, paths.config_file())
     if args.where:
         where = database_path(paths.index_dir(), root)
         print(json.dumps({"root": str(root), "database": str(where)}) if args.json else where)
@@ -43,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     began = time.perf_counter()
     bar = progress_bar() if sys.stderr.isatty() else None
     workspace = Workspace.open(
-        root, index_dir=paths.index_dir(), jobs=chosen.index_jobs, exclude=chosen.index_exclude, refresh=False
+        root, index_dir=paths.index_dir(), jobs=args.jobs or 0, exclude=chosen.index_exclude, refresh=False
     )
     try:
         changed = workspace.refresh(progress=bar)

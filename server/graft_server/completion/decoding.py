@@ -30,6 +30,8 @@ DEADLINE_MS = 4000
 CONTEXT_WAIT_MS = 40.0
 NEED_WAIT_MS = 4.5
 MOST_FLIGHTS = 8
+BLOCK_TOKENS = 64
+"""Longest suggestion; most end earlier, where the syntax does."""
 LINE_TOKENS = 48
 """Longest suggestion that is not a block."""
 
@@ -47,8 +49,7 @@ class Wish:
 
 def token_limit(wish: Wish) -> int:
     """Tokens that may be generated."""
-    limit = wish.snapshot.max_tokens or wish.settings.completion_max_tokens
-    return limit if wish.mode == "block" or wish.snapshot.max_tokens else min(limit, LINE_TOKENS)
+    return wish.snapshot.max_tokens or (BLOCK_TOKENS if wish.mode == "block" else LINE_TOKENS)
 
 
 class Decoder:
@@ -107,9 +108,9 @@ class Decoder:
             before.cancel()
         live, typed = self.holes.at(path, wish.place)
         if live.budget == 0:
-            answer = wish.snapshot.max_tokens or wish.settings.completion_max_tokens
+            answer = wish.snapshot.max_tokens or BLOCK_TOKENS
             known = budget.prompt_tokens(self.reading.tokens_per_second, engine.status.model, answer)
-            live.budget = wish.settings.model_context or budget.settled(live.earlier_budget, known)
+            live.budget = budget.settled(live.earlier_budget, known)
         await self._fill(live, wish)
         flight = self._start(engine, live, typed, wish)
         self._flights[path] = flight
@@ -152,7 +153,7 @@ class Decoder:
             hole_of(coming, "", snapshot.path, self._repository),
             self._document(snapshot.path),
             prompt_budget=coming.budget,
-            max_tokens=wish.settings.completion_max_tokens,
+            max_tokens=BLOCK_TOKENS,
         )
 
     def _ended(self, path: str, task: asyncio.Task[None]) -> None:
@@ -168,7 +169,7 @@ class Decoder:
         """Gather the hole's context, once while it lives."""
         if live.context_known or self._graph is None:
             return
-        if not (wish.settings.completion_context and self._switches.context):
+        if not self._switches.context:
             return
         path = wish.snapshot.path
         wanted = context.Wanted(

@@ -81,7 +81,7 @@ def decide(snapshot: Snapshot, place: Place, settings: Settings, memory: Memory,
     What is switched off stays off for manual requests too; rules about the moment (snooze, back-off, comments,
     mid-word) hold for automatic ones only.
     """
-    if not settings.completion_enable:
+    if settings.completion_eagerness == "off":
         return Decision(False, reason="suggestions are off")
     if snapshot.language in settings.completion_languages_off or snapshot.language in _PROSE:
         return Decision(False, reason=f"off for {snapshot.language}")
