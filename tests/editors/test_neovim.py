@@ -562,24 +562,6 @@ def test_the_lines_for_lazy_nvim(start: Start, fake: Fake, kind: str) -> None:
     vim.command("GraftLs status")
 
 
-@pytest.mark.parametrize("menu", ["cmp", "blink.cmp"])
-def test_beside_menus_of_plugins(start: Start, fake: Fake, menu: str) -> None:
-    fake.script({"full": LOOP})
-    function = {"cmp": "visible", "blink.cmp": "is_visible"}[menu]
-    vim = attached(
-        start(f"package.loaded['{menu}'] = {{ {function} = function() return _G.open end }}\n" + fake.setup())
-    )
-    vim.type("f")
-    vim.ghost()
-    vim.on_screen("count += 1")
-    vim.lua("_G.open = true")
-    vim.type("o")
-    vim.on_screen("for item in items:")
-    vim.wait(lambda: "count += 1" not in vim.screen.text())
-    vim.keys("<M-l>")
-    assert "\n".join(vim.lines()) == LOOP
-
-
 def test_a_path_with_blanks_emoji_and_a_quote(start: Start, fake: Fake, work: Path) -> None:
     fake.script({"full": "total = 1"})
     folder = work / "a b '😀 %41#"

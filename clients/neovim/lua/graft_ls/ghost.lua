@@ -3,6 +3,7 @@
 --- An answer is bound to the text that it was asked for. Before it is drawn, and again before it is taken over, what
 --- was typed since is held against it (text.lua): it shrinks when someone types as suggested, and goes away otherwise.
 
+local menus = require("graft_ls.menus")
 local text = require("graft_ls.text")
 
 local M = {}
@@ -36,6 +37,7 @@ local states = {} --- @type table<integer, graft_ls.State>
 local options = require("graft_ls.config").defaults.ghost_text
 local quiet_until = 0 -- of vim.uv.now(); math.huge: until restart
 local said = {} --- @type table<string, boolean>
+local watching = false -- menus of plugins
 
 --- @param given table
 function M.configure(given)
@@ -70,23 +72,6 @@ function M.enabled(buf)
   -- Where Neovim's own ghost text is on, two would lie on top of each other.
   local builtin = vim.lsp.inline_completion
   return not (builtin and builtin.is_enabled({ bufnr = buf }))
-end
-
---- @return boolean whether a completion menu is open (Neovim's, nvim-cmp's or blink.cmp's)
-function M.menu_open()
-  if vim.fn.pumvisible() == 1 then
-    return true
-  end
-  for name, visible in pairs({ cmp = "visible", ["blink.cmp"] = "is_visible" }) do
-    local plugin = package.loaded[name]
-    if type(plugin) == "table" and type(plugin[visible]) == "function" then
-      local fine, open = pcall(plugin[visible])
-      if fine and open then
-        return true
-      end
-    end
-  end
-  return false
 end
 
 --- @param buf integer
@@ -207,7 +192,7 @@ end
 --- @param col integer
 local function draw(buf, rest, row, col)
   local state = states[buf]
-  local menu = M.menu_open()
+  local menu = menus.open()
   hide(buf)
   if menu and options.menu == "hide" then
     return
@@ -481,9 +466,21 @@ function M.peek()
   return { text = rest.text, replaced = rest.replaced, index = state.index, count = #state.suggestions }
 end
 
+--- A menu has opened or closed.
+local function menu_changed()
+  local buf = api.nvim_get_current_buf()
+  if states[buf] and #states[buf].suggestions > 0 then
+    M.refresh(buf)
+  end
+end
+
 --- Begin to watch a buffer.
 --- @param buf integer
 function M.attach(buf)
+  if not watching then
+    watching = true
+    menus.watch(menu_changed)
+  end
   if states[buf] then
     return
   end
@@ -520,14 +517,8 @@ function M.attach(buf)
   on({ "InsertLeave", "BufLeave" }, function()
     M.clear(buf)
   end)
-  on({ "CompleteChanged", "CompleteDone" }, function()
-    -- The menu opens and closes after the event.
-    vim.schedule(function()
-      if states[buf] and #states[buf].suggestions > 0 then
-        M.refresh(buf)
-      end
-    end)
-  end)
+  -- The menu opens and closes after the event.
+  on({ "CompleteChanged", "CompleteDone" }, vim.schedule_wrap(menu_changed))
   if typing(buf) and M.enabled(buf) then
     -- The server came up while someone was typing.
     request_soon(buf)

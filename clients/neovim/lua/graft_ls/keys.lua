@@ -3,6 +3,7 @@
 local M = {}
 
 local ghost = require("graft_ls.ghost")
+local menus = require("graft_ls.menus")
 
 local ACTIONS = {
   accept = "<C-g>u<Cmd>lua require('graft_ls').accept()<CR>",
@@ -74,7 +75,7 @@ function M.attach(buf, keys)
       goto continue
     end
     vim.keymap.set("i", key, function()
-      local free = not (OF_THE_MENU[key:lower()] and ghost.menu_open())
+      local free = not (OF_THE_MENU[key:lower()] and menus.open())
       if free and (name == "trigger" or ghost.visible()) then
         return raw(ACTIONS[name])
       end
