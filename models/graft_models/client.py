@@ -15,7 +15,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +39,7 @@ from graft_models.engine import (
 )
 from graft_models.llama.frames import BadFrame, from_wire, length, pack, to_wire, unpack
 from graft_models.machine import memory_available
-from graft_models.prompt import Hole
+from graft_models.prompt import Hole, Neighbour
 
 log = logging.getLogger("graft.engine")
 
@@ -57,12 +57,24 @@ STEADY_SECONDS = 60.0
 """A process that lived this long starts the count anew."""
 
 
+MOST_TOLD = 64
+"""Texts of neighbours that need not be sent again."""
+
+
+def _told(hole: Hole) -> Hole:
+    """A hole that names its neighbours only by their digests: their texts go ahead of it, once."""
+    return replace(hole, neighbours=tuple(replace(n, text="") for n in hole.neighbours))
+
+
 class LlamaJob:
     """A request under way; see `engine.Job`."""
 
-    def __init__(self, engine: LlamaEngine, number: int, frame: bytes, background: bool) -> None:
+    def __init__(
+        self, engine: LlamaEngine, number: int, frame: bytes, background: bool, neighbours: tuple[Neighbour, ...] = ()
+    ) -> None:
         self.number = number
         self.frame = frame
+        self.neighbours = neighbours
         self.background = background
         self.done = False
         self.scores: asyncio.Future[Scores] | None = None
@@ -148,6 +160,8 @@ class LlamaEngine:
         self._jobs: dict[int, LlamaJob] = {}
         self._numbers = itertools.count(1)
         self._waiting: list[LlamaJob] = []
+        self._told: OrderedDict[str, None] = OrderedDict()
+        """Digests of the texts that the process was given."""
         self._stats: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._starting: asyncio.Task[Status] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -185,12 +199,16 @@ class LlamaEngine:
 
     def complete(self, request: Request) -> LlamaJob:
         """Begin a completion."""
-        return self._submit({"t": "complete", "request": to_wire(request)}, request.background)
+        told = replace(request, hole=_told(request.hole))
+        return self._submit(
+            {"t": "complete", "request": to_wire(told)}, request.background, neighbours=request.hole.neighbours
+        )
 
     async def score(self, request: ScoreRequest) -> Scores:
         """Log-probabilities of texts in a hole; `Scores.error` says why there are none."""
         future: asyncio.Future[Scores] = asyncio.get_running_loop().create_future()
-        job = self._submit({"t": "score", "request": to_wire(request)}, request.background, future)
+        told = replace(request, hole=replace(request.hole, neighbours=()))
+        job = self._submit({"t": "score", "request": to_wire(told)}, request.background, future)
         try:
             return await future
         finally:
@@ -202,7 +220,8 @@ class LlamaEngine:
         Returns when it is read or given up; cancelling the caller ends it.
         """
         sizes = {"budget": prompt_budget, "max_tokens": max_tokens}
-        job = self._submit({"t": "warm", "hole": to_wire(hole), "document": document, **sizes}, True)
+        told = to_wire(replace(hole, neighbours=()))
+        job = self._submit({"t": "warm", "hole": told, "document": document, **sizes}, True)
         reason = DoneReason.FAILED
         try:
             async for event in job:
@@ -250,10 +269,15 @@ class LlamaEngine:
 
     # Jobs
     def _submit(
-        self, message: dict[str, Any], background: bool, scores: asyncio.Future[Scores] | None = None
+        self,
+        message: dict[str, Any],
+        background: bool,
+        scores: asyncio.Future[Scores] | None = None,
+        *,
+        neighbours: tuple[Neighbour, ...] = (),
     ) -> LlamaJob:
         number = next(self._numbers)
-        job = LlamaJob(self, number, pack({**message, "id": number}), background)
+        job = LlamaJob(self, number, pack({**message, "id": number}), background, neighbours)
         job.scores = scores
         self._used_at = time.monotonic()
         if self._closed or self._status.state == "failed":
@@ -262,7 +286,7 @@ class LlamaEngine:
         self._jobs[number] = job
         if self._status.state == "ready":
             self._progress_at = time.monotonic() if len(self._jobs) == 1 else self._progress_at
-            self._send(job.frame)
+            self._begin(job)
         else:
             self._waiting.append(job)
             if self._status.state in ("absent", "unloaded") and (self._starting is None or self._starting.done()):
@@ -276,6 +300,20 @@ class LlamaEngine:
             job.deliver(Done(DoneReason.CANCELLED))
         else:
             self._send(pack({"t": "cancel", "id": job.number}))
+
+    def _begin(self, job: LlamaJob) -> None:
+        """Send a job, and before it the texts of its neighbours that the process has not been told yet."""
+        new = []
+        for neighbour in job.neighbours if self._capabilities.counts else ():
+            if neighbour.digest not in self._told:
+                new.append(neighbour)
+            self._told[neighbour.digest] = None
+            self._told.move_to_end(neighbour.digest)
+        while len(self._told) > MOST_TOLD:
+            self._told.popitem(last=False)
+        if new:
+            self._send(pack({"t": "learn", "neighbours": to_wire(new)}))
+        self._send(job.frame)
 
     def _send(self, frame: bytes) -> None:
         process = self._process
@@ -365,8 +403,9 @@ class LlamaEngine:
         self._started_at = self._heard_at = self._progress_at = self._used_at = now
         self._keep(asyncio.create_task(self._pump(process)))
         self._keep(asyncio.create_task(self._watch(process)))
+        self._told.clear()
         for job in self._waiting:
-            self._send(job.frame)
+            self._begin(job)
         self._waiting.clear()
         return None
 

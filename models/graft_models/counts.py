@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 LONGEST_MATCH = 16
 POSITIONS = 48
@@ -50,12 +50,26 @@ class _File:
     words: list[Any]
     pairs: dict[tuple[Any, Any], list[int]] = field(default_factory=lambda: defaultdict(list))
 
+    def places(self, first: Any, second: Any, most: int) -> Sequence[int]:
+        return self.pairs.get((first, second), ())[-most:]
+
+
+class Indexed(Protocol):
+    """A file whose pairs of words can be found: what `Counts.put` takes."""
+
+    @property
+    def words(self) -> Sequence[Any]:
+        """Its words, in order."""
+
+    def places(self, first: Any, second: Any, most: int) -> Sequence[int]:
+        """Where something follows the pair, in order; the last `most` places only."""
+
 
 class Counts:
     """Counts over the files that were learned; the ones learned last are kept."""
 
     def __init__(self, files: int = FILES) -> None:
-        self._files: dict[str, _File] = {}
+        self._files: dict[str, Indexed] = {}
         self._most = files
 
     def learn(self, path: str, text: str) -> None:
@@ -67,6 +81,10 @@ class Counts:
         made = _File(words)
         for i in range(2, len(words)):
             made.pairs[words[i - 2], words[i - 1]].append(i)
+        self.put(path, made)
+
+    def put(self, path: str, made: Indexed) -> None:
+        """The same for a file that is indexed already, and may be shared by several counts."""
         self._files.pop(path, None)
         self._files[path] = made
         while len(self._files) > self._most:
@@ -84,7 +102,7 @@ class Counts:
         longest = 0
         for name, file in self._files.items():
             weight = OWN_FILE if name == path else 1.0
-            for position in file.pairs.get((context[-2], context[-1]), ())[-POSITIONS:]:
+            for position in file.places(context[-2], context[-1], POSITIONS):
                 length = _match(file.words, position, context)
                 by_length[length][file.words[position]] += weight
                 longest = max(longest, length)
@@ -128,7 +146,7 @@ class Counts:
         return None
 
 
-def _match(words: list[Any], position: int, context: list[Any]) -> int:
+def _match(words: Sequence[Any], position: int, context: list[Any]) -> int:
     """How many tokens before `position` equal the end of `context`."""
     length = 2
     while (

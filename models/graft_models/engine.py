@@ -173,6 +173,8 @@ class Capabilities:
     constraint: bool = False
     candidates: int = 1
     snapshots: bool = False
+    counts: bool = False
+    """What the neighbours of a hole repeat is counted in; without it they need not be gathered."""
     partial_removal: bool = False
     """The memory allows removing the end of a sequence; without it every edit reads the prompt again."""
 

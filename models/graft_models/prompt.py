@@ -82,6 +82,23 @@ class ContextPart:
     value: float = 1.0
 
 
+NEIGHBOUR_CHARACTERS = 48_000
+"""Of another file that is counted: its beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """Another file of the workspace, for what is counted beside the prompt: a small model's mixture (see
+    `graft_models.llama.mixture`).  It is never part of a prompt.
+
+    `digest` stands for the text: once an engine has a text it need not be said again, and `text` may be empty.
+    """
+
+    path: str
+    digest: str
+    text: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Hole:
     """What is to be completed.  Text has LF line ends.
@@ -97,6 +114,8 @@ class Hole:
     typed: str = ""
     repository: str = ""
     context: tuple[ContextPart, ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
+    """Nearest first; only for engines whose capabilities name `counts`."""
 
 
 @dataclass(frozen=True, slots=True)

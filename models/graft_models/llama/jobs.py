@@ -111,6 +111,9 @@ def read(
 def complete(model: Model, windows: Windows, request: Request, control: Control) -> Generator[None, None, Done]:
     """One completion."""
     began = time.perf_counter()
+    if request.deadline_ms is None and model.mixtures is not None:
+        # Nobody waits: all that the request brings is counted, not only what there was time to learn.
+        model.mixtures.library.learn(request.hole.neighbours)
     prepared = prepare(
         model,
         windows,

@@ -136,6 +136,7 @@ class Model:
             constraint=True,
             candidates=STREAMS,
             snapshots=snapshots is not None,
+            counts=self.mixtures is not None,
             partial_removal=self.cache.partial,
         )
 

@@ -20,7 +20,7 @@ from graft_models.engine import Allow, Done, DoneReason, Need, Request, ScoreReq
 from graft_models.gguf_file import BadModelFile
 from graft_models.llama import jobs
 from graft_models.llama.frames import BadFrame, from_wire, length, pack, to_wire, unpack
-from graft_models.prompt import Hole
+from graft_models.prompt import Hole, Neighbour
 
 if TYPE_CHECKING:
     from graft_models.llama.model import Model
@@ -174,6 +174,11 @@ class Worker:
                 max_tokens=int(message.get("max_tokens", 64)),
             )
             self._add(task)
+        elif kind == "learn":
+            if self.model.mixtures is not None:
+                self.model.mixtures.library.offer(from_wire(Neighbour, n) for n in message["neighbours"])
+                with self.wake:
+                    self.wake.notify()
         elif kind == "cancel":
             with self.wake:
                 known = self.tasks.get(number)
@@ -260,14 +265,18 @@ class Worker:
         while True:
             with self.wake:
                 idle = False
-                while not (self.foreground or self.background or self.closing or idle):
+                while not (self.foreground or self.background or self.closing or idle or self._may_learn()):
                     idle = not self.wake.wait(SNAPSHOT_IDLE_SECONDS if self.unsaved else None)
-                if self.closing or idle:
+                if self.closing or not (self.foreground or self.background):
                     self.current = None
                     task = None
                 else:
                     task = self.foreground.popleft() if self.foreground else self.background.popleft()
                     self.current = task
+            if task is None and not idle and not self.closing:
+                assert self.model.mixtures is not None
+                self.model.mixtures.library.learn()
+                continue
             if task is None:
                 # A pause, or the end: what was read goes to disk.
                 if self.unsaved:
@@ -284,6 +293,10 @@ class Worker:
                     self.tasks.pop(task.number, None)
                 else:
                     self.background.appendleft(task)
+
+    def _may_learn(self) -> bool:
+        mixtures = self.model.mixtures
+        return mixtures is not None and mixtures.library.waiting
 
     def _work(self, task: Task) -> bool:
         """Run a job to its end, or a background job until something more urgent comes; whether it ended."""

@@ -6,20 +6,24 @@ One `Decoder` per workspace folder, used from the event loop only.  What the tex
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
+from graft_indexer.graph import SymbolGraph
 from graft_indexer.syntax import language_of_id, languages
 from graft_models.engine import Allow, Engine, Need, Request
 from graft_models.power import Power
-from graft_models.prompt import ContextPart
+from graft_models.prompt import ContextPart, Neighbour
 from graft_server.completion import budget, constraint, context
 from graft_server.completion.anchor import Holes, LiveHole, Place, hole_of, in_place
 from graft_server.completion.flight import Flight
 from graft_server.completion.model import Mode, Snapshot, Switches
+from graft_server.completion.neighbours import Neighbours
 from graft_server.completion.stops import rule_for
 from graft_server.settings import Settings
 from graft_server.workspace import BACKGROUND, INTERACTIVE, GraphThread
@@ -32,6 +36,8 @@ NEED_WAIT_MS = 4.5
 MOST_FLIGHTS = 8
 BLOCK_TOKENS = 64
 """Longest suggestion; most end earlier, where the syntax does."""
+NEAR_SECONDS = 60.0
+"""So long the files near a document stay the same."""
 LINE_TOKENS = 48
 """Longest suggestion that is not a block."""
 
@@ -75,6 +81,9 @@ class Decoder:
         self._edits = edits or (lambda path: ())
         self._patient = patient
         self._slow = context.SlowParts()
+        self._library = Neighbours()
+        self._near: OrderedDict[str, tuple[float, tuple[Neighbour, ...]]] = OrderedDict()
+        """Files near each document, and when they were looked for."""
         self._flights: OrderedDict[str, Flight] = OrderedDict()
         self._numbers = itertools.count(1)
         self._power = Power()
@@ -83,6 +92,7 @@ class Decoder:
     def forget(self, path: str) -> None:
         """The document was closed."""
         self.holes.forget(path)
+        self._near.pop(path, None)
         reading = self._reading_ahead.pop(path, None)
         if reading is not None:
             reading.cancel()
@@ -112,6 +122,7 @@ class Decoder:
             known = budget.prompt_tokens(self.reading.tokens_per_second, engine.status.model, answer)
             live.budget = budget.settled(live.earlier_budget, known)
         await self._fill(live, wish)
+        await self._look_around(engine, wish)
         flight = self._start(engine, live, typed, wish)
         self._flights[path] = flight
         self._flights.move_to_end(path)
@@ -198,15 +209,53 @@ class Decoder:
             # Gathered while the engine reads; the next hole in this function will have them.
             self._graph.submit(lambda graph: self._slow.fill(graph, wanted), BACKGROUND)
 
+    async def _look_around(self, engine: Engine, wish: Wish) -> None:
+        """Find the files near a document, in the background, now and then; nobody typing waits for them."""
+        graph, path = self._graph, wish.snapshot.path
+        if (
+            graph is None
+            or not engine.capabilities.counts
+            or not (self._switches.context and self._switches.neighbours)
+        ):
+            return
+        known = self._near.get(path)
+        if not wish.settings.completion_context or (known is not None and time.monotonic() - known[0] < NEAR_SECONDS):
+            return
+        disabled = wish.settings.completion_disabled_globs
+        self._near[path] = (time.monotonic(), known[1] if known is not None else ())
+        self._near.move_to_end(path)
+        while len(self._near) > MOST_FLIGHTS:
+            self._near.popitem(last=False)
+
+        if self._patient:
+            nothing: tuple[Neighbour, ...] = ()
+            now = await graph.ask(lambda g: self._library.of(g, path, disabled), nothing, priority=BACKGROUND)
+            self._near[path] = (time.monotonic(), now)
+            return
+        loop = asyncio.get_running_loop()
+
+        def keep(found: tuple[Neighbour, ...]) -> None:
+            if path in self._near:
+                self._near[path] = (time.monotonic(), found)
+
+        def look(graph: SymbolGraph) -> None:
+            found = self._library.of(graph, path, disabled)
+            with contextlib.suppress(RuntimeError):  # The loop was closed meanwhile.
+                loop.call_soon_threadsafe(keep, found)
+
+        graph.submit(look, BACKGROUND)
+
     def _wait(self, milliseconds: float) -> float | None:
         return None if self._patient else milliseconds
 
     def _start(self, engine: Engine, live: LiveHole, typed: str, wish: Wish, *, background: bool = False) -> Flight:
         snapshot, place = wish.snapshot, wish.place
         constrained = self._constrains(engine, snapshot)
+        hole = hole_of(live, typed, snapshot.path, self._repository)
+        near = self._near.get(snapshot.path)
         request = Request(
             id=next(self._numbers),
-            hole=hole_of(live, typed, snapshot.path, self._repository),
+            hole=replace(hole, neighbours=near[1]) if near is not None else hole,
             max_tokens=token_limit(wish),
             candidates=wish.count,
             temperature=0.0 if wish.count == 1 else 0.6,

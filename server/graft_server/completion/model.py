@@ -71,6 +71,8 @@ class Switches:
     """Parts that can be switched off, for measuring what each is worth.  No setting does it."""
 
     context: bool = True
+    neighbours: bool = True
+    """Other files are counted beside the prompt, where the engine does that."""
     constraint: bool = True
     fallback: bool = True
     off: frozenset[str] = frozenset()

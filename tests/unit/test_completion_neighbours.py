@@ -1,0 +1,92 @@
+"""Which files are counted beside the prompt, and that nothing secret is among them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from graft_models.engine import Capabilities
+from graft_models.scripted import ScriptedEngine
+from graft_server.completion.model import Snapshot, Switches
+from graft_server.completion.neighbours import MOST, Neighbours, ranked
+from graft_server.completion.pipeline import Pipeline
+from graft_server.session import graph_thread, open_graph
+from graft_server.settings import Settings
+from graft_testing.graphs import graph_of
+
+TREE = """
+//- /shop/cart.py
+from shop.prices import total
+from .deep.tax import rate
+import json
+import decimal
+x = 1$0
+//- /shop/cart_view.py
+y = 1
+//- /shop/zebra.py
+import json
+import decimal
+//- /shop/other.py
+z = 1
+//- /shop/prices.py
+def total(): ...
+//- /shop/deep/tax.py
+rate = 1
+//- /far/away.py
+a = 1
+//- /shop/notes.md
+text
+"""
+
+
+def test_imported_first_then_alike() -> None:
+    with graph_of(TREE) as fixed:
+        got = ranked(fixed.graph, "shop/cart.py")
+    assert set(got[:2]) == {"shop/prices.py", "shop/deep/tax.py"}
+    assert got[2] == "shop/zebra.py", "the same imports"
+    assert got.index("shop/cart_view.py") < got.index("shop/other.py") < got.index("far/away.py")
+    assert "shop/cart.py" not in got and "shop/notes.md" not in got
+
+
+def test_secrets_are_masked_and_ignored_files_left_out() -> None:
+    source = (
+        "//- /a.py\nx = 1$0\n//- /b.py\npassword = 'Zx81kQ9vLmPq7'\n//- /c_secret.py\nc = 1\n//- /d.py\nd = 1\n"
+        "//- /.graftignore\nd.py\n//- /empty.py\n\n"
+    )
+    with graph_of(source) as fixed:
+        near = Neighbours()
+        got = near.of(fixed.graph, "a.py", ("**/*secret*",))
+        assert [n.path for n in got] == ["b.py"]
+        assert "Zx81" not in got[0].text and "****" in got[0].text
+        assert near.of(fixed.graph, "a.py", ("**/*secret*",))[0] is got[0]
+        fixed.graph.open_buffer("b.py", "b = 2\n")
+        changed = near.of(fixed.graph, "a.py", ("**/*secret*",))[0]
+        assert changed.text == "b = 2\n" and changed.digest != got[0].digest
+
+
+def test_not_more_than_are_good() -> None:
+    source = "//- /a.py\nx = 1$0\n" + "".join(f"//- /m{n}.py\nx = {n}\n" for n in range(MOST + 8))
+    with graph_of(source) as fixed:
+        assert len(Neighbours().of(fixed.graph, "a.py")) == MOST
+
+
+@pytest.mark.parametrize(("counts", "switched"), [(True, True), (True, False), (False, True)])
+async def test_only_engines_that_count_are_given_them(tmp_path: Path, counts: bool, switched: bool) -> None:
+    (tmp_path / "a.py").write_text("x = 1\n")
+    (tmp_path / "b.py").write_text("y = 1\n")
+    settings = Settings(completion_delay="none")
+    graph = graph_thread(open_graph, str(tmp_path), settings)
+    graph.submit(lambda g: None).result()
+    engine = ScriptedEngine(["1\n"], capabilities=Capabilities(infill=True, counts=counts))
+    pipeline = Pipeline(
+        graph,
+        lambda: engine,
+        lambda: settings,
+        root=str(tmp_path),
+        switches=Switches(neighbours=switched),
+        patient=True,
+    )
+    await pipeline.complete(Snapshot("a.py", "x = 1\nz = \n", 10))
+    graph.close()
+    assert [n.path for n in engine.requests[0].hole.neighbours] == (["b.py"] if counts and switched else [])
