@@ -78,6 +78,15 @@ def matches(plan: Plan, root: Node, data: bytes, words: Mapping[bytes, int]) -> 
     return found
 
 
+def inside(plan: Plan, body: Node, data: bytes, *, whole: bool) -> list[Match]:
+    """What `matches` finds in the body of a function; `whole` says that the text around it does not parse."""
+    if plan.nested and not whole:
+        places = _places(plan, [*range(len(plan.nested))], data, body.start_byte, body.end_byte)
+        if not any(plan.nested[key % _WORDS].pattern.match(data, key // _WORDS) for key in places):
+            return []
+    return QueryCursor(plan.query).matches(body)
+
+
 def _outer(plan: Plan, root: Node, found: list[Match]) -> list[_Region]:
     """Put the matches of the outer nodes into `found`; returns what was visited and what was not, by place."""
     cursor = QueryCursor(plan.query)

@@ -1,9 +1,10 @@
 """Open buffers: text, tree and facts in memory.  Nothing of them is ever written.
 
 An edit parses incrementally, and only those top-level statements are walked again that the edit touched; the facts of
-the others are kept, moved by the edit's length.  Where a tree has errors it is parsed from scratch, because recovery
-from errors depends on the way the text came about, and facts should not; only above `EXACT_SIZE`, where that would be
-felt while typing, the facts inside broken statements may depend on it until the text is whole again.
+the others are kept, moved by the edit's length.  That is Python; for other languages only the body of the function
+around the edit is (`rewalk`).  Where a tree has errors it is parsed from scratch, because recovery from errors depends
+on the way the text came about, and facts should not; only above `EXACT_SIZE`, where that would be felt while typing,
+the facts inside broken statements may depend on it until the text is whole again.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from graft_indexer import rewalk
 from graft_indexer.extract import (
     Record,
     assemble,
@@ -130,10 +132,16 @@ class Buffer:
         if refusal(data) is not None:
             return self._fresh()
         # An edit would move the nodes of the former tree.
-        tree = reparse(known.copy(), before.data, data, self.language)
+        old = known.copy()
+        tree = reparse(old, before.data, data, self.language)
         if tree.root_node.has_error and len(data) <= EXACT_SIZE:
             tree = parse(data, self.language)
-        return self._walked(tree, before.parts, *changed_range(before.data, data))
+        edit = changed_range(before.data, data)
+        if not languages()[self.language].walker:
+            record = rewalk.after(before.record, rewalk.Edit(before.data, data, *edit), old, tree, self.language)
+            if record is not None:
+                return _State(data, tree, [], record)
+        return self._walked(tree, before.parts, *edit)
 
     def _walked(self, tree: Tree, before: list[_Part], start: int, old_end: int, new_end: int) -> _State:
         """Make the parts anew: kept where they lie before `start` or after the edit and hold no error, else walked."""

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from tree_sitter import Query
 
-from graft_indexer.explore import Match, Plan, matches, nested_words
+from graft_indexer.explore import Match, Plan, inside, matches, nested_words
 from graft_indexer.rows import DefinitionRow, ImportRow, Kind, Sink
 from graft_indexer.syntax import LanguageInfo, grammar, languages
 
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
 HEADER: Final = 240
 """Bytes of a header that are kept."""
+_LEAD: Final = 80
+"""Bytes before a definition on its line that may belong to it."""
+LOOK_BACK: Final = HEADER + _LEAD
+"""Nothing is shown of a definition that lies further behind its beginning."""
 _KINDS: Final = {
     "class": Kind.CLASS, "interface": Kind.CLASS, "struct": Kind.CLASS, "enum": Kind.CLASS, "trait": Kind.CLASS,
     "union": Kind.CLASS, "module": Kind.MODULE, "namespace": Kind.MODULE, "function": Kind.FUNCTION,
@@ -43,7 +47,7 @@ _KINDS: Final = {
 }  # fmt: skip
 _CONTAINERS: Final = (Kind.CLASS, Kind.MODULE, Kind.FUNCTION, Kind.METHOD, Kind.PROPERTY)
 _NOT_LOCAL: Final = (Kind.VARIABLE, Kind.ATTRIBUTE)
-_CALLABLE: Final = (Kind.FUNCTION, Kind.METHOD, Kind.PROPERTY)
+CALLABLE: Final = (Kind.FUNCTION, Kind.METHOD, Kind.PROPERTY)
 _OPEN: Final = (Kind.CLASS, Kind.MODULE)
 _SPACES = re.compile(r"\s+")
 _REMARK = re.compile(r"^\s*;.*$", re.MULTILINE)
@@ -109,6 +113,18 @@ def walker_of(language: str) -> Callable[[list[Node], bytes, Sink], None]:
     return walk
 
 
+def rows_inside(
+    language: str, body: Node, function: DefinitionRow, data: bytes, *, whole: bool
+) -> tuple[list[DefinitionRow], list[ImportRow]]:
+    """(definitions, imports) in the body of a function whose row is known; `whole` as where a text does not parse."""
+    spec = _spec(language)
+    found = inside(spec.plan, body, data, whole=whole)
+    joint = ".<locals>." if function[7] & 2 else "."
+    qualified = f"{function[6]}{joint}{function[0]}" if function[6] else function[0]
+    imports = _imports([c for n, c in found if spec.patterns[n][0] == "import"], data)
+    return _definitions(spec, found, data, (body.end_byte, qualified, function[1])), imports
+
+
 def _roots(nodes: list[Node]) -> list[Node]:
     """One node to ask instead of all its children, where these are all."""
     parent = nodes[0].parent if nodes else None
@@ -116,7 +132,13 @@ def _roots(nodes: list[Node]) -> list[Node]:
 
 
 # -- definitions ------------------------------------------------------------------------------------------------------
-def _definitions(spec: _Spec, matched: list[Match], data: bytes) -> list[DefinitionRow]:
+_Container: TypeAlias = tuple[int, str, int]
+"""(end, qualified name, kind) of what contains others."""
+
+
+def _definitions(
+    spec: _Spec, matched: list[Match], data: bytes, around: _Container | None = None
+) -> list[DefinitionRow]:
     found: dict[tuple[int, int], _Found] = {}
     for pattern, captures in matched:
         what, kind = spec.patterns[pattern]
@@ -137,7 +159,7 @@ def _definitions(spec: _Spec, matched: list[Match], data: bytes) -> list[Definit
             start, name = start + 1, name[1:]  # Ruby's symbols
         text = name.decode("utf-8", "surrogateescape")
         found[key] = (node_start, -node_end, start, end, len(found), kind, text, captures)
-    return _nested(spec, sorted(found.values()), data)
+    return _nested(spec, sorted(found.values()), data, [around] if around is not None else [])
 
 
 def _rank(kind: int) -> int:
@@ -145,10 +167,9 @@ def _rank(kind: int) -> int:
     return {-1: 0, Kind.VARIABLE: 1, Kind.TYPE_ALIAS: 2, Kind.ATTRIBUTE: 2}.get(kind, 3)
 
 
-def _nested(spec: _Spec, found: list[_Found], data: bytes) -> list[DefinitionRow]:
-    """Rows with their parents: the innermost container whose span holds them."""
+def _nested(spec: _Spec, found: list[_Found], data: bytes, stack: list[_Container]) -> list[DefinitionRow]:
+    """Rows with their parents: the innermost container whose span holds them.  `stack` are those around."""
     rows: list[DefinitionRow] = []
-    stack: list[tuple[int, str, int]] = []  # (end, qualified name, kind) of the containers around
     for start, less, name_start, name_end, _, kind, name, captures in found:
         while stack and stack[-1][0] <= start:
             stack.pop()
@@ -159,7 +180,7 @@ def _nested(spec: _Spec, found: list[_Found], data: bytes) -> list[DefinitionRow
         if "parent" in captures:
             around = f"{parent}." if within == Kind.MODULE else ""
             parent, within = around + _owner(data, captures["parent"][0]), Kind.CLASS
-        local = within in _CALLABLE
+        local = within in CALLABLE
         if local and (kind in _NOT_LOCAL or "definition.prototype" in captures):
             continue  # inside a function `Lock lock(mutex);` constructs a variable
         if kind == Kind.FUNCTION and within == Kind.CLASS:
@@ -198,7 +219,7 @@ def _line_start(data: bytes, at: int) -> int:
     """Start of the definition with what stands before it on its line (`export`, `static`), without indentation."""
     start = data.rfind(b"\n", 0, at) + 1
     lead = data[start:at]
-    if not lead or lead.isspace() or len(lead) > 80 or not lead.replace(b" ", b"").replace(b"\t", b"").isalpha():
+    if not lead or lead.isspace() or len(lead) > _LEAD or not lead.replace(b" ", b"").replace(b"\t", b"").isalpha():
         return at
     return at - len(lead.lstrip())
 
@@ -303,4 +324,4 @@ def _unquoted(text: str) -> str:
     return text.strip("\"'`<>") if text[:1] in "\"'`<" else _SPACES.sub("", text)
 
 
-__all__ = ["HEADER", "doc_above", "walker_of"]
+__all__ = ["CALLABLE", "HEADER", "LOOK_BACK", "doc_above", "rows_inside", "walker_of"]
