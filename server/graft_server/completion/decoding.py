@@ -219,7 +219,7 @@ class Decoder:
         ):
             return
         known = self._near.get(path)
-        if not wish.settings.completion_context or (known is not None and time.monotonic() - known[0] < NEAR_SECONDS):
+        if known is not None and time.monotonic() - known[0] < NEAR_SECONDS:
             return
         disabled = wish.settings.completion_disabled_globs
         self._near[path] = (time.monotonic(), known[1] if known is not None else ())
