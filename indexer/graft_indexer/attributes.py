@@ -147,7 +147,11 @@ def _bound(receiver: Instance | ClassValue, owner: Cls, result: Result) -> Resul
         else v
         for v in result.values
     )
-    return Result(values, result.reason)
+    # A function written in C stays what it is, and a stub does not say who wrote it.
+    unsure = bound and any(
+        isinstance(v, FunctionValue) and not v.bound and v.owner is None and v.file.is_stub for v in result.values
+    )
+    return Result(values, result.reason or ("it may be written in C, and not be bound" if unsure else ""))
 
 
 def _method(

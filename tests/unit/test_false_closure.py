@@ -95,3 +95,9 @@ def test_classes_that_a_call_makes_something_of() -> None:
     mixin = "class Mixin:\n    def m(self):\n        self.$0x\n"
     check_open(mixin + "(A,\n B\n ) = derive(\n        Mixin, size=1)\n")
     check_open(mixin + "A = derive(Mixin)\n")
+
+
+def test_a_function_of_a_stub_that_became_an_attribute_may_not_be_bound() -> None:
+    """Functions written in C do not become methods, those written in Python do; a stub describes both alike."""
+    check_open("import os\nclass A:\n    r = os.unlink\n    def f(self, name):\n        self.$0r(name)\n")
+    check_open("import shutil\nclass A:\n    m = shutil.move\nA().$0m('a')\n")
