@@ -5,12 +5,14 @@
 The script's `answers` is a list of {"full", "delay_ms"?, "error"?, "alternatives"?, "until"?}: an entry answers where
 the text before the cursor on its line begins `full` (its first line) and is at least `min` characters long.  The range
 goes from the start of the line to the cursor, and over as many characters after it as `until` says.  The script is
-read again for every request; its `status` is sent whenever it changes.  The log has every message that came in.
+read again for every request; its `status` is sent whenever it changes; at a message of the method `crash_at` the
+server is gone at once.  The log has every message that came in.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
@@ -52,6 +54,8 @@ def send(message: dict[str, Any]) -> None:
 def handle(message: dict[str, Any], script: dict[str, Any]) -> None:
     """Answer one message."""
     method, identifier, params = message.get("method"), message.get("id"), message.get("params") or {}
+    if method == script.get("crash_at", ""):
+        os._exit(4)
     if method == "initialize":
         capabilities = {
             "positionEncoding": script.get("encoding", "utf-16"),
@@ -107,8 +111,9 @@ def complete(identifier: Any, params: dict[str, Any], script: dict[str, Any]) ->
             return
         stop = character + text_to_units(entry.get("until", ""), encoding)
         place = {"start": {"line": row, "character": 0}, "end": {"line": row, "character": stop}}
-        command = {"title": "accepted", "command": "graft.accepted", "arguments": [full]}
-        items = [{"insertText": t, "range": place, "command": command} for t in [full, *entry.get("alternatives", [])]]
+        texts = [full, *entry.get("alternatives", [])]
+        commands = [{"title": "accepted", "command": "graft.accepted", "arguments": [text]} for text in texts]
+        items = [{"insertText": t, "range": place, "command": c} for t, c in zip(texts, commands, strict=True)]
         send({"id": identifier, "result": {"items": items}})
         return
     send({"id": identifier, "result": {"items": []}})

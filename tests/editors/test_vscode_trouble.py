@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from processes import descendants
 from samples import project
-from vscode import Code, Window, until, wrapper
-from vscode_fixtures import FAKE_SERVER, Open, scripted
+from vscode import Code, Window, until
+from vscode_fixtures import READY, Open, faked, scripted
 
-READY: dict[str, Any] = {
-    "kind": "normal",
-    "message": "",
-    "busy": False,
-    "model": "tiny",
-    "device": "cpu",
-    "state": "ready",
-    "done": 0,
-    "total": 0,
-}
 STATES: list[tuple[dict[str, Any], str]] = [
     ({"state": "indexing", "busy": True, "done": 3, "total": 9}, "Graft: indexing 3 of 9"),
     ({"state": "loading", "busy": True}, "Graft: model loading"),
@@ -40,15 +29,6 @@ STATES: list[tuple[dict[str, Any], str]] = [
 def shop(tmp_path: Path) -> Path:
     """A small project."""
     return project(tmp_path / "shop")
-
-
-def faked(code: Code, folder: Path, **script: Any) -> Path:
-    """Let the extension use a server that does what a script says; returns the script."""
-    path = folder / "script.json"
-    path.write_text(json.dumps({"answers": [], **script}), "utf-8")
-    command = (sys.executable, str(FAKE_SERVER), str(path), str(folder / "log.jsonl"))
-    code.settings(graft__server__path=str(wrapper(folder / "graft-fake", *command)))
-    return path
 
 
 def shell(code: Code, folder: Path, script: str) -> None:

@@ -146,3 +146,25 @@ def scripted(code: Code, folder: Path, *, answers: Any = (), by_line: Any = None
     vscode.wrapper(program, str(GRAFT), serve=command, environment={"PYTHONPATH": path})
     code.settings(graft__server__path=str(program), **settings)
     return str(program)
+
+
+READY: dict[str, Any] = {
+    "kind": "normal",
+    "message": "",
+    "busy": False,
+    "model": "tiny",
+    "device": "cpu",
+    "state": "ready",
+    "done": 0,
+    "total": 0,
+}
+"""A status of the fake server in which all is well."""
+
+
+def faked(code: Code, folder: Path, **script: Any) -> Path:
+    """Let the extension use a server that does what a script says (see fake_server.py); returns the script."""
+    path = folder / "script.json"
+    path.write_text(json.dumps({"answers": [], **script}), "utf-8")
+    command = (sys.executable, str(FAKE_SERVER), str(path), str(folder / "log.jsonl"))
+    code.settings(graft__server__path=str(vscode.wrapper(folder / "graft-fake", *command)))
+    return path
