@@ -9,7 +9,9 @@ items, "calls"), or half-way through (the other half, "lines").  Keys, per arm o
 - `ARM_bits_per_character`: of the hidden text; needs no luck, so it shows differences that exact matches cannot;
 - `ARM_prompt_tokens`: mean prompt length.
 
-`*_gain_*` are differences to `in_file`; `graft_share_of_oracle_bits_percent` is Graft's gain in bits over the oracle's.
+Answers count the files near the open one beside the prompt in every arm, as the product does (`--alone`: they do not);
+bits are the model's own.  `*_gain_*` are differences to `in_file`; `graft_share_of_oracle_bits_percent` is Graft's gain
+in bits over the oracle's.
 `--parts` adds an arm for each kind of context alone (`only_KIND`) and left out (`no_KIND`), in bits only.
 """
 
@@ -29,13 +31,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from graft_indexer.graph import SymbolGraph
 from graft_models.engine import Done, Engine, Request, ScoreRequest
-from graft_models.prompt import ContextPart, Hole, cut_prefix, cut_suffix
+from graft_models.prompt import ContextPart, Hole, Neighbour, cut_prefix, cut_suffix
 from graft_server.benches.code_items import NAME, code_lines, edit_similarity, files, folders, workspace
 from graft_server.benches.contexts import ARMS, Repository, parts_of
 from graft_server.completion.budget import TRAINED, context_tokens
 from graft_server.completion.context import tokens_of
 from graft_server.completion.decoding import LINE_TOKENS
+from graft_server.completion.neighbours import Neighbours
 from graft_server.completion.stops import bracket_depth
 from graft_server.errors import UserError
 
@@ -55,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--arms", nargs="+", metavar="ARM", help="only these; in_file always")
     parser.add_argument("--rows", type=Path, metavar="FILE", help="write every item of every arm, as JSON lines")
+    parser.add_argument("--alone", action="store_true", help="without counts of the files near the open one")
     parser.add_argument("--parts", action="store_true", help="also each kind of context alone, and left out")
 
 
@@ -132,13 +137,17 @@ async def _run(args: argparse.Namespace) -> dict[str, Any]:
                 for item in items:
                     text = item.before + item.after
                     bench.graph.sync(item.path, text)
+                    near = (
+                        () if args.alone else await asyncio.wrap_future(bench.graph.submit(partial(_near, item.path)))
+                    )
                     for arm, (source, kinds) in arms.items():
                         wanted = partial(
                             parts_of, source, repository=repository, path=item.path, before=item.before,
                             after=item.after, hidden=item.truth, budget=budget, kinds=kinds, seed=args.seed,
                         )  # fmt: skip
                         parts = await asyncio.wrap_future(bench.graph.submit(wanted))
-                        await _ask(bench.engine, item, parts, args.budget, scores[arm], folder.name, arm in ARMS)
+                        shown = arm in ARMS
+                        await _ask(bench.engine, item, parts, near, args.budget, scores[arm], folder.name, shown)
                         known = [(p.kind, round(p.value, 4), tokens_of(p.text)) for p in parts]
                         row = {"item": count, "arm": arm, "calls": item.calls, "truth": item.truth, "parts": known}
                         rows.append(json.dumps({**row, "nats": round(scores[arm].each[-1], 4)}))
@@ -195,8 +204,19 @@ def items_of(package: str, root: Path, count: int, chance: random.Random) -> tup
     return picked + chance.sample(lines, min(count - half, len(lines))), repository
 
 
+def _near(path: str, graph: SymbolGraph) -> tuple[Neighbour, ...]:
+    return Neighbours().of(graph, path)
+
+
 async def _ask(
-    engine: Engine, item: Item, parts: tuple[ContextPart, ...], budget: int, score: Score, repository: str, answer: bool
+    engine: Engine,
+    item: Item,
+    parts: tuple[ContextPart, ...],
+    near: tuple[Neighbour, ...],
+    budget: int,
+    score: Score,
+    repository: str,
+    answer: bool,
 ) -> None:
     """One item in one arm: the log-probability of what is right, and with `answer` a greedy answer."""
     line = item.before[item.before.rfind("\n") + 1 :]
@@ -207,7 +227,7 @@ async def _ask(
     # Cut here and not by the engine, so that the answer and the score see the same prompt, and read it once.
     shown = cut_suffix(suffix, int(room * SUFFIX_SHARE * CHARACTERS_PER_TOKEN))
     cut = cut_prefix(prefix, int(room * CHARACTERS_PER_TOKEN) - len(shown))
-    hole = Hole(item.path, cut, shown, line, repository, parts)
+    hole = Hole(item.path, cut, shown, line, repository, parts, near)
     prompt = 0
     said = ""
     if answer:
