@@ -8,6 +8,7 @@ packages, stubs) are absolute.  Offsets are bytes into the UTF-8 text.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
@@ -166,6 +167,10 @@ class SymbolGraph(Protocol):
 
     def changed_since(self, mark: int) -> tuple[int, Sequence[str]]:
         """(a new mark, files and buffers whose text changed since `mark`, the latest first); 0 is the beginning."""
+
+    def within(self, deadline: float) -> AbstractContextManager[None]:
+        """Questions asked meanwhile raise `memo.LateError` soon after `time.perf_counter()` is past `deadline`:
+        a file that is being parsed is finished.  What they found out until then is kept for the next one."""
 
     # -- names ------------------------------------------------------------------------------------------------------
     def find(self, name: str) -> Sequence[Symbol]:

@@ -7,6 +7,7 @@ long as none of its tokens has changed since.  Tokens stand for a file, one func
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
@@ -51,6 +52,10 @@ class CircularError(Exception):
     """The answer depends on itself, or on too long a chain."""
 
 
+class LateError(Exception):
+    """The time that was given for a question is over; what was answered on the way is remembered."""
+
+
 class Memo:
     """Remembered answers.  Belongs to one thread."""
 
@@ -60,6 +65,8 @@ class Memo:
         self.most_entries = MOST_ENTRIES
         self.made = 0
         """How many answers were computed."""
+        self.deadline: float | None = None
+        """By `time.perf_counter`: nothing more is made after it."""
         self._entries: dict[Hashable, _Entry] = {}
         self._stack: list[_Frame] = []
         self._depth: dict[Hashable, int] = {}
@@ -86,6 +93,11 @@ class Memo:
         for token in tokens:
             token.changed = self.revision
 
+    def hurry(self) -> None:
+        """Raises LateError if the deadline is over: for whoever is about to begin a piece of work of milliseconds."""
+        if self.deadline is not None and time.perf_counter() > self.deadline:
+            raise LateError
+
     def clear(self) -> None:
         """Forget all answers."""
         self._entries.clear()
@@ -94,10 +106,11 @@ class Memo:
     def remember(self, key: Hashable, make: Callable[[], T], lasting: Callable[[T], bool] | None = None) -> T:
         """The answer called `key`, made now if there is none that holds.
 
-        Raises CircularError if it is already being made further up, or the chain is too long.  An answer that was
-        made while one of those above it was cut short in this way is not remembered, unless `lasting(answer)`; it
-        serves only until that one is made.  Without that, names that are assigned from each other in one loop are
-        followed along every path through them, which are exponentially many.
+        Raises LateError if it has to be made and the deadline is over, and CircularError if it is already being made
+        further up, or the chain is too long.  An answer that was made while one of those above it was cut short in this
+        way is not remembered, unless `lasting(answer)`; it serves only until that one is made.  Without that, names
+        that are assigned from each other in one loop are followed along every path through them, which are
+        exponentially many.
         """
         entry = self._entries.get(key)
         stack = self._stack
@@ -111,6 +124,7 @@ class Memo:
                 stack[-1].tokens |= read
                 stack[-1].low = min(stack[-1].low, head.at)
                 return before  # type: ignore[return-value]
+        self.hurry()
         depth = len(stack)
         above = self._depth.get(key)
         if above is not None or depth >= self.deepest:

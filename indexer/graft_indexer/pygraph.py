@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from keyword import iskeyword
 from pathlib import Path
@@ -156,6 +157,16 @@ class PyGraph:
             if facts is None or facts.language != "python":
                 return None
         return self.world.file(path)
+
+    @contextmanager
+    def within(self, deadline: float) -> Iterator[None]:
+        """Questions asked meanwhile raise `memo.LateError` once `time.perf_counter()` is past `deadline`."""
+        memo = self.world.memo
+        before, memo.deadline = memo.deadline, deadline
+        try:
+            yield
+        finally:
+            memo.deadline = before
 
     # -- names --------------------------------------------------------------------------------------------------------
     def find(self, name: str) -> Sequence[Symbol]:

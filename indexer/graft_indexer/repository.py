@@ -150,6 +150,7 @@ class Repository:
         known = self._seen.get(path)
         if known is not None and known.digest == digest:
             return known
+        self.world.memo.hurry()
         data = encode(self.source.text(path) or "")
         before = known.pieces if known is not None else {}
         pieces: dict[bytes, _Piece] = {}

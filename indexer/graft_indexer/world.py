@@ -216,6 +216,8 @@ class World:
         return file
 
     def _parsed(self, path: str, text: str, before: PyFile | None) -> PyFile:
+        if before is None:
+            self.memo.hurry()
         tree = parse(text, before.tree if before is not None else None)
         self.loads += 1
         tokens = FileTokens(self.memo) if not path.startswith("/") else None

@@ -60,7 +60,7 @@ class ProductContext:
         self.graph.open_buffer(path, text)
         self.shown = path
         wanted = Wanted(path, text, len(before.encode()), tokens, DEADLINE_MS, kinds=KINDS)
-        return gather(self.graph, wanted)[0]
+        return gather(self.graph, wanted).parts
 
 
 def safe(path: str) -> bool:

@@ -123,7 +123,7 @@ def parts_of(
     if arm == "graft":
         offset = len(before.encode("utf-8", "surrogateescape"))
         wanted = Wanted(path, before + after, offset, budget, deadline_ms=5000.0, kinds=kinds)
-        return gather(graph, wanted)[0]
+        return gather(graph, wanted).parts
     windows = [
         ContextPart(p.path, p.text, p.kind, 0.5 * p.value) for p in repository.ranked(path, hidden + "\n" + query, 5)
     ]

@@ -9,17 +9,20 @@ from __future__ import annotations
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from graft_indexer.facts import DefinitionKind
 from graft_indexer.graph import Origin, Symbol, SymbolGraph
+from graft_indexer.memo import LateError
 from graft_models.prompt import ContextPart
 from graft_server.completion import secrets
 from graft_server.completion.gate import graft_ignored, matches
 from graft_server.completion.names import CALLABLE, stub
 
 DEADLINE_MS = 10.0
+SHARE = 0.3
+"""Of it, for one name: the names behind one that leads far are not to go without."""
 BUDGET_TOKENS = 512
 BYTES_PER_TOKEN = 3.5
 NEAR_LINES = 12
@@ -64,6 +67,8 @@ class _Gathering:
     request: Wanted
     parts: list[ContextPart]
     deadline: float
+    missed: bool = False
+    """Something was not looked up for want of time."""
 
     @property
     def path(self) -> str:
@@ -78,7 +83,19 @@ class _Gathering:
         return self.request.offset
 
     def late(self) -> bool:
-        return time.perf_counter() > self.deadline
+        over = time.perf_counter() > self.deadline
+        self.missed = self.missed or over
+        return over
+
+    def defined(self, at: int) -> Sequence[Symbol]:
+        """What the name at an offset means; nothing if that takes so long that the next names would have to wait."""
+        share = SHARE * self.request.deadline_ms / 1000
+        try:
+            with self.graph.within(min(self.deadline, time.perf_counter() + share)):
+                return self.graph.definition_at(self.path, at).value[:1]
+        except LateError:
+            self.missed = True
+            return ()
 
     def add(self, path: str, text: str, kind: str, value: float) -> None:
         """Add a part unless its file is secret or its text stands in the open file already."""
@@ -106,10 +123,10 @@ class SlowParts:
         have = self._kept.get((path, scope))
         return have[1] if have is not None and self._clock() - have[0] < FRESH_SECONDS else None
 
-    def fill(self, graph: SymbolGraph, request: Wanted) -> None:
-        """Gather them now; takes tens of milliseconds."""
+    def fill(self, graph: SymbolGraph, request: Wanted, *, late: bool = False) -> None:
+        """Gather them now; takes tens of milliseconds.  `late`: also what there was no time for before."""
         work = _Gathering(graph, request, [], time.perf_counter() + 0.5)
-        _run(work, SLOW)
+        _run(work, (*FAST, *SLOW) if late else SLOW)
         self._kept[(request.path, scope_name(graph, request))] = (self._clock(), tuple(work.parts))
         while len(self._kept) > self._size:
             self._kept.popitem(last=False)
@@ -121,8 +138,18 @@ def scope_name(graph: SymbolGraph, request: Wanted) -> str:
     return around[0].qualified_name if around else ""
 
 
-def gather(graph: SymbolGraph, request: Wanted, slow: SlowParts | None = None) -> tuple[tuple[ContextPart, ...], bool]:
-    """(the parts for a cursor, most stable first; whether the slow ones are still to be gathered).
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The parts for a cursor, most stable first; whether the slow ones are still to be gathered, and whether there was
+    no time for some of the others."""
+
+    parts: tuple[ContextPart, ...]
+    missing: bool = False
+    missed: bool = False
+
+
+def gather(graph: SymbolGraph, request: Wanted, slow: SlowParts | None = None) -> Gathered:
+    """The parts for a cursor, within the time that the request gives.
 
     Without `slow` everything is gathered at once, which takes longer than a key press allows.
     """
@@ -139,14 +166,18 @@ def gather(graph: SymbolGraph, request: Wanted, slow: SlowParts | None = None) -
     if request.kinds is None or "edit" in request.kinds:
         for part in request.edits:
             work.add(part.path, part.text, "edit", part.value)
-    return choose(work.parts, request.budget), missing
+    return Gathered(choose(work.parts, request.budget), missing, work.missed)
 
 
 def _run(work: _Gathering, sources: tuple[Source, ...]) -> None:
     kinds = work.request.kinds
-    for kind, source in sources:
-        if (kinds is None or kind in kinds) and not work.late():
-            source(work)
+    with work.graph.within(work.deadline):
+        for kind, source in sources:
+            if (kinds is None or kind in kinds) and not work.late():
+                try:
+                    source(work)
+                except LateError:
+                    work.missed = True
 
 
 def tokens_of(text: str) -> int:
@@ -199,7 +230,7 @@ def _definitions(work: _Gathering) -> None:
     for rank, (name, at) in enumerate(near_names(work.text, work.offset)):
         if work.late() or rank >= 24:
             break
-        for symbol in work.graph.definition_at(work.path, at).value[:1]:
+        for symbol in work.defined(at):
             if symbol.qualified_name in seen or symbol.path == work.path:
                 continue
             seen.add(symbol.qualified_name)

@@ -202,12 +202,11 @@ class Decoder:
         )
         if found is None:
             return
-        gathered, missing = found
-        live.context = in_place(live.earlier, gathered)
+        live.context = in_place(live.earlier, found.parts)
         live.context_known = True
-        if missing:
+        if found.missing or found.missed:
             # Gathered while the engine reads; the next hole in this function will have them.
-            self._graph.submit(lambda graph: self._slow.fill(graph, wanted), BACKGROUND)
+            self._graph.submit(lambda graph: self._slow.fill(graph, wanted, late=found.missed), BACKGROUND)
 
     async def _look_around(self, engine: Engine, wish: Wish) -> None:
         """Find the files near a document, in the background, now and then; nobody typing waits for them."""

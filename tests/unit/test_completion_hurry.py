@@ -1,0 +1,92 @@
+"""Context within its time: a question that leads far is given up for now, the others are answered."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from graft_indexer.memo import LateError, Memo
+from graft_server.completion import context
+from graft_server.completion.context import SlowParts, Wanted, gather
+from graft_testing.graphs import graph_of
+
+SOURCE = """
+//- /far.py
+def distant(): ...
+//- /near.py
+def close(): ...
+//- /main.py
+from far import distant
+from near import close
+def f():
+    distant()
+    close()
+    $0
+"""
+
+
+def test_nothing_is_made_after_the_deadline_and_nothing_is_lost() -> None:
+    memo = Memo()
+    assert memo.remember("known", lambda: 1) == 1
+    memo.deadline = time.perf_counter() - 1
+    assert memo.remember("known", lambda: 2) == 1
+    with pytest.raises(LateError):
+        memo.remember("new", lambda: 3)
+    memo.deadline = None
+
+    def late() -> int:
+        memo.remember("inner", lambda: 4)
+        memo.deadline = time.perf_counter() - 1
+        return memo.remember("another", lambda: 5)
+
+    with pytest.raises(LateError):
+        memo.remember("outer", late)
+    assert not memo.busy
+    assert memo.remember("inner", lambda: 6) == 4
+    memo.deadline = None
+    assert memo.remember("outer", lambda: 7) == 7
+
+
+def test_a_graph_answers_the_same_after_a_question_that_was_given_up() -> None:
+    with graph_of(SOURCE) as fixed:
+        path, offset = fixed.here
+        text = fixed.graph.text(path)
+        assert text is not None
+        at = text.index("distant()")
+        with pytest.raises(LateError), fixed.graph.within(time.perf_counter() - 1):
+            fixed.graph.definition_at(path, at)
+        answer = fixed.graph.definition_at(path, at)
+        assert answer.closed and [s.path for s in answer.value] == ["far.py"]
+        assert "close" in fixed.graph.visible_words(path, offset).value
+
+
+def test_one_name_that_takes_long_does_not_keep_the_others_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    with graph_of(SOURCE) as fixed:
+        path, offset = fixed.here
+        text = fixed.graph.text(path)
+        assert text is not None
+        usual = fixed.graph.definition_at
+
+        def slow(where: str, at: int) -> object:
+            if text[at:].startswith("close"):
+                raise LateError
+            return usual(where, at)
+
+        monkeypatch.setattr(fixed.graph, "definition_at", slow)
+        wanted = Wanted(path, text, offset, deadline_ms=5000.0)
+        kept = SlowParts()
+        got = gather(fixed.graph, wanted, kept)
+        assert [p.path for p in got.parts] == ["far.py"] and got.missed and got.missing
+        monkeypatch.undo()
+        # In the background it is looked up after all: the next hole of the function has it.
+        kept.fill(fixed.graph, wanted, late=got.missed)
+        again = gather(fixed.graph, wanted, kept)
+        assert {p.path for p in again.parts} == {"far.py", "near.py"} and not again.missed and not again.missing
+
+
+def test_no_time_gives_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    with graph_of(SOURCE) as fixed:
+        path, offset = fixed.here
+        got = gather(fixed.graph, Wanted(path, fixed.graph.text(path) or "", offset, deadline_ms=0.0), SlowParts())
+        assert got == context.Gathered((), missing=True, missed=True)
