@@ -27,7 +27,8 @@ FAKE_SERVER = Path(__file__).parent / "fake_server.py"
 def packed() -> Path:
     """The packed extension, packed anew where a source is newer than the file."""
     sources = [*(EXTENSION / "src").glob("*.ts"), *(EXTENSION / "media").glob("*"), EXTENSION / "package.json"]
-    newest = max(path.stat().st_mtime for path in [*sources, EXTENSION / "README.md"])
+    sources += [EXTENSION / "README.md", EXTENSION / "readme.mjs"]
+    newest = max(path.stat().st_mtime for path in sources)
     if not VSIX.exists() or VSIX.stat().st_mtime < newest:
         subprocess.run(["npm", "run", "--silent", "package"], cwd=EXTENSION, check=True, stdout=subprocess.DEVNULL)
     return VSIX
