@@ -21,14 +21,7 @@ def test_its_page_shows_icon_and_pictures(code: Code, open_window: Open, tmp_pat
     icon = page.locator("img.icon").first
     until(lambda: icon.evaluate("e => e.complete && e.naturalWidth > 0"), 15, "the icon")
 
-    def widths() -> list[int]:
-        for frame in window.page.frames:
-            element = frame.frame_element() if frame.parent_frame else None
-            if element is not None and element.get_attribute("id") == "active-frame":
-                return list(frame.evaluate("[...document.images].map(e => e.complete ? e.naturalWidth : 0)"))
-        return []
-
-    until(lambda: len(widths()) == 3 and all(widths()), 20, "three pictures")
+    until(lambda: len(window.pictures()) == 3 and all(window.pictures()), 20, "three pictures")
     window.picture("page")
     assert window.notifications() == []
 

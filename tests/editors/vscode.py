@@ -320,6 +320,18 @@ class Window:
         self.page.locator(".tab.active", has_text=title).first.wait_for(timeout=seconds * 1000 * PATIENCE)
         until(lambda: part in self.text(), 10, f"{part!r} on the page {title}")
 
+    def pictures(self) -> list[int]:
+        """Widths of the pictures on a page of Markdown, as they came; 0 for one that is broken."""
+        from playwright.sync_api import Error
+
+        # A page that is about to be replaced by the next may go while it is asked.
+        with contextlib.suppress(Error):
+            for frame in self.page.frames:
+                element = frame.frame_element() if frame.parent_frame else None
+                if element is not None and element.get_attribute("id") == "active-frame":
+                    return list(frame.evaluate("[...document.images].map(e => e.complete ? e.naturalWidth : 0)"))
+        return []
+
     def tooltip(self) -> str:
         """What the status item says under the mouse."""
         self.page.locator('.statusbar-item[id*="graft.status"]').first.hover()
