@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from graft_indexer import returns
@@ -62,11 +63,28 @@ def attribute(inference: Inference, value: Value, name: str) -> Result:
             if member is None:
                 return unknown("super() has no such attribute")
             found_ = _member(inference, receiver, member)
-            return Result(found_.values, found_.reason or "super() may lead to a sibling")
+            reason = found_.reason or _sibling(inference, receiver.cls, after, member)
+            values = tuple(replace(v, fixed=True) if isinstance(v, FunctionValue) else v for v in found_.values)
+            return Result(values, reason)
         case FunctionValue():
             return unknown("attribute of a function")
         case NoneValue():
             return unknown("attribute of None")
+
+
+def _sibling(inference: Inference, cls: Cls, after: Cls, member: Member) -> str:
+    """Why `super()` may lead elsewhere: the order of a subclass puts other classes behind `after`."""
+    unsure = "super() may lead to a sibling"
+    if member.owner.full_name == "builtins.object":
+        return unsure  # whoever hands on to object awaits to be mixed with others
+    classes = inference.classes
+    below, reason = inference.subclasses(cls)
+    for current in (cls, *below):
+        reason = reason or classes.shape(current).reason
+        found = classes.member(current, member.name, after)
+        if found is None or found.owner != member.owner:
+            return unsure
+    return reason
 
 
 def member_value(inference: Inference, value: Instance, cls: Cls, name: str) -> Result:

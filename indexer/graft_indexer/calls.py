@@ -82,7 +82,8 @@ def _function(inference: Inference, value: FunctionValue) -> tuple[list[CallTarg
         targets.append(CallTarget(symbol, signature))
     reason = ""
     receiver = value.receiver
-    if value.owner is not None and isinstance(receiver, Instance | ClassValue) and not receiver.exact:
+    overridable = isinstance(receiver, Instance | ClassValue) and not receiver.exact and not value.fixed
+    if value.owner is not None and isinstance(receiver, Instance | ClassValue) and overridable:
         below, why = inference.subclasses(receiver.cls)
         if why:
             reason = why

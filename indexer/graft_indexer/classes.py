@@ -260,6 +260,9 @@ class Classes:
         names = {_value_name(v) for v in result.values}
         if names and result.closed and names <= DECORATORS:
             return True
+        called = isinstance(decorator, ast.Call)
+        if names and result.closed and all(_gives_back(v, called=called) for v in result.values):
+            return True
         return bool(names) and all(n.split(".")[0] in ATTRS_MODULES for n in names)
 
     def twin(self, cls: Cls) -> Cls | None:
@@ -406,6 +409,15 @@ def class_of(file: object, node: ast.ClassDef, outer: Scope) -> Cls:
         found = Cls(file, node, outer)
         file.classes[id(node)] = found
     return found
+
+
+def _gives_back(value: object, *, called: bool) -> bool:
+    from graft_indexer.handback import gives_back
+    from graft_indexer.values import FunctionValue
+
+    if isinstance(value, FunctionValue):
+        return gives_back(value, called=called)
+    return isinstance(value, ClassValue) and value.cls.full_name in DECORATORS
 
 
 def _value_name(value: object) -> str:

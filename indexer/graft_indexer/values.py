@@ -99,6 +99,8 @@ class FunctionValue:
     bound: bool = False
     """The first parameter is already given."""
     overloads: tuple[Function, ...] = ()
+    fixed: bool = False
+    """No subclass of the receiver's class can put another in its place."""
 
 
 @dataclass(frozen=True, slots=True)

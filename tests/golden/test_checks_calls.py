@@ -212,3 +212,23 @@ def test_a_method_without_self_describes_an_interface(tmp_path: Path) -> None:
     """zope's interfaces: who implements it may take more."""
     code = "class IRun:\n    def run() -> None: ...\n\n\ndef go(reactor: IRun):\n    reactor.run(signals=True)\n"
     assert see(tmp_path, code).findings == []
+
+
+TWO = """
+    //- /two.py
+    import sys
+    if len(sys.argv) > 1:
+        def put(name, size): ...
+    else:
+        def put(name, size, mode=0): ...
+    //- /main.py
+    from two import put
+"""
+
+
+def test_what_each_of_several_targets_refuses(tmp_path: Path) -> None:
+    assert see(tmp_path, TWO + "    put('a')\n").findings == snapshot(["2:1 [put] call-arguments: `put` needs `size`"])
+
+
+def test_what_one_of_several_targets_takes(tmp_path: Path) -> None:
+    assert see(tmp_path, TWO + "    put('a', 1, 2)\n").findings == snapshot([])

@@ -105,7 +105,7 @@ def test_what_the_standard_library_makes() -> None:
 def test_special_classes() -> None:
     check_open("class A:\n    def f(self, n):\n        setattr(self, n, 1)\nA().$0\n", "f")
     check_open("class M(type):\n    pass\nclass A(metaclass=M):\n    a = 1\nA().$0\n", "a")
-    check_open("def d(c): return c\n@d\nclass A:\n    a = 1\nA().$0\n", "a")
+    check_open("def d(c): return made(c)\n@d\nclass A:\n    a = 1\nA().$0\n", "a")
     check("import dataclasses\n@dataclasses.dataclass\nclass A:\n    a: int\nA(1).$0\n", "a")
     check("class A:\n    __slots__ = ('a', 'b')\nA().$0\n", "a", "b")
     check_open("class A:\n    __slots__ = names()\nA().$0\n")
@@ -246,3 +246,61 @@ def test_a_subclass_is_what_its_stub_says() -> None:
     with graph_of("import lib\nlib.make().$0\n", site=site) as fixed:
         path, offset = fixed.here
         assert fixed.graph.members_at(path, offset - 1).closed_for("x")
+
+
+def _call(source: str) -> object:
+    with graph_of(source) as fixed:
+        path, offset = fixed.here
+        call = fixed.graph.call_at(path, offset)
+        assert call is not None
+        answer = fixed.graph.call_target(path, call)
+        return answer.closed, [t.symbol.qualified_name.partition(".")[2] for t in answer.value]
+
+
+BASE = "class A:\n    def f(self, x): ...\nclass B(A):\n    def f(self, x):\n        super().f($0x)\n"
+
+
+def test_super_leads_to_one_function_where_all_orders_agree() -> None:
+    assert _call(BASE) == (True, ["A.f"])
+    assert _call(BASE + "class C(B):\n    def f(self, x): ...\n") == (True, ["A.f"])
+    assert _call(BASE + "class D: ...\nclass C(B, D): ...\n") == (True, ["A.f"])
+
+
+def test_super_may_lead_to_a_sibling() -> None:
+    sibling = "class S(A):\n    def f(self, x, y): ...\n"
+    assert _call(BASE + sibling + "class C(B, S): ...\n")[0] is False
+    assert _call(BASE + "import nowhere\nclass C(B, nowhere.S): ...\n")[0] is False
+    mixed = "class M:\n    def __init__(self, x):\n        super().__init__($0x)\n"
+    assert _call(mixed)[0] is False
+
+
+def _uses(decorator: str, line: str = "@mark") -> bool:
+    """Whether the members of a class below a decorator are closed."""
+    source = f"KNOWN = {{}}\nALL = []\n{decorator}\n{line}\nclass A:\n    def f(self): ...\nA().$0no\n"
+    with graph_of(source) as fixed:
+        answer = fixed.graph.definition_at(*fixed.here)
+        return answer.closed and not answer.value
+
+
+def test_decorators_that_give_the_class_back() -> None:
+    assert _uses("def mark(cls):\n    return cls")
+    assert _uses("def mark(cls):\n    KNOWN[cls.__name__] = cls\n    ALL.append(cls)\n    return cls")
+    assert _uses("def mark(cls):\n    cls.__repr__ = lambda self: ''\n    return cls")
+    assert _uses(
+        "def mark(name):\n    def inner(cls):\n        KNOWN[name] = cls\n        return cls\n    return inner",
+        "@mark(1)",
+    )
+    assert _uses("class R:\n    def mark(self, cls):\n        return cls\nr = R()", "@r.mark")
+
+
+def test_decorators_that_may_do_more() -> None:
+    assert not _uses("def mark(cls):\n    setattr(cls, input(), 1)\n    return cls")
+    assert not _uses("def mark(cls):\n    fill(cls)\n    return cls\ndef fill(cls): setattr(cls, input(), 1)")
+    assert not _uses("def mark(cls):\n    if ALL:\n        return cls\n    return object")
+    assert not _uses("def mark(cls):\n    if ALL:\n        return cls")
+    assert not _uses("def mark(cls):\n    cls = ALL[0]\n    return cls")
+    assert not _uses("def mark(cls):\n    cls.__getattr__ = lambda self, name: name\n    return cls")
+    assert not _uses("def mark(cls):\n    vars(cls)\n    same = cls\n    same.x = 1\n    return cls")
+    assert not _uses("def mark(cls):\n    return cls", "@mark(1)")
+    assert not _uses("def mark(cls):\n    cls.no = 2\n    return cls")
+    assert not _uses("def mark(cls):\n    yield cls\n    return cls")

@@ -101,7 +101,7 @@ def transparent(decorators: Sequence[str]) -> bool:
     return all(d.split("(", 1)[0].strip() in _TRANSPARENT for d in decorators)
 
 
-_Found = tuple[CallSite, CallTarget] | None
+_Found = tuple[CallSite, tuple[CallTarget, ...]] | None
 _targets: ContextVar[dict[ast.Call, _Found] | None] = ContextVar("graft_call_targets", default=None)
 
 
@@ -115,27 +115,39 @@ def remembered() -> Iterator[None]:
         _targets.reset(token)
 
 
-def provable_target(graph: SymbolGraph, path: str, source: Source, call: ast.Call) -> _Found:
+def provable_target(
+    graph: SymbolGraph, path: str, source: Source, call: ast.Call
+) -> tuple[CallSite, CallTarget] | None:
     """The one thing that a call calls, if the graph proves it and nothing changes its signature."""
+    found = provable_targets(graph, path, source, call)
+    return (found[0], found[1][0]) if found is not None and len(found[1]) == 1 else None
+
+
+def provable_targets(graph: SymbolGraph, path: str, source: Source, call: ast.Call) -> _Found:
+    """The things of which a call calls one, if the graph proves that these are all: more than one where conditions
+    decide.  What is wrong with the call is proved if it is wrong for each."""
     memory = _targets.get()
     if memory is None:
-        return _provable_target(graph, path, source, call)
+        return _provable_targets(graph, path, source, call)
     if call not in memory:
-        memory[call] = _provable_target(graph, path, source, call)
+        memory[call] = _provable_targets(graph, path, source, call)
     return memory[call]
 
 
-def _provable_target(graph: SymbolGraph, path: str, source: Source, call: ast.Call) -> _Found:
+def _provable_targets(graph: SymbolGraph, path: str, source: Source, call: ast.Call) -> _Found:
     if not isinstance(call.func, ast.Name | ast.Attribute):
         return None
     site = graph.call_at(path, source.span(call).end - 1)
     if site is None or site.callee.end > source.span(call).end or site.span.end != source.span(call).end:
         return None
     answer = graph.call_target(path, site)
-    if not answer.closed or len(answer.value) != 1:
+    targets = tuple(answer.value)
+    if not answer.closed or not targets:
         return None
-    target = answer.value[0]
-    return (site, target) if transparent(target.symbol.decorators) and _plain(target.symbol.bases) else None
+    if len(targets) > 1 and any(t.symbol.path.endswith(".pyi") for t in targets):
+        return None  # overloads: stubs make them narrower than what runs
+    plain = all(transparent(t.symbol.decorators) and _plain(t.symbol.bases) for t in targets)
+    return (site, targets) if plain else None
 
 
 def _plain(bases: Sequence[str]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from graft_indexer.facts import DefinitionKind, ParameterKind, Span
 from graft_indexer.graph import CallSite, CallTarget, SymbolGraph
-from graft_server.diagnosis.calls import Mismatch, Problem, bind, keyword_span, provable_target
+from graft_server.diagnosis.calls import Mismatch, Problem, bind, keyword_span, provable_targets
 from graft_server.diagnosis.distance import closest
 from graft_server.diagnosis.model import Diagnostic, Severity
 from graft_server.diagnosis.source import Source, guarded_by, source_of
@@ -18,16 +18,17 @@ SEVERITY = Severity.ERROR
 
 
 def check(subject: Subject) -> Iterator[Diagnostic]:
-    """Calls with exactly one proven target; those below `pytest.raises(TypeError)` and the like are meant."""
+    """Calls whose proven targets all refuse them; those below `pytest.raises(TypeError)` and the like are meant."""
     graph, path, source = subject.graph, subject.path, subject.source
     for call in subject.calls():
-        found = provable_target(graph, path, source, call)
+        found = provable_targets(graph, path, source, call)
         if found is None:
             continue
-        site, target = found
-        mismatches = bind(target.signature, call).mismatches
-        if mismatches and not guarded_by(source, call, "TypeError") and not _interface(graph, target):
-            yield from _findings(path, source, call, site, target, mismatches)
+        site, targets = found
+        refused = [bind(t.signature, call).mismatches for t in targets]
+        if not all(refused) or guarded_by(source, call, "TypeError") or any(_interface(graph, t) for t in targets):
+            continue
+        yield from _findings(path, source, call, site, targets[0], refused[0])
 
 
 def _interface(graph: SymbolGraph, target: CallTarget) -> bool:
