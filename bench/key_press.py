@@ -76,6 +76,8 @@ async def measure(root: Path, most: int, seed: int, *, profile: bool) -> None:
         if count >= most:
             break
     print(f"{len(cpu)} keys in a line: processor time p50 {quantile(cpu, 0.5):.1f}, p95 {quantile(cpu, 0.95):.1f} ms")
+    later = cpu[len(cpu) // 3 :]
+    print(f"    after the first third: p50 {quantile(later, 0.5):.1f}, p95 {quantile(later, 0.95):.1f} ms")
     print(f"    wall p50 {quantile(wall, 0.5):.1f}, p95 {quantile(wall, 0.95):.1f} ms")
     if begun:
         print(f"{len(begun)} keys that begin a line (context): p50 {quantile(begun, 0.5):.1f}, "
