@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
+from graft_indexer.embedded import view
 from graft_indexer.extract import empty_record, source_bytes
 from graft_indexer.files import Entry, stat_entry
 from graft_indexer.packed import Extracted, extract_path, names_of, pack
@@ -113,7 +114,7 @@ def _one(root: str, item: Wanted, parse_only: bool) -> Extracted:
     if not parse_only:
         return extract_path(root, item.path, item.known, item.language)
     data = (Path(root) / item.path).read_bytes()
-    parse(source_bytes(data), language_of(item.path) or "python")
+    parse(view(item.path, source_bytes(data)), language_of(item.path) or "python")
     return Extracted(item.path, 0, 0, b"", None, b"", b"", [], {}, gone=True)
 
 

@@ -15,6 +15,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 from unicodedata import normalize
 
+from graft_indexer.embedded import view
 from graft_indexer.facts import Definition, Facts, Import, Parameter, Signature, Span
 from graft_indexer.rows import KINDS, PARAMETER_KINDS, DefinitionRow, ExportRow, ImportRow, Sink, TooDeep
 from graft_indexer.syntax import changed_range, error_spans, language_of, mend, parse, walker
@@ -255,4 +256,4 @@ def extract_file(path: str, data: bytes) -> Facts:
     Never raises for bad code: files that are too large, binary or generated say so in `truncated`.
     """
     language = language_of(path) or "python"
-    return facts_of(path, extract_rows(source_bytes(data), language))
+    return facts_of(path, extract_rows(view(path, source_bytes(data)), language))

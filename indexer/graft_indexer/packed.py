@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 from zlib import crc32
 
+from graft_indexer.embedded import view
 from graft_indexer.extract import MAX_SIZE, Record, digest_of, empty_record, extract_rows, source_bytes
 from graft_indexer.rows import DefinitionRow, ImportRow
 from graft_indexer.syntax import language_of, languages
@@ -137,7 +138,7 @@ def extract_path(root: str, path: str, known: bytes | None, language: str | None
         mark = f"{found.st_size}:{found.st_mtime_ns}".encode()
         record = empty_record(language, digest_of(mark), found.st_size, f"larger than {MAX_SIZE // 1_000_000} MB")
     else:
-        text = source_bytes(data)
+        text = view(path, source_bytes(data))
         digest = digest_of(text)
         if digest == known:
             return Extracted(path, mtime, found.st_size, digest, None, b"", b"", [], {}, unchanged=True)

@@ -126,7 +126,7 @@ class Repository:
                 token = self._words[name] = Token()
             memo.note(token)
             memo.note(self._disk)
-        return [p for p in self.source.files_with(name) if p.endswith((".py", ".pyi"))]
+        return [p for p in self.source.files_with(name) if p.endswith((".py", ".pyi", ".ipynb"))]
 
     def _note(self, path: str, *, places: bool = False) -> None:
         memo = self.world.memo

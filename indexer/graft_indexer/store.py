@@ -62,7 +62,8 @@ class FileRow(NamedTuple):
 def fingerprint() -> str:
     """Eight hexadecimal digits that change with the code that extracts: an index made by other code is not read."""
     here = Path(__file__).parent
-    sources = [here / name for name in ("extract.py", "rows.py", "packed.py", "syntax.py", "text.py", "querywalk.py")]
+    names = ("extract", "rows", "packed", "syntax", "text", "querywalk", "explore", "embedded", "cells")
+    sources = [here / f"{name}.py" for name in names]
     sources += sorted(p for p in (here / "languages").rglob("*") if p.suffix in (".py", ".toml", ".scm"))
     digest = blake2b(digest_size=4)
     for path in sources:

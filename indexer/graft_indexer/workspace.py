@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 from unicodedata import normalize
 
 from graft_indexer.build import Wanted, extract_all
+from graft_indexer.embedded import has_view, view
 from graft_indexer.extract import Record, definition_of, facts_of
 from graft_indexer.facts import Definition, Facts
 from graft_indexer.files import (
@@ -251,6 +252,7 @@ class Workspace:
     # -- buffers ------------------------------------------------------------------------------------------------------
     def open_buffer(self, path: str, text: str) -> None:
         """Shadow `path` by `text` until it is closed; parses incrementally if it is already open."""
+        text = _viewed(path, text)
         buffer = self._buffers.get(path)
         before = self.digest(path)
         if buffer is None:
@@ -358,7 +360,7 @@ class Workspace:
             if entry is not None and (entry.mtime_ns, entry.size) != (known[1].mtime_ns, known[1].size):
                 self.refresh([path])
         try:
-            return decode((self._root / path).read_bytes()).text
+            return _viewed(path, decode((self._root / path).read_bytes()).text)
         except (OSError, ValueError):
             return None
 
@@ -409,3 +411,8 @@ class Workspace:
     def close(self) -> None:
         """Release the store."""
         self._layers.close()
+
+
+def _viewed(path: str, text: str) -> str:
+    """The code of a file's text, its offsets as they are."""
+    return view(path, encode(text)).decode("utf-8", "surrogateescape") if has_view(path) else text

@@ -60,7 +60,7 @@ def targets(paths: Iterable[Path]) -> dict[Path, list[Target]]:
 
 def selected(paths: Sequence[str], wanted: Sequence[Target]) -> list[str]:
     """Indexed files in a language with checks that the command line asked for, and every file it names."""
-    checked = [p for p in paths if p.endswith((".py", ".pyi", ".pyw", *foreign.SUFFIXES))]
+    checked = [p for p in paths if p.endswith((".py", ".pyi", ".pyw", ".ipynb", *foreign.SUFFIXES))]
     found = {p for p in checked if any(t.holds(p) for t in wanted)}
     return sorted(found | {t.path for t in wanted if t.is_file})
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from graft_indexer.graph import SymbolGraph
+    from graft_indexer.text import Decoded
     from graft_server.diagnosis.model import Diagnostic
     from graft_server.settings import Settings
 
@@ -78,9 +79,14 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(sarif(entries), indent=1))
     else:
         for e in entries:
-            print(f"{e['path']}:{e['line']}:{e['column']}: {e['severity']}: {e['message']} [{e['code']}]")
+            place = f"cell {e['cell']}:{e['cell_line']}:{e['cell_column']}" if "cell" in e else _place(e)
+            print(f"{e['path']}:{place}: {e['severity']}: {e['message']} [{e['code']}]")
         print(f"{_count(len(entries), 'finding')} in {_count(files, 'file')}", file=sys.stderr)
     return 1 if entries else 0
+
+
+def _place(entry: dict[str, Any]) -> str:
+    return f"{entry['line']}:{entry['column']}"
 
 
 def unchecked(graph: SymbolGraph, path: str) -> str:
@@ -88,6 +94,8 @@ def unchecked(graph: SymbolGraph, path: str) -> str:
     from graft_server.diagnosis.foreign import SUFFIXES
     from graft_server.diagnosis.run import PYTHON_SUFFIXES
 
+    if path.endswith((".html", ".htm")):
+        return "not checked: another script of the page may bind any name"
     if not path.endswith((*PYTHON_SUFFIXES, *SUFFIXES)):
         return "not checked: there are checks for Python, TypeScript, JavaScript and Go"
     facts = graph.facts(path)
@@ -134,6 +142,7 @@ def _entries(
                 "code": diagnostic.code,
                 "severity": diagnostic.severity.value,
                 "message": diagnostic.message,
+                **_cell(root / path, decoded.text, diagnostic.span.start),
                 "fixes": [
                     {
                         "title": fix.title,
@@ -151,11 +160,25 @@ def _entries(
                             for d in (decoded if e.path == path else disk.read(root / e.path),)
                         ],
                     }
-                    for fix in (fixes(graph, diagnostic) if with_fixes and decoded.editable else ())
+                    for fix in (fixes(graph, diagnostic) if with_fixes and mendable(path, decoded) else ())
                 ],
             }
         )
     return entries
+
+
+def mendable(path: str, decoded: Decoded) -> bool:
+    """Whether edits of a file's text can be written back: not those of code that is escaped in it, as in notebooks."""
+    return decoded.editable and not path.endswith(".ipynb")
+
+
+def _cell(file: Path, text: str, offset: int) -> dict[str, int]:
+    """Where a byte of a notebook lies as its reader counts: cell, line and column, each from 1."""
+    from graft_indexer import cells
+    from graft_indexer.text import encode
+
+    place = cells.place(encode(text), offset) if file.suffix == ".ipynb" else None
+    return dict(zip(("cell", "cell_line", "cell_column"), place, strict=True)) if place is not None else {}
 
 
 def region(text: str, start: int, end: int) -> dict[str, int]:

@@ -221,8 +221,10 @@ def relative_to(file: Path, root: Path) -> str:
 
 def language_of(path: str) -> str:
     """The editor's name of a file's language, by its name; Python where nothing is known."""
-    from graft_indexer import syntax
+    from graft_indexer import embedded, syntax
 
+    if embedded.has_view(path):
+        return "plaintext"  # most of it is
     return syntax.language_of(path) or ("python" if path.endswith(".py") else "plaintext")
 
 

@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     """Print or write the fixes; always 0 unless a file cannot be written."""
     from graft_indexer.pygraph import open_graph
     from graft_server import disk, paths
-    from graft_server.commands.check import chosen, settings_of, shown
+    from graft_server.commands.check import chosen, mendable, settings_of, shown
     from graft_server.diagnosis.run import diagnose
     from graft_server.edits import apply_edits
     from graft_server.errors import UserError
@@ -41,8 +41,11 @@ def run(args: argparse.Namespace) -> int:
                     continue
                 decoded = disk.read(root / path)
                 name = shown(root, path)
-                if not decoded.editable:
-                    print(f"graft fix: {name}: not valid {decoded.encoding}, left as it is", file=sys.stderr)
+                if not mendable(path, decoded):
+                    why = (
+                        f"not valid {decoded.encoding}" if not decoded.editable else "a notebook, which is only checked"
+                    )
+                    print(f"graft fix: {name}: {why}, left as it is", file=sys.stderr)
                     left += len(found)
                     continue
                 fix = fix_all(graph, path, settings, unsafe=args.unsafe)

@@ -101,7 +101,7 @@ def _ask(graph: SymbolGraph, kind: str, name: str) -> tuple[list[dict[str, Any]]
             raise UserError(f"query {kind} needs FILE:LINE:COL, not {name}")
         where = _offset(graph, place)
         if kind == "usages":
-            windows = [_window(w) for w in graph.usages(*where)]
+            windows = [_window(graph, w) for w in graph.usages(*where)]
             return windows, "open", "usages are found by likeness"
         return _answer(graph, [graph.visible_names(*where)])
     if place is not None and kind in ("members", "signature", "def"):
@@ -163,9 +163,10 @@ def _whole(graph: SymbolGraph, path: str) -> Span:
     return Span(0, len((graph.text(path) or "").encode("utf-8", "surrogateescape")))
 
 
-def _window(window: Window) -> dict[str, Any]:
+def _window(graph: SymbolGraph, window: Window) -> dict[str, Any]:
+    line, _ = _position(graph, window.path, window.span.start)
     return {
-        "path": window.path, "line": window.line, "column": 1, "scope": f"score {window.score:.2f}",
+        "path": window.path, "line": line, "column": 1, "scope": f"score {window.score:.2f}",
         "start": window.span.start, "end": window.span.end, "text": window.text,
     }  # fmt: skip
 
@@ -196,7 +197,7 @@ def _offset(graph: SymbolGraph, place: re.Match[str]) -> tuple[str, int]:
     from graft_indexer.text import Lines
 
     path = _inside(graph, place["path"])
-    text = graph.text(path)
+    text = _written(graph, path)
     if text is None:
         raise UserError(f"{place['path']} cannot be read; give a file of {graph.root}")
     try:
@@ -211,7 +212,7 @@ def _entry(graph: SymbolGraph, item: Symbol | Location) -> dict[str, Any]:
     if isinstance(item, Symbol):
         return _symbol(graph, item)
     line, column = _position(graph, item.path, item.span.start)
-    text = graph.text(item.path)
+    text = _written(graph, item.path)
     lines = (text or "").splitlines()
     return {
         "path": item.path, "line": line, "column": column, "scope": item.scope, "start": item.span.start,
@@ -256,10 +257,22 @@ def signature_text(signature: Signature) -> str:
     return f"({', '.join(parts)}){returns}"
 
 
+def _written(graph: SymbolGraph, path: str) -> str | None:
+    """The text of a file as it lies on disk; its code's offsets are those of the whole."""
+    from graft_indexer import embedded, text
+
+    if not embedded.has_view(path):
+        return graph.text(path)
+    try:
+        return text.decode((Path(graph.root) / path).read_bytes()).text
+    except OSError:
+        return None
+
+
 def _position(graph: SymbolGraph, path: str, offset: int) -> tuple[int, int]:
     from graft_indexer.text import Lines
 
-    text = graph.text(path) if path else None
+    text = _written(graph, path) if path else None
     if text is None:
         return 1, 1
     line, column = Lines.of(text).position(offset, "utf-32")

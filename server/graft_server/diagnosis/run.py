@@ -15,7 +15,7 @@ from graft_server.diagnosis.subject import Subject
 from graft_server.diagnosis.suppress import unsuppressed
 from graft_server.settings import Settings
 
-PYTHON_SUFFIXES = (".py", ".pyi", ".pyw")
+PYTHON_SUFFIXES = (".py", ".pyi", ".pyw", ".ipynb")
 
 
 def diagnose(graph: SymbolGraph, path: str, settings: Settings | None = None) -> list[Diagnostic]:

@@ -22,13 +22,14 @@ _PYTHON_2 = frozenset(
 )
 _INJECTED = frozenset({"_", "get_ipython", "get_config", "__IPYTHON__", "reveal_type", "reveal_locals"})
 """Put there by gettext, IPython, Jupyter's configuration, and type checkers."""
+_IN_NOTEBOOKS = frozenset({"display", "In", "Out", "__", "___", "_i", "_ii", "_iii", "_ih", "_oh", "_dh"})
 
 
 def check(subject: Subject) -> Iterator[Diagnostic]:
     """Two witnesses: the file's own scopes, and the graph's closed list of visible names."""
     graph, path, source = subject.graph, subject.path, subject.source
     for name in sorted(unbound(source.tree), key=lambda n: (n.lineno, n.col_offset)):
-        if _excused(source, name):
+        if _excused(source, name) or (name.id in _IN_NOTEBOOKS and path.endswith((".ipynb", ".ipynb.py"))):
             continue
         span = source.span(name)
         visible = graph.visible_names(path, span.start)

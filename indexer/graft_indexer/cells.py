@@ -1,0 +1,186 @@
+"""Notebooks on disk (`.ipynb`, https://nbformat.readthedocs.io): their code cells as one Python text.
+
+The text has the length of the file.  What is no source is blank; a line of source begins at column 0 of a line, because
+the byte before it is made a line break.  JSON's escapes are longer than what they stand for: blanks make up for that,
+behind quotes and line breaks, before backslashes.  So a name's offset is that of the file, and string literals may hold
+a blank more than they do.
+
+IPython's own lines are no Python: `%magic`, `!command` and `?help` become comments, `name = !command` binds an unknown
+value, a cell of another language (`%%bash`) is blank, and after `%run` any name may be bound.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+_TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*)"|[{}\[\]:,]|[^\s"{}\[\]:,]+', re.DOTALL)
+_RUNS = re.compile(rb'((?:\\")+)|((?:\\\\)+)|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[0-9a-fA-F]{4}|\\u[0-9a-fA-F]{4}|\\(.)')
+_PLAIN_CELL = re.compile(rb"%%(?:time|timeit|capture|prun|memit|mprun|debug)\b")
+_ASSIGNED = re.compile(rb"([ \t]*[\w.,\[\] \t]+=[ \t]*)[%!](?!=)")
+_CAPTURED = re.compile(rb"%%capture[ \t]+(?!-)(\w+)")
+_TIMED = re.compile(rb"([ \t]*)%(?:time|prun|memit)[ \t]+(?=\w)")
+_BINDING = re.compile(rb"([ \t]*)%(?:run|pylab|load|store|macro|edit|recall|rerun)\b")
+
+
+@dataclass(slots=True)
+class Cell:
+    """A code cell: its number among all cells from 1, and where its source's strings stand, without their quotes."""
+
+    number: int
+    pieces: list[tuple[int, int]] = field(default_factory=list)
+
+
+def view(data: bytes) -> bytes:
+    """The Python text of a notebook; blank for one of another language, or what is no notebook."""
+    out = bytearray(b" " * len(data))
+    last, joined = 0, False
+    for cell in code_cells(data):
+        first = cell.pieces[0][0]
+        for start, end in cell.pieces:
+            out[last:start] = b" " * (start - last) if joined else _gap(start - last, first_of_all=last == 0)
+            text = _unescaped(data[start:end])
+            joined = text.endswith(b"\\\n ")
+            out[start:end] = text
+            last = end
+        _without_magic(out, first, last)
+        joined = False
+    if last:
+        out[last:] = _gap(len(data) - last, first_of_all=False)
+    return bytes(out)
+
+
+def place(data: bytes, offset: int) -> tuple[int, int, int] | None:
+    """(cell, line, column), each from 1, of a byte of the file; None outside of code cells."""
+    for cell in code_cells(data):
+        above = ""
+        for start, end in cell.pieces:
+            if start <= offset <= end:
+                text = above + _decoded(data[start:offset])
+                return cell.number, text.count("\n") + 1, len(text) - text.rfind("\n")
+            above += _decoded(data[start:end])
+    return None
+
+
+def code_cells(data: bytes) -> list[Cell]:
+    """The code cells of a notebook that have a source, in order; none if it is no notebook or not Python's."""
+    try:
+        book = json.loads(data)
+        metadata = book.get("metadata", {})
+        names = (metadata.get("language_info", {}).get("name"), metadata.get("kernelspec", {}).get("language"))
+    except (ValueError, AttributeError, RecursionError):
+        return []
+    said = next((name for name in names if name), "python")
+    return _scanned(data) if str(said).lower() in ("python", "ipython", "python3") else []
+
+
+def _scanned(data: bytes) -> list[Cell]:
+    """Code cells of valid JSON."""
+    found: list[Cell] = []
+    number = 0
+    stack: list[dict[str, Any]] = []
+    key: bytes | None = None
+    for token in _TOKEN.finditer(data):
+        mark = token[0]
+        if mark in b"{[":
+            stack.append({"list": mark == b"[", "key": key, "kind": b"", "pieces": []})
+            key = None
+        elif mark in b"}]" and stack:
+            frame = stack.pop()
+            if frame["list"]:
+                if stack and frame["key"] == b"source":
+                    stack[-1]["pieces"] = frame["pieces"]
+            elif frame["kind"]:
+                number += 1
+                if frame["kind"] == b"code" and frame["pieces"]:
+                    found.append(Cell(number, frame["pieces"]))
+            key = None
+        elif mark == b",":
+            key = None
+        elif token[1] is not None and stack:
+            if stack[-1]["list"]:
+                stack[-1]["pieces"].append(token.span(1))
+            elif key is None:
+                key = token[1]
+            elif key == b"cell_type":
+                stack[-1]["kind"] = token[1]
+            elif key == b"source":
+                stack[-1]["pieces"] = [token.span(1)]
+    return found
+
+
+def _gap(size: int, *, first_of_all: bool) -> bytes:
+    """What stands between two strings: it ends the line before and begins a line."""
+    if first_of_all or size < 2:
+        return b" " * (size - 1) + b"\n"
+    return b"\n" + b" " * (size - 2) + b"\n"
+
+
+def _unescaped(raw: bytes) -> bytes:
+    """A JSON string's bytes as Python's, of the same length."""
+
+    def bytes_of(found: re.Match[bytes]) -> bytes:
+        size = len(found[0])
+        if found[1] is not None:
+            return (b'"' * (size // 2)).ljust(size)
+        if found[2] is not None:
+            return (b"\\" * (size // 2)).rjust(size)
+        if found[3] == b"n":
+            # Behind a backslash the line goes on: nothing may stand between the two.
+            return b"\n " if raw[: found.start()].endswith(b"\\\\") else b" \n"
+        if found[3] in (b"t", b"/"):
+            return b"\t " if found[3] == b"t" else b" /"
+        if found[3] is not None:
+            return b"  "
+        character: str = json.loads(b'"' + found[0] + b'"')
+        return character.encode("utf-8", "replace").ljust(size)
+
+    return _RUNS.sub(bytes_of, raw)
+
+
+def _decoded(raw: bytes) -> str:
+    """A JSON string's text; an escape that is cut off at its end is left out."""
+    for less in range(min(12, len(raw) + 1)):
+        try:
+            text: str = json.loads(b'"' + raw[: len(raw) - less] + b'"')
+        except ValueError:
+            continue
+        return text
+    return raw.decode("utf-8", "replace")
+
+
+def _without_magic(out: bytearray, first: int, last: int) -> None:
+    """Rewrite what is IPython's between two offsets, which are a cell's, in place."""
+    text = bytes(out[first:last])
+    begins = text.lstrip()
+    if begins.startswith(b"%%") and not _PLAIN_CELL.match(begins):
+        out[first:last] = re.sub(rb"[^\n]", b" ", text)
+        return
+    at = first
+    for line in text.split(b"\n"):
+        new = _python_line(line)
+        if new is not line:
+            out[at : at + len(line)] = new[: len(line)].ljust(len(line))
+        at += len(line) + 1
+
+
+def _python_line(line: bytes) -> bytes:
+    """A line as Python: the same object if it is."""
+    bare = line.lstrip()
+    if not bare.startswith((b"%", b"!", b"?")):
+        assigned = _ASSIGNED.match(line)
+        if assigned is not None:
+            return assigned[1] + b"_" + (b"#" if len(line) > len(assigned[1]) + 1 else b"")
+        return line[: len(line) - len(bare)] + b"#" if bare.rstrip().endswith(b"?") and b"#" not in bare else line
+    captured = _CAPTURED.match(bare)
+    if captured is not None:
+        return captured[1] + b"=_"
+    timed = _TIMED.match(line)
+    if timed is not None:
+        return (timed[1] + b"0;").ljust(timed.end()) + line[timed.end() :]
+    binding = _BINDING.match(line)
+    if binding is not None and len(bare) >= len(b"exec(_)"):
+        return binding[1] + b"exec(_)"
+    return line[: len(line) - len(bare)] + b"#"

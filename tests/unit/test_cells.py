@@ -1,0 +1,121 @@
+"""Notebooks on disk: a Python text of the file's length, places in cells, and what is IPython's own."""
+
+import ast
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graft_indexer import cells
+
+
+def notebook(*sources: str | list[str], kind: str = "code", language: str = "python", indent: int | None = 1) -> bytes:
+    """A notebook file whose cells have these sources."""
+    made = [{"cell_type": kind, "metadata": {"source": "x"}, "outputs": ["y = 1\n"], "source": s} for s in sources]
+    book = {"cells": made, "metadata": {"language_info": {"name": language}}, "nbformat": 4, "nbformat_minor": 5}
+    return json.dumps(book, indent=indent, ensure_ascii=False).encode()
+
+
+def split(source: str) -> list[str]:
+    return source.splitlines(keepends=True)
+
+
+SOURCE = '''\
+import os
+
+def f(x, y=\\"a\\"):
+    """Says
+    so."""
+    t = "tab\\t" + r"\\d" + f"a{x!r}é"
+    return x + \\
+        y
+
+
+class C:
+\tz = {"k": [1, 2]}
+'''.replace('\\"', '"')
+
+
+@pytest.mark.parametrize("indent", [1, None, 4])
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_view_is_the_program_with_offsets_of_the_file(indent: int | None, whole: bool) -> None:
+    data = notebook(SOURCE if whole else split(SOURCE), split("g = f(1)\ng"), indent=indent)
+    view = cells.view(data)
+    assert len(view) == len(data)
+    tree, plain = ast.parse(view), ast.parse(SOURCE + "\ng = f(1)\ng")
+
+    def names(node: ast.AST) -> list[str]:
+        return [f"{type(n).__name__} {getattr(n, 'id', getattr(n, 'name', ''))}" for n in ast.walk(node)]
+
+    assert names(tree) == names(plain)
+    starts = [0]
+    for line in view.splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            at = starts[node.lineno - 1] + node.col_offset
+            assert data[at : at + len(node.id)] == node.id.encode()
+
+
+LINES = st.sampled_from([
+    "x = 1", "def f(a):", "    return 'é\\n'", "\ty = \"\"\"a", "b\"\"\"", "z = \"\\\\\"", "", "# c", "if x: pass",
+    "'\\''",
+])  # fmt: skip
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.lists(st.lists(LINES, min_size=1, max_size=6), min_size=1, max_size=3), st.booleans(), st.sampled_from([1, None])
+)
+def test_what_parses_in_a_notebook_parses_in_its_view(lines: list[list[str]], whole: bool, indent: int | None) -> None:
+    sources = ["\n".join(part) for part in lines]
+    try:
+        expected = ast.parse("\n\n".join(sources))
+    except SyntaxError:
+        return
+    data = notebook(*[s if whole else split(s) for s in sources], indent=indent)
+    view = cells.view(data)
+    assert len(view) == len(data)
+    assert [type(n) for n in ast.parse(view).body] == [type(n) for n in expected.body]
+
+
+def test_places_are_those_that_a_reader_counts() -> None:
+    data = notebook(["# title"], split('x = "a\\tb"\nname = é'), kind="code")
+    assert cells.place(data, data.index(b"name")) == (2, 2, 1)
+    assert cells.place(data, data.index("é".encode())) == (2, 2, 8)
+    assert cells.place(data, data.index(b"x = ")) == (2, 1, 1)
+    assert cells.place(data, data.index(b"b\\")) == (2, 1, 9)
+    assert cells.place(data, 0) is None
+
+
+def test_cells_are_counted_with_those_that_are_no_code() -> None:
+    book = {"cells": [{"cell_type": "markdown", "source": ["x = 1"]}, {"cell_type": "code", "source": ["y = 2"]}]}
+    data = json.dumps(book).encode()
+    assert cells.view(data).split() == [b"y", b"=", b"2"]
+    assert cells.place(data, data.index(b"y = 2")) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ("%matplotlib inline\nx = 1", "x = 1"),
+        ("!ls -l\n?help\nx = 1", "x = 1"),
+        ("x?\ny = 1", "y = 1"),
+        ("files = !ls\nn = %env HOME\nm = 5 % 2", "files = _\nn = _\nm = 5 % 2"),
+        ("%%bash\nls -l | wc", ""),
+        ("%%time\nx = 1", "x = 1"),
+        ("%%capture out\nf()", "out = _\nf()"),
+        ("%time x = f()", "0;x = f()"),
+        ("%run other.py\nx", "exec(_)\nx"),
+        ("if x:\n    %load_ext a\n    y = 1", "if x:\n    y = 1"),
+    ],
+)
+def test_lines_of_ipython(source: str, code: str) -> None:
+    view = cells.view(notebook(split(source)))
+    assert ast.dump(ast.parse(view)) == ast.dump(ast.parse(code))
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"[1]", b"{", b'{"cells": 3}', notebook("x <- 1", language="R")])
+def test_what_is_no_notebook_of_python_is_blank(data: bytes) -> None:
+    assert cells.view(data) == b" " * len(data)
