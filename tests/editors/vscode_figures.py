@@ -106,11 +106,14 @@ def installation(code: Code, browser: Browser, folder: Path, args: argparse.Name
     """A new user: opens a file, clicks Install, chooses a folder, types."""
     wheels = wheel_folder(folder / "wheels")
     project = library(folder / "project", "json", "textwrap.py")
-    code.settings()
+    # The list of words would come first or second, as it happens: ghost text only goes on from its selected entry.
+    code.settings(editor__wordBasedSuggestions="off")
     with vscode.window(code, browser, project) as window:
         window.open_file("textwrap.py", expect="Text wrapping")
         start = time.monotonic()
         installed = install(window, wheels)
+        # Nothing is asked again by itself: what is typed before the model is there stays without an answer.
+        window.wait_status("Graft: ready", 120)
         window.press("Control+End")
         window.type("\n\nwrapper = TextWrapper(width=70).fi", delay=60)
         window.wait_ghost(seconds=120)
