@@ -80,9 +80,9 @@ def check_content(wheel):
                 problems.append(f"{path} is missing")
             elif sha256(archive.read(name)) != sha256((ROOT / path).read_bytes()):
                 problems.append(f"{path} differs")
-        weights = [name for name in names if name.endswith(".gguf")]
-    if not weights:
-        problems.append("no embedded model (*.gguf)")
+    for ending, what in ((".gguf", "embedded model"), (".counts", "table of counts")):
+        if not any(name.endswith(ending) for name in names):
+            problems.append(f"no {what} (*{ending})")
     rest = {name.split("/")[0] for name in names}
     unknown = {n for n in rest if n not in ("graft_indexer", "graft_models", "graft_server")}
     problems += [f"{name} does not belong in it" for name in unknown if not name.endswith(".dist-info")]

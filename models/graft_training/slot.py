@@ -33,7 +33,7 @@ import time
 from pathlib import Path
 
 WEIGHTS = Path(__file__).parents[1] / "graft_models" / "weights"
-LARGE = ("*.gguf", "*.bin")  # of the weights folder: megabytes that training does not need
+LARGE = ("*.gguf", "*.bin", "*.counts")  # of the weights folder: megabytes that training does not need
 STATE = Path(os.environ.get("GRAFT_SLOT", "/tmp/graft-slot"))
 LOAD_BYTES = 44 * 2**20
 PIECE_BYTES = 16 * 2**20 - 4096

@@ -87,6 +87,16 @@ class Encoder:
             lengths[number] = len(token)  # one character of the byte alphabet stands for one byte
         return lengths
 
+    def pieces(self) -> list[bytes]:
+        """The bytes of each token; none for specials, as the engine has it."""
+        printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+        others = [byte for byte in range(256) if byte not in printable]
+        alphabet = {chr(b): b for b in printable} | {chr(256 + n): b for n, b in enumerate(others)}
+        found = [b""] * self.size
+        for token, number in self.tokenizer.get_vocab(with_added_tokens=False).items():
+            found[number] = bytes(alphabet[c] for c in token)
+        return found
+
     def text(self, text: str) -> list[int]:
         """Ids of plain text."""
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids

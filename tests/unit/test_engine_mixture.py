@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graft_models.llama.mixture import KEPT, WEIGHTS, Mixture, Mixtures
+from graft_models.llama.mixture import CORPUS, HERE, KEPT, MOST_WEIGHT, Gate, Mixture, Mixtures
 from graft_models.prompt import ContextPart, Hole
 
 SIZE = 128
@@ -57,11 +57,20 @@ def test_nothing_alike_changes_nothing() -> None:
 def test_it_stays_a_distribution_and_takes_from_nobody_more_than_its_weight(prefix: str, since: str) -> None:
     got = mixed(prefix, since)
     assert abs(got.sum() - 1) < 1e-6
-    assert (got >= alone() * (1 - max(WEIGHTS)) * 0.999).all()
+    assert (got >= alone() * (1 - MOST_WEIGHT) * 0.999).all()
 
 
-def test_weights_are_probabilities() -> None:
-    assert all(0 <= w < 1 for w in WEIGHTS) and WEIGHTS[:2] == (0.0, 0.0)
+@given(st.integers(0, 40), st.floats(0, 1), st.floats(0, 1), st.sampled_from([HERE, CORPUS]))
+def test_weights_are_probabilities(matched: int, counts: float, model: float, gate: Gate) -> None:
+    weight = gate.weight(matched, counts, model)
+    assert 0 <= weight < MOST_WEIGHT
+    assert (weight == 0) == (matched < gate.shortest)
+
+
+def test_surer_counts_weigh_more_and_a_surer_model_less() -> None:
+    for gate in (HERE, CORPUS):
+        assert gate.weight(4, 0.9, 0.5) > gate.weight(4, 0.5, 0.5) > gate.weight(4, 0.5, 0.9)
+    assert HERE.weight(16, 0.9, 0.5) > HERE.weight(7, 0.9, 0.5)
 
 
 def test_counts_of_a_hole_are_kept() -> None:

@@ -1,11 +1,13 @@
 """The embedded model: its file says what it is, and its quality on a fixed page has not fallen."""
 
+import hashlib
 import math
 from pathlib import Path
 
 from graft_models.client import LlamaEngine
 from graft_models.engine import Done, Request, ScoreRequest
 from graft_models.gguf_file import read_gguf
+from graft_models.llama.model import TABLE_SUFFIX, Model
 from graft_models.prompt import LAYOUT_VERSION, Hole
 
 WEIGHTS = Path(__file__).parents[2] / "models/graft_models/weights/graft-embedded.gguf"
@@ -84,6 +86,22 @@ def test_the_file_says_what_graft_needs() -> None:
     size = metadata["tokenizer.ggml.tokens"]  # of arrays only the length is read
     order = ("eos", "fim_pre", "fim_mid", "fim_suf", "fim_pad", "fim_rep", "fim_sep")
     assert [metadata[f"tokenizer.ggml.{name}_token_id"] for name in order] == list(range(size - 7, size))
+
+
+def test_the_table_counts_this_models_tokens_in_the_corpus_it_learned_from() -> None:
+    model = Model(WEIGHTS, threads=1, context=256)
+    assert not model.notes
+    assert model.mixtures is not None and model.mixtures.table is not None
+    assert model.mixtures.table.corpus == model.file.metadata["graft.corpus_hash"]
+    tokens, chances, matched = model.mixtures.table.next_tokens(model.tokenize("import numpy as"))
+    assert matched >= 2
+    assert model.pieces[tokens[chances.argmax()]] == b" np"
+
+
+def test_the_card_names_the_files_that_ship() -> None:
+    card = WEIGHTS.with_name("MODEL_CARD.md").read_text("utf-8")
+    for path in (WEIGHTS, WEIGHTS.with_suffix(TABLE_SUFFIX)):
+        assert hashlib.sha256(path.read_bytes()).hexdigest() in card
 
 
 async def test_quality_has_not_fallen() -> None:

@@ -1,14 +1,18 @@
-"""The counts of the code at hand mixed into a small model's logits.
+"""Counts mixed into a small model's logits: of the code at hand, and of the corpus the model learned from.
 
 A nested cache n-gram (`graft_models.counts`) over the model's own tokens of the open file, of the context parts and of
-the files near it says what followed the same tokens before.  Its probabilities are added to the model's with a weight
-that grows with the length of the match: p = (1 - w m) p_model + w p_counts, where m is all that the counts give to
-anything.  A large model has this knowledge from its prompt; a small one copies badly.
+the files near it says what followed the same tokens before; a static table (`graft_models.llama.table`), where the
+model has one beside it, what followed them in its whole training corpus.  Each has a weight w, and m is all the
+probability that it gives to anything: p = (1 - w m) p_model + w p_counts, first for the table, then for the code at
+hand.  The weights follow the length of the match, how sure the counts are, and how sure the model is (`Gate`).  A large
+model has this knowledge from its prompt and its weights; a small one copies badly and saw little.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,16 +20,55 @@ import numpy as np
 from graft_models.counts import Counts
 from graft_models.llama.native import Floats
 from graft_models.llama.neighbours import Library, TokenFile
+from graft_models.llama.table import Table
 from graft_models.prompt import Hole, Neighbour
 
 SMALL = 200_000_000
 """Parameters below which it is done."""
-WEIGHTS = (0.0, 0.0, 0.2, 0.2, 0.1, 0.1, 0.4, 0.7, 0.7, 0.7, 0.7, 0.7, 0.7, 0.9, 0.9, 0.9, 0.9)
-"""By length of the match in tokens, the last for all longer ones: what `bench/line_bits.py` fits on every other of its
-packages, smoothed by hand where few tokens decide."""
 TAIL = 400
 """Characters before the hole whose tokens are context of the first prediction."""
 KEPT = 4
+MOST_WEIGHT = 0.98
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The weight of some counts: `MOST_WEIGHT` times a logistic function of what is known before the next token is.
+
+    `python bench/line_bits.py FOLDER` prints both gates as it fits them.
+    """
+
+    matched: tuple[float, ...]
+    """By length of the match in tokens, from `shortest` on; the last for all longer ones."""
+    shortest: int
+    longer: float
+    """For each factor of e by which a match is longer than those of `matched`."""
+    counts: float
+    """For the log-odds of the counts' likeliest token."""
+    model: float
+    """For the log-odds of the model's likeliest token."""
+
+    def weight(self, matched: int, counts: float, model: float) -> float:
+        """Weight for a match of so many tokens, where the likeliest tokens have the probabilities given."""
+        if matched < self.shortest:
+            return 0.0
+        last = self.shortest + len(self.matched) - 1
+        score = self.matched[min(matched, last) - self.shortest]
+        score += self.longer * math.log(max(1.0, matched / last))
+        score += self.counts * log_odds(counts) + self.model * log_odds(model)
+        return MOST_WEIGHT / (1 + math.exp(-score))
+
+
+def log_odds(probability: float) -> float:
+    """Natural logarithm of p / (1 - p), with p kept between 0.0001 and 0.9999."""
+    kept = min(0.9999, max(0.0001, probability))
+    return math.log(kept / (1 - kept))
+
+
+HERE = Gate((-1.19, -1.24, -1.05, -1.34, -1.08, -1.28), 2, 2.13, 0.42, -0.30)
+"""The code at hand."""
+CORPUS = Gate((-3.08, -1.32, -1.82, -1.94, -1.80), 1, 0.0, 0.98, -0.66)
+"""The table."""
 
 
 class Tokenizer(Protocol):
@@ -38,17 +81,18 @@ class Tokenizer(Protocol):
 class Mixtures:
     """Counts of the last few holes: a hole lives for many requests."""
 
-    def __init__(self, model: Tokenizer) -> None:
+    def __init__(self, model: Tokenizer, table: Table | None = None) -> None:
         self._model = model
         # Whole files are cut once; what a model remembers of its cuts is for short texts.
         self.library = Library(getattr(model.tokenize, "__wrapped__", model.tokenize))
+        self.table = table
         self._known: dict[tuple[object, ...], Mixture] = {}
 
     def of(self, hole: Hole) -> Mixture:
         """The counts for a hole; learned once, milliseconds for a file of some hundred lines.  Of its neighbours those
         that are learned by now."""
         key = (hole.path, hole.prefix, hole.suffix, hole.context)
-        found = self._known.pop(key, None) or Mixture(self._model, hole)
+        found = self._known.pop(key, None) or Mixture(self._model, hole, self.table)
         self._known[key] = found
         found.beside(self.library.ready(hole.neighbours))
         if len(self._known) > KEPT:
@@ -59,7 +103,8 @@ class Mixtures:
 class Mixture:
     """What the text around one hole says about the next token."""
 
-    def __init__(self, model: Tokenizer, hole: Hole) -> None:
+    def __init__(self, model: Tokenizer, hole: Hole, table: Table | None = None) -> None:
+        self._table = table
         self._path = hole.path
         self._counts = Counts()
         for number, part in enumerate(hole.context):
@@ -82,17 +127,34 @@ class Mixture:
 
     def apply(self, logits: Floats, since: Sequence[int]) -> Floats:
         """Logits of the mixture; `since` are the tokens from the hole's start on (forced and generated ones)."""
+        context = [*self._before, *since][-32:]
         found: dict[Any, float]
-        found, matched = self._counts.next_words(self._path, [*self._before, *since][-32:])
-        weight = WEIGHTS[min(matched, len(WEIGHTS) - 1)]
-        if not found or not weight:
+        found, matched = self._counts.next_words(self._path, context)
+        if not found and self._table is None:
             return logits
-        out = logits.copy()
-        tokens = np.fromiter(found.keys(), dtype=np.int64)
-        counted = np.fromiter(found.values(), dtype=np.float64)
         top = float(logits.max())
-        total = np.exp(logits - top).sum(dtype=np.float64)
-        # The others keep their logits, so what is added to these is divided by what is left to the model.
-        added = weight * counted / (1 - weight * counted.sum())
-        out[tokens] = top + np.log(np.exp(logits[tokens].astype(np.float64) - top) + added * total)
+        total = float(np.exp(logits - top).sum(dtype=np.float64))
+        sure = 1 / total
+        out = logits.copy()
+        if self._table is not None:
+            ids, chances, length = self._table.next_tokens(context)
+            if length:
+                # A token is there once for each length of context that knows it.
+                whole = np.bincount(ids, chances, len(logits))
+                ids = np.flatnonzero(whole)
+                weight = CORPUS.weight(length, float(whole.max()), sure)
+                total = _mix(out, top, total, ids, whole[ids], weight)
+        if found:
+            tokens = np.fromiter(found.keys(), dtype=np.int64)
+            counted = np.fromiter(found.values(), dtype=np.float64)
+            _mix(out, top, total, tokens, counted, HERE.weight(matched, float(counted.max()), sure))
         return out
+
+
+def _mix(out: Floats, top: float, total: float, tokens: Any, chances: Any, weight: float) -> float:
+    """Mix `chances` of some tokens into logits in place; `total` is the sum of exp(logit - top), before and (returned)
+    after.  The other tokens keep their logits, so what is added is divided by what is left to them."""
+    share = weight * float(chances.sum())
+    added = weight * chances / (1 - share)
+    out[tokens] = top + np.log(np.exp(out[tokens].astype(np.float64) - top) + added * total)
+    return total / (1 - share)

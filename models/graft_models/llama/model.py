@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from graft_models.budget import CANDIDATE_CELLS, Needs, Offload, fit_memory, offload
+from graft_models.catalog import EMBEDDED_NAME
 from graft_models.engine import Capabilities, ModelInfo
 from graft_models.formats import FAMILIES, Choice, choose, opens, specials
 from graft_models.gguf_file import GgufFile, read_gguf
@@ -20,6 +21,7 @@ from graft_models.llama.mixture import SMALL, Mixtures
 from graft_models.llama.native import Floats, L, Log, Native, NativeError, Options
 from graft_models.llama.snapshots import Snapshots, fingerprint
 from graft_models.llama.speculation import Speculation
+from graft_models.llama.table import BadTable, Table, vocabulary_hash
 from graft_models.llama.vocabulary import Ids, Vocabulary
 from graft_models.machine import default_threads
 from graft_models.machine import memory as machine_memory
@@ -37,6 +39,8 @@ SAID = 128
 """Tokens of the last answer that are kept as a draft of the next."""
 GPU_BATCH = 512
 DEFAULT_CONTEXT = 4096
+TABLE_SUFFIX = ".counts"
+"""Of the file beside a model's that holds the counts of its training corpus."""
 MOST_KV_BYTES = 1_500_000_000
 
 
@@ -126,7 +130,8 @@ class Model:
         self.speculation = Speculation("auto" if self.cache.partial else "off")
         self.said: dict[str, tuple[int, ...]] = {}
         """The tokens that were generated last, per document."""
-        self.mixtures = Mixtures(self) if counts and self.file.parameters < SMALL else None
+        small = counts and self.file.parameters < SMALL
+        self.mixtures = Mixtures(self, self._table(path)) if small else None
         self.name_sets: dict[tuple[str, ...], Names] = {}
         """Recent sets of names; each keeps the tokens allowed at the places it was asked about."""
         self.info = self._info(metadata)
@@ -156,6 +161,18 @@ class Model:
             ),
             log,
         )
+
+    def _table(self, path: Path) -> Table | None:
+        """The counts of the training corpus that lie beside the model's file; a note where they cannot be used."""
+        beside = path.with_suffix(TABLE_SUFFIX)
+        try:
+            return Table(beside, vocabulary_hash(self.pieces))
+        except FileNotFoundError:
+            if path.name == EMBEDDED_NAME:
+                self.notes.append(f"without counts of the training corpus: {beside.name} is not there")
+        except (OSError, BadTable) as error:
+            self.notes.append(f"without counts of the training corpus: {str(error).splitlines()[0]}")
+        return None
 
     def _written_specials(self, known: dict[str, int]) -> dict[str, int]:
         """Infill tokens that a file forgot to mark as special, if the vocabulary has them as one token."""

@@ -1,0 +1,162 @@
+"""What followed the same few tokens in the corpus the embedded model learned from: a static n-gram table beside it.
+
+The model saw a part of that corpus once; counting takes the whole of it. For a context of 1 to `levels` tokens the
+table holds the continuations that several packages share and that a shorter context does not already foretell, each
+with its probability. A longer context leaves what it is unsure of to the next shorter one, so the answer is a sum over
+lengths. `graft_training.table` builds it; `graft_models.llama.mixture` mixes it in.
+
+File: `MAGIC`, the size of a header and the header (JSON: hash of the vocabulary, hash of the corpus, CRC-32 of the
+rest, sizes of each level), then for each length of context, little endian:
+
+    first     uint32 [buckets + 1]   number of the first context of each bucket (the top bits of a context's hash)
+    begins    uint32 [buckets + 1]   number of the first entry of each bucket
+    marks     uint16 [contexts]      the low bits of the hash
+    counts    uint8 [contexts]       entries of each context
+    tokens    uint16 [entries]
+    chances   uint8 [entries]        the probability is exp(-chance / SCALE)
+
+Contexts are not kept themselves: a strange one is taken for a known one about once in 65536 / `BUCKET` look-ups.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+MAGIC = b"GRFTNG01"
+SCALE = 24.0
+BUCKET = 8
+"""Contexts in a bucket, about."""
+MOST_ENTRIES = 255
+"""Of one context."""
+MULTIPLIER = 0x9E3779B97F4A7C15
+MASK = (1 << 64) - 1
+CHANCES = np.exp(-np.arange(256) / SCALE).astype(np.float32)
+
+Tokens = npt.NDArray[np.int64]
+Chances = npt.NDArray[np.float32]
+FIELDS = ("first", "begins", "marks", "counts", "tokens", "chances")
+TYPES = dict(zip(FIELDS, ("<u4", "<u4", "<u2", "u1", "<u2", "u1"), strict=True))
+
+
+class BadTable(Exception):
+    """The file is no table for this model; the message is one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """The arrays of one length of context."""
+
+    bits: int
+    first: npt.NDArray[np.uint32]
+    begins: npt.NDArray[np.uint32]
+    marks: npt.NDArray[np.uint16]
+    counts: npt.NDArray[np.uint8]
+    tokens: npt.NDArray[np.uint16]
+    chances: npt.NDArray[np.uint8]
+
+
+def vocabulary_hash(pieces: Sequence[bytes]) -> str:
+    """What tells one vocabulary from another: SHA-256 over the bytes of every token in order."""
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(struct.pack("<I", len(piece)) + piece)
+    return digest.hexdigest()
+
+
+def extended(known: int, token: int) -> int:
+    """The hash of a context (64 bits; 0 for none) with one more token before it."""
+    value = (known * MULTIPLIER + token + 1) & MASK
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & MASK
+    return value ^ (value >> 31)
+
+
+def sizes(contexts: int, entries: int) -> dict[str, int]:
+    """How many values each array of a level has."""
+    buckets = (1 << bucket_bits(contexts)) + 1
+    values = (buckets, buckets, contexts, contexts, entries, entries)
+    return dict(zip(FIELDS, values, strict=True))
+
+
+def bucket_bits(contexts: int) -> int:
+    """Bits of a hash that choose the bucket."""
+    return max(1, contexts // BUCKET).bit_length()
+
+
+class Table:
+    """A table file, mapped into memory: pages are read when something is looked up in them."""
+
+    def __init__(self, path: Path, vocabulary: str) -> None:
+        """`vocabulary` is the model's `vocabulary_hash`.  Raises OSError where the file cannot be read, `BadTable`
+        where it is damaged or counts another vocabulary's tokens."""
+        with path.open("rb") as file:
+            if not path.stat().st_size:
+                raise BadTable(f"{path.name} is empty")
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        if data[: len(MAGIC)] != MAGIC:
+            raise BadTable(f"{path.name} is not a table of counts")
+        at = len(MAGIC) + 4
+        try:
+            (size,) = struct.unpack_from("<I", data, len(MAGIC))
+            head: dict[str, Any] = json.loads(data[at : at + size])
+            shapes = [(int(contexts), int(entries)) for contexts, entries in head["levels"]]
+            self.corpus, known, checksum = str(head["corpus"]), str(head["vocabulary"]), int(head["crc32"])
+        except (struct.error, ValueError, KeyError, TypeError, UnicodeDecodeError):
+            raise BadTable(f"the head of {path.name} is damaged") from None
+        if known != vocabulary:
+            raise BadTable(f"{path.name} counts the tokens of another model")
+        at += size
+        if zlib.crc32(memoryview(data)[at:]) != checksum:
+            raise BadTable(f"{path.name} is damaged or cut short")
+        self.levels: list[Level] = []
+        for contexts, entries in shapes:
+            arrays = {}
+            for name, count in sizes(contexts, entries).items():
+                arrays[name] = np.frombuffer(data, TYPES[name], count, at)
+                at += arrays[name].nbytes
+            self.levels.append(Level(bucket_bits(contexts), **arrays))
+
+    def next_tokens(self, context: Sequence[int]) -> tuple[Tokens, Chances, int]:
+        """What may follow `context`: tokens, their probabilities (they sum to less than 1), and how many tokens of
+        context are known.  A token may be there several times, once for each length: its probabilities add up."""
+        found: list[tuple[Tokens, Chances]] = []
+        known = matched = 0
+        for length, level in enumerate(self.levels[: len(context)], 1):
+            known = extended(known, context[-length])
+            entries = _entries(level, known)
+            if entries is not None:
+                matched = length
+                found.append(entries)
+        left = 1.0
+        tokens, chances = [], []
+        for ids, values in reversed(found):
+            tokens.append(ids)
+            chances.append(values * np.float32(left))
+            left *= max(0.0, 1.0 - float(values.sum()))
+        if not tokens:
+            return np.zeros(0, np.int64), np.zeros(0, np.float32), 0
+        return np.concatenate(tokens), np.concatenate(chances), matched
+
+
+def _entries(level: Level, known: int) -> tuple[Tokens, Chances] | None:
+    bucket = known >> (64 - level.bits)
+    start, end = int(level.first[bucket]), int(level.first[bucket + 1])
+    marks = level.marks[start:end].tolist()
+    mark = known & 0xFFFF
+    if mark not in marks:
+        return None
+    at = start + marks.index(mark)
+    begin = int(level.begins[bucket]) + int(level.counts[start:at].sum(dtype=np.int64))
+    count = int(level.counts[at])
+    return level.tokens[begin : begin + count].astype(np.int64), CHANCES[level.chances[begin : begin + count]]
