@@ -19,7 +19,7 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,9 @@ from graft_models.llama import healing
 from graft_models.llama.jobs import Windows, complete, prepare, read
 from graft_models.llama.mixture import CORPUS, HERE, MOST_WEIGHT, Gate, log_odds
 from graft_models.llama.model import Model
-from graft_models.prompt import Hole, anchor
+from graft_models.prompt import Hole, anchor, cut_prefix, cut_suffix
 from graft_training import items
+from graft_training.tasks import PREFIX_CHARACTERS, SUFFIX_CHARACTERS
 
 SHARES = (0.0, 0.3, 0.6)
 BUDGET = 640
@@ -284,10 +285,14 @@ _fits: dict[tuple[object, ...], Gates] = {}
 
 
 def fitted(steps: Steps, names: tuple[str, ...], start: Gates) -> Gates:
-    """Gates of some packages' lines, all shares of them; made once."""
+    """Gates of some packages' lines, all shares of them; made once.  The open file is there whole and cut short: little
+    text foretells less, and is to be weighed right too."""
     key = (names, tuple(start))
     if key not in _fits:
-        _fits[key] = fit([s for share in SHARES for p in names for s in steps["anchored", share][p]], start)
+        found = [s for share in SHARES for p in names for s in steps["anchored", share][p]]
+        if "here" in start:
+            found += [replace(s, counts=s.counts | {"here": s.counts["short"]}) for s in found]
+        _fits[key] = fit(found, start)
     return _fits[key]
 
 
@@ -316,9 +321,11 @@ def main() -> None:
     steps: dict[tuple[str, float], dict[str, list[Step]]] = defaultdict(lambda: defaultdict(list))
     size: dict[tuple[float, str], int] = defaultdict(int)
     for line in lines:
-        own, both = Counts(), Counts()
+        own, both, short = Counts(), Counts(), Counts()
         for name, text in near(line, packages[line.package]):
             both.learn_words(name, list(model.tokenize(text)))
+        short.learn_words(line.path + " below", list(model.tokenize(cut_suffix(line.after, SUFFIX_CHARACTERS))))
+        short.learn_words(line.path, list(model.tokenize(cut_prefix(line.before, PREFIX_CHARACTERS))))
         for counts in (own, both):
             counts.learn_words(line.path + " below", list(model.tokenize(line.after)))
             counts.learn_words(line.path, list(model.tokenize(line.before)))
@@ -329,7 +336,7 @@ def main() -> None:
                 continue
             size[share, line.package] += len(rest.encode())
             steps["cursor", share][line.package] += truth_steps(model, cursor_hole(line, typed), rest, {}, line.path)
-            known = {"here": own, "near": both}
+            known = {"here": own, "near": both, "short": short}
             hole = anchored_hole(line, typed)
             steps["anchored", share][line.package] += truth_steps(model, hole, rest, known, line.path)
     names = sorted(packages)

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from graft_models.llama import table
 
 LEVELS = 5  # tokens in the longest context
+SHORTEST = 2  # in the shortest one that is written: what one token foretells the model knows
 LEAST_GAIN = 5.0  # bits, weighed over the packages
 LEAST_PACKAGES = 2
 LEAST_COUNT = 2
@@ -220,10 +221,10 @@ def _find(ordered: U64, sought: U64) -> Ints:
 
 
 def packed(levels: Sequence[Grown], vocabulary: str, corpus: str) -> bytes:
-    """The file. `vocabulary` and `corpus` are the hashes that its header names."""
+    """The file, of contexts from `SHORTEST` tokens on. `vocabulary` and `corpus`: the hashes that its header names."""
     body = bytearray()
     shapes = []
-    for level in levels:
+    for level in levels[SHORTEST - 1 :]:
         bits = table.bucket_bits(len(level.contexts))
         buckets = (level.contexts >> np.uint64(64 - bits)).astype(np.int64)
         first = np.searchsorted(buckets, np.arange((1 << bits) + 1))
@@ -240,7 +241,8 @@ def packed(levels: Sequence[Grown], vocabulary: str, corpus: str) -> bytes:
             assert len(values) == table.sizes(len(level.contexts), len(level.tokens))[name], name
             body += values.astype(kind).tobytes()
         shapes.append((len(level.contexts), len(level.tokens)))
-    head = {"vocabulary": vocabulary, "corpus": corpus, "crc32": zlib.crc32(body), "levels": shapes}
+    head: dict[str, object] = {"vocabulary": vocabulary, "corpus": corpus, "crc32": zlib.crc32(body)}
+    head |= {"shortest": SHORTEST, "levels": shapes}
     raw = json.dumps(head).encode()
     return table.MAGIC + struct.pack("<I", len(raw)) + raw + bytes(body)
 

@@ -79,10 +79,11 @@ async def engine(tmp_path: Path) -> Any:
     await made.close()
 
 
-async def said(engine: LlamaEngine, request: Request) -> str:
+async def sure(engine: LlamaEngine, request: Request) -> float:
+    """Log-probability of the answer."""
     last = [event async for event in engine.complete(request)][-1]
     assert isinstance(last, Done) and not last.error
-    return last.texts[0]
+    return last.logprobs[0]
 
 
 async def test_the_process_is_told_a_text_once(engine: LlamaEngine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,15 +98,17 @@ async def test_the_process_is_told_a_text_once(engine: LlamaEngine, monkeypatch:
     monkeypatch.setattr(engine, "_send", sending)
     near = Neighbour("b.py", "1", "    return self.name_of_everything(1)\n" * 3)
     hole = Hole("a.py", "import os\n\ndef f(self):\n", "\nprint(1)\n", "    return self.na", "repo")
-    alone = await said(engine, Request(1, hole, max_tokens=6))
+    alone = await sure(engine, Request(1, hole, max_tokens=6))
     with_it = replace(hole, neighbours=(near,))
-    assert (await said(engine, Request(2, with_it, max_tokens=6))).startswith("me_of")
-    assert (await said(engine, Request(3, with_it, max_tokens=6))).startswith("me_of")
-    assert await said(engine, Request(4, hole, max_tokens=6)) == alone
+    # This model of random weights is sure of all it says, and its neighbour says otherwise.
+    assert alone > -0.01
+    assert (counted := await sure(engine, Request(2, with_it, max_tokens=6))) < alone - 0.05
+    assert await sure(engine, Request(3, with_it, max_tokens=6)) == pytest.approx(counted)
+    assert await sure(engine, Request(4, hole, max_tokens=6)) == pytest.approx(alone)
     told = [f for f in frames if f.get("t") == "learn"]
     assert len(told) == 1 and "name_of_everything" in str(told)
     assert all("name_of_everything" not in str(f) for f in frames if f.get("t") == "complete")
     # A new process knows nothing.
     await engine.unload()
-    assert (await said(engine, Request(5, with_it, max_tokens=6))).startswith("me_of")
+    assert await sure(engine, Request(5, with_it, max_tokens=6)) == pytest.approx(counted)
     assert len([f for f in frames if f.get("t") == "learn"]) == 2

@@ -65,9 +65,9 @@ def log_odds(probability: float) -> float:
     return math.log(kept / (1 - kept))
 
 
-HERE = Gate((-1.19, -1.24, -1.05, -1.34, -1.08, -1.28), 2, 2.13, 0.42, -0.30)
+HERE = Gate((-1.51, -1.58, -1.20, -1.38, -1.30, -1.35), 2, 2.10, 0.39, -0.31)
 """The code at hand."""
-CORPUS = Gate((-3.08, -1.32, -1.82, -1.94, -1.80), 1, 0.0, 0.98, -0.66)
+CORPUS = Gate((-0.66, -1.53, -1.54, -1.57), 2, 0.0, 1.00, -0.79)
 """The table."""
 
 
@@ -139,22 +139,26 @@ class Mixture:
         if self._table is not None:
             ids, chances, length = self._table.next_tokens(context)
             if length:
-                # A token is there once for each length of context that knows it.
-                whole = np.bincount(ids, chances, len(logits))
-                ids = np.flatnonzero(whole)
+                # A token is there once for each length of context that knows it, with all that they give it.
+                whole = np.bincount(ids, chances)[ids]
                 weight = CORPUS.weight(length, float(whole.max()), sure)
-                total = _mix(out, top, total, ids, whole[ids], weight)
+                total = _mix(out, top, total, ids, whole, weight, float(chances.sum()))
         if found:
             tokens = np.fromiter(found.keys(), dtype=np.int64)
             counted = np.fromiter(found.values(), dtype=np.float64)
-            _mix(out, top, total, tokens, counted, HERE.weight(matched, float(counted.max()), sure))
+            weight = HERE.weight(matched, float(counted.max()), sure)
+            _mix(out, top, total, tokens, counted, weight, float(counted.sum()))
         return out
 
 
-def _mix(out: Floats, top: float, total: float, tokens: Any, chances: Any, weight: float) -> float:
-    """Mix `chances` of some tokens into logits in place; `total` is the sum of exp(logit - top), before and (returned)
-    after.  The other tokens keep their logits, so what is added is divided by what is left to them."""
-    share = weight * float(chances.sum())
-    added = weight * chances / (1 - share)
-    out[tokens] = top + np.log(np.exp(out[tokens].astype(np.float64) - top) + added * total)
+def _mix(out: Floats, top: float, total: float, tokens: Any, chances: Any, weight: float, mass: float) -> float:
+    """Mix `chances` of some tokens, `mass` in all, into logits in place; a token may be there twice, with the same both
+    times.
+
+    `total` is the sum of exp(logit - top), before and (returned) after.  The other tokens keep their logits, so what is
+    added is divided by what is left to them.
+    """
+    share = weight * mass
+    added = (weight * total / (1 - share)) * chances
+    out[tokens] = top + np.log(np.exp(out[tokens].astype(np.float64) - top) + added)
     return total / (1 - share)

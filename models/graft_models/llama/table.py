@@ -1,12 +1,12 @@
 """What followed the same few tokens in the corpus the embedded model learned from: a static n-gram table beside it.
 
-The model saw a part of that corpus once; counting takes the whole of it. For a context of 1 to `levels` tokens the
-table holds the continuations that several packages share and that a shorter context does not already foretell, each
+The model saw a part of that corpus once; counting takes the whole of it. For a context of a few tokens the table
+holds the continuations that several packages share and that a shorter context does not already foretell, each
 with its probability. A longer context leaves what it is unsure of to the next shorter one, so the answer is a sum over
 lengths. `graft_training.table` builds it; `graft_models.llama.mixture` mixes it in.
 
 File: `MAGIC`, the size of a header and the header (JSON: hash of the vocabulary, hash of the corpus, CRC-32 of the
-rest, sizes of each level), then for each length of context, little endian:
+rest, the shortest length of context, sizes of each level), then for each length, little endian:
 
     first     uint32 [buckets + 1]   number of the first context of each bucket (the top bits of a context's hash)
     begins    uint32 [buckets + 1]   number of the first entry of each bucket
@@ -112,6 +112,7 @@ class Table:
             head: dict[str, Any] = json.loads(data[at : at + size])
             shapes = [(int(contexts), int(entries)) for contexts, entries in head["levels"]]
             self.corpus, known, checksum = str(head["corpus"]), str(head["vocabulary"]), int(head["crc32"])
+            self.shortest = int(head["shortest"])
         except (struct.error, ValueError, KeyError, TypeError, UnicodeDecodeError):
             raise BadTable(f"the head of {path.name} is damaged") from None
         if known != vocabulary:
@@ -130,33 +131,41 @@ class Table:
     def next_tokens(self, context: Sequence[int]) -> tuple[Tokens, Chances, int]:
         """What may follow `context`: tokens, their probabilities (they sum to less than 1), and how many tokens of
         context are known.  A token may be there several times, once for each length: its probabilities add up."""
-        found: list[tuple[Tokens, Chances]] = []
+        tokens, codes = [], []
         known = matched = 0
-        for length, level in enumerate(self.levels[: len(context)], 1):
+        for length in range(1, min(len(context), self.shortest + len(self.levels) - 1) + 1):
             known = extended(known, context[-length])
-            entries = _entries(level, known)
-            if entries is not None:
+            if length < self.shortest:
+                continue
+            level = self.levels[length - self.shortest]
+            begin, end = _entries(level, known)
+            if end:
                 matched = length
-                found.append(entries)
-        left = 1.0
-        tokens, chances = [], []
-        for ids, values in reversed(found):
-            tokens.append(ids)
-            chances.append(values * np.float32(left))
-            left *= max(0.0, 1.0 - float(values.sum()))
+                tokens.append(level.tokens[begin:end])
+                codes.append(level.chances[begin:end])
         if not tokens:
             return np.zeros(0, np.int64), np.zeros(0, np.float32), 0
-        return np.concatenate(tokens), np.concatenate(chances), matched
+        chances = CHANCES[np.concatenate(codes)]
+        sizes = [len(part) for part in codes]
+        sums = np.add.reduceat(chances, [sum(sizes[:n]) for n in range(len(sizes))]).tolist()
+        # What the longer contexts are unsure of is left to the shorter ones.
+        left, shares = 1.0, []
+        for known_sum in reversed(sums):
+            shares.append(left)
+            left *= max(0.0, 1.0 - known_sum)
+        chances *= np.repeat(np.array(shares[::-1], np.float32), sizes)
+        return np.concatenate(tokens).astype(np.int64), chances, matched
 
 
-def _entries(level: Level, known: int) -> tuple[Tokens, Chances] | None:
+def _entries(level: Level, known: int) -> tuple[int, int]:
+    """Where the entries of a context begin and end; (0, 0) for one that is not known."""
     bucket = known >> (64 - level.bits)
-    start, end = int(level.first[bucket]), int(level.first[bucket + 1])
-    marks = level.marks[start:end].tolist()
+    start = level.first.item(bucket)
+    marks = level.marks[start : level.first.item(bucket + 1)].tolist()
     mark = known & 0xFFFF
     if mark not in marks:
-        return None
-    at = start + marks.index(mark)
-    begin = int(level.begins[bucket]) + int(level.counts[start:at].sum(dtype=np.int64))
-    count = int(level.counts[at])
-    return level.tokens[begin : begin + count].astype(np.int64), CHANCES[level.chances[begin : begin + count]]
+        return 0, 0
+    at = marks.index(mark)
+    counts = level.counts[start : start + at + 1].tolist()
+    begin = level.begins.item(bucket) + sum(counts[:-1])
+    return begin, begin + counts[-1]
