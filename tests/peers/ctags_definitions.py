@@ -78,6 +78,8 @@ def mistaken(language: str, kind: str, name: str, line: str) -> str:
         return "a parameter of an expression-bodied method"
     if language == "kotlin" and name == "Companion" and not re.search(r"object\s+Companion", line):
         return "a companion object without a name"
+    if language == "kotlin" and kind == "method" and not re.search(rf"\bfun\b.*{re.escape(name)}", line):
+        return "a parameter of a lambda or a loop"
     if language == "java" and kind == "field" and re.search(rf"\bdefault\b.*{re.escape(name)}|^\s*\*", line):
         return "the default of an annotation's element"
     return ""

@@ -180,7 +180,7 @@ def _calls(tongue: GoTongue, file: GoFile, nodes: list[Node], beside: Beside | N
 def _method_expression(tongue: GoTongue, file: GoFile, callee: Node) -> bool:
     """`T.Method(x, ...)`: the receiver is an argument."""
     owner = callee.child_by_field_name("operand")
-    return owner is not None and (tongue.types._is_type(file, owner) or owner.type == "parenthesized_expression")
+    return owner is not None and (tongue.types.is_type(file, owner) or owner.type == "parenthesized_expression")
 
 
 def _span(node: Node) -> Span:

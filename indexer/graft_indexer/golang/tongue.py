@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from graft_indexer.facts import DefinitionKind, Import, Parameter, ParameterKind, Signature, Span
 from graft_indexer.findings import Finding
 from graft_indexer.golang.scopes import UNIVERSE, Binding, GoFile
-from graft_indexer.golang.types import Found, Member, Target, Types
+from graft_indexer.golang.typ import Found, Member, Target
+from graft_indexer.golang.types import Types
 from graft_indexer.golang.world import GoWorld, Package
 from graft_indexer.graph import Answer, CallSite, CallTarget, Location, Origin, Symbol
 from graft_indexer.locate import word_at
@@ -238,7 +239,7 @@ class GoTongue(Tongue):
 
     def targets_of_call(self, file: GoFile, callee: Node) -> tuple[list[CallTarget], str]:
         """(what a callee is with its signature, why that may not be it)."""
-        if self.types._is_type(file, callee):
+        if self.types.is_type(file, callee):
             return [], "a conversion"
         found = self.types.infer(file, callee)
         if found.typ is None:

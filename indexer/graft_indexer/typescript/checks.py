@@ -21,7 +21,7 @@ from graft_indexer.facts import Parameter, ParameterKind, Span
 from graft_indexer.findings import ARGUMENTS, IMPORT, MEMBER, UNDEFINED, Finding, count_message
 from graft_indexer.syntax import grammar
 from graft_indexer.typescript.scopes import TYPE, VALUE, TsFile
-from graft_indexer.typescript.types import PREDEFINED
+from graft_indexer.typescript.typ import PREDEFINED
 
 if TYPE_CHECKING:
     from tree_sitter import Node

@@ -13,8 +13,10 @@ from graft_indexer.locate import word_at
 from graft_indexer.querywalk import HEADER, doc_above
 from graft_indexer.syntax import languages
 from graft_indexer.tongues import CompleteSource, Tongue, scope_at
+from graft_indexer.typescript.declarations import enclosing_class, member_name
 from graft_indexer.typescript.scopes import TYPE, VALUE, Binding, Scope, TsFile
-from graft_indexer.typescript.types import CLASSES, FUNCTIONS, Found, Member, Typ, Types, enclosing_class, member_name
+from graft_indexer.typescript.typ import CLASSES, FUNCTIONS, Found, Member, Typ
+from graft_indexer.typescript.types import Types
 from graft_indexer.typescript.world import Target, TsWorld
 
 if TYPE_CHECKING:
@@ -393,7 +395,7 @@ class TsTongue(Tongue):
             if base is None:
                 name = node.child_by_field_name("name")
                 symbol = self._node_symbol(file, name or node, node, DefinitionKind.CLASS)
-                merged = "it is merged with an interface" if len(self.types._merged(file, node)) else ""
+                merged = "it is merged with an interface" if len(self.types.merged(file, node)) else ""
                 return [CallTarget(symbol, Signature())], reason or merged
             if base.typ is None or base.typ.file is None or base.typ.node is None:
                 return [], base.reason or "a base class that is not known"
