@@ -23,6 +23,8 @@ _ASSIGNED = re.compile(rb"([ \t]*[\w.,\[\] \t]+=[ \t]*)[%!](?!=)")
 _CAPTURED = re.compile(rb"%%capture[ \t]+(?!-)(\w+)")
 _TIMED = re.compile(rb"([ \t]*)%(?:time|prun|memit)[ \t]+(?=\w)")
 _BINDING = re.compile(rb"([ \t]*)%(?:run|pylab|load|store|macro|edit|recall|rerun)\b")
+_LONG = 100
+"""Bytes."""
 
 
 @dataclass(slots=True)
@@ -35,12 +37,12 @@ class Cell:
 
 def view(data: bytes) -> bytes:
     """The Python text of a notebook; blank for one of another language, or what is no notebook."""
-    out = bytearray(b" " * len(data))
+    out = bytearray(b"\n" * len(data))
     last, joined = 0, False
     for cell in code_cells(data):
         first = cell.pieces[0][0]
         for start, end in cell.pieces:
-            out[last:start] = b" " * (start - last) if joined else _gap(start - last, first_of_all=last == 0)
+            out[last:start] = b" " * (start - last) if joined else _gap(start - last)
             text = _unescaped(data[start:end])
             joined = text.endswith(b"\\\n ")
             out[start:end] = text
@@ -48,7 +50,7 @@ def view(data: bytes) -> bytes:
         _without_magic(out, first, last)
         joined = False
     if last:
-        out[last:] = _gap(len(data) - last, first_of_all=False)
+        out[last:] = _gap(len(data) - last)
     return bytes(out)
 
 
@@ -111,11 +113,15 @@ def _scanned(data: bytes) -> list[Cell]:
     return found
 
 
-def _gap(size: int, *, first_of_all: bool) -> bytes:
-    """What stands between two strings: it ends the line before and begins a line."""
-    if first_of_all or size < 2:
-        return b" " * (size - 1) + b"\n"
-    return b"\n" + b" " * (size - 2) + b"\n"
+def _gap(size: int) -> bytes:
+    """What stands between two strings: it ends the line before and begins a line.
+
+    Long ones are lines of `#`: patterns that skip blanks take a time that grows with the square of those.
+    """
+    if size < _LONG:
+        return b"\n" * size if size < 2 else b"\n" + b" " * (size - 2) + b"\n"
+    filled = (b"#" * (_LONG - 1) + b"\n") * (size // _LONG + 1)
+    return b"\n" + filled[: size - 2] + b"\n"
 
 
 def _unescaped(raw: bytes) -> bytes:

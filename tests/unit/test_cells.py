@@ -118,4 +118,15 @@ def test_lines_of_ipython(source: str, code: str) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[1]", b"{", b'{"cells": 3}', notebook("x <- 1", language="R")])
 def test_what_is_no_notebook_of_python_is_blank(data: bytes) -> None:
-    assert cells.view(data) == b" " * len(data)
+    view = cells.view(data)
+    assert (len(view), view.split()) == (len(data), [])
+
+
+def test_long_outputs_are_no_long_lines_of_blanks() -> None:
+    book = json.loads(notebook("x = 1", "y = 2"))
+    book["cells"][0]["outputs"] = [{"data": {"image/png": "A" * 200_000}}]
+    data = json.dumps(book).encode()
+    view = cells.view(data)
+    assert len(view) == len(data)
+    assert max(map(len, view.split(b"\n"))) < 200
+    assert [ast.unparse(s) for s in ast.parse(view).body] == ["x = 1", "y = 2"]
