@@ -4,8 +4,8 @@
 
 After every pass the document is what it was before it, so memory that is still taken then belongs to no text.  The same
 lines of Python's library come in every pass (`--fresh`: other ones in each), each key with a request for ghost text
-whose answer is awaited, so the real model answers too.  Prints megabytes (proportional share) of the server, without
-the model's process, after each pass; `--inside` also has the server itself count its objects by type after a full
+whose answer is awaited, so the real model answers too.  Prints megabytes (proportional share) of the server and of
+the model's process after each pass; `--inside` also has the server itself count its objects by type after a full
 garbage collection, and prints those that became more over the second half.
 """
 
@@ -129,6 +129,7 @@ async def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     pressed = 0
     keys: list[int] = []
     sizes: list[int] = []
+    engine: list[int] = []
     inside: list[dict[str, int]] = []
     began = time.monotonic()
     while pressed < args.keys:
@@ -141,9 +142,13 @@ async def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
             client.process.send_signal(signal.SIGUSR1)
             inside.append(await asyncio.to_thread(appeared, counts))
         sizes.append(resident(client.process.pid))
+        engine.append(sum(resident(p) for p, c in descendants(client.process.pid) if "graft_models.llama" in c))
         seconds = time.monotonic() - began
-        print(f"{pressed} keys: {sizes[-1] / 1e6:.1f} MB, {seconds:.0f} s", file=sys.stderr, flush=True)
-    engine = [resident(p) for p, c in descendants(client.process.pid) if "graft_models.llama" in c]
+        print(
+            f"{pressed} keys: {sizes[-1] / 1e6:.1f} and {engine[-1] / 1e6:.1f} MB, {seconds:.0f} s",
+            file=sys.stderr,
+            flush=True,
+        )
     await client.stop()
     half = len(sizes) // 2
     figures: dict[str, Any] = {
