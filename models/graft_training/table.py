@@ -25,6 +25,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -229,7 +230,7 @@ def packed(levels: Sequence[Grown], vocabulary: str, corpus: str) -> bytes:
         buckets = (level.contexts >> np.uint64(64 - bits)).astype(np.int64)
         first = np.searchsorted(buckets, np.arange((1 << bits) + 1))
         chances = np.clip(np.rint(-np.log(level.chances) * table.SCALE), 0, 255)
-        arrays = (
+        arrays: tuple[NDArray[Any], ...] = (
             first,
             level.starts[first],
             level.contexts & np.uint64(0xFFFF),
