@@ -90,3 +90,25 @@ async def test_only_engines_that_count_are_given_them(tmp_path: Path, counts: bo
     await pipeline.complete(Snapshot("a.py", "x = 1\nz = \n", 10))
     graph.close()
     assert [n.path for n in engine.requests[0].hole.neighbours] == (["b.py"] if counts and switched else [])
+
+
+ALIKE = "def area(width, height, unit):\n    return convert(width * height, unit)\n\n" * 3
+
+
+@pytest.mark.parametrize("counts", [True, False])
+@pytest.mark.parametrize("alike", [True, False])
+async def test_what_an_engine_that_counts_is_shown(tmp_path: Path, counts: bool, alike: bool) -> None:
+    (tmp_path / "far.py").write_text("def distant(one: int) -> str: ...\n")
+    (tmp_path / "near.py").write_text(ALIKE if alike else "def volume(x):\n    unit = 1\n    return width\n")
+    text = "from far import distant\n\ndef f(width, height, unit):\n    distant(convert(width * height, unit))\n    "
+    (tmp_path / "a.py").write_text(text)
+    settings = Settings(completion_delay="none")
+    graph = graph_thread(open_graph, str(tmp_path), settings)
+    graph.submit(lambda g: None).result()
+    engine = ScriptedEngine(["1\n"], capabilities=Capabilities(infill=True, counts=counts))
+    pipeline = Pipeline(graph, lambda: engine, lambda: settings, root=str(tmp_path), patient=True)
+    await pipeline.complete(Snapshot("a.py", text, len(text)))
+    graph.close()
+    kinds = {part.kind for part in engine.requests[0].hole.context}
+    assert ("definition" in kinds) == (not counts), "signatures are for models that read them"
+    assert ("usage" in kinds) == (alike or not counts), "windows must be much alike"

@@ -274,8 +274,7 @@ class Worker:
                     task = self.foreground.popleft() if self.foreground else self.background.popleft()
                     self.current = task
             if task is None and not idle and not self.closing:
-                assert self.model.mixtures is not None
-                self.model.mixtures.library.learn()
+                self._learn()
                 continue
             if task is None:
                 # A pause, or the end: what was read goes to disk.
@@ -293,6 +292,16 @@ class Worker:
                     self.tasks.pop(task.number, None)
                 else:
                     self.background.appendleft(task)
+
+    def _learn(self) -> None:
+        """Read one of the texts that wait, while nobody does."""
+        assert self.model.mixtures is not None
+        self._be_modest(True)
+        try:
+            self.model.mixtures.library.learn()
+        except Exception:
+            # It is counted without; the model itself is well.
+            traceback.print_exc()
 
     def _may_learn(self) -> bool:
         mixtures = self.model.mixtures

@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from graft_indexer.graph import SymbolGraph
-from graft_models.engine import Done, Engine, Request, ScoreRequest
+from graft_models.engine import Capabilities, Done, Engine, Request, ScoreRequest
 from graft_models.prompt import ContextPart, Hole, Neighbour, cut_prefix, cut_suffix
 from graft_server.benches.code_items import NAME, code_lines, edit_similarity, files, folders, workspace
 from graft_server.benches.contexts import ARMS, Repository, parts_of
@@ -144,6 +144,7 @@ async def _run(args: argparse.Namespace) -> dict[str, Any]:
                         wanted = partial(
                             parts_of, source, repository=repository, path=item.path, before=item.before,
                             after=item.after, hidden=item.truth, budget=budget, kinds=kinds, seed=args.seed,
+                            capabilities=Capabilities() if args.alone else bench.engine.capabilities,
                         )  # fmt: skip
                         parts = await asyncio.wrap_future(bench.graph.submit(wanted))
                         shown = arm in ARMS

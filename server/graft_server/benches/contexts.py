@@ -20,10 +20,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graft_indexer.graph import SymbolGraph
+from graft_models.engine import Capabilities
 from graft_models.prompt import ContextPart
-from graft_server.completion.context import Wanted, choose, gather, tokens_of
+from graft_server.completion.context import Wanted, choose, gate_for, gather, tokens_of
 from graft_server.completion.names import stub
 
+EVERY = Capabilities()
+"""Of an engine that is shown all kinds of context."""
 ARMS = ("in_file", "vim_chunks", "bm25", "graft", "oracle")
 WINDOW, STEP, QUERY = 20, 10, 10
 """Lines of a window, from one to the next, and of the query."""
@@ -108,8 +111,9 @@ def parts_of(
     *,
     kinds: frozenset[str] | None = None,
     seed: int = 0,
+    capabilities: Capabilities = EVERY,
 ) -> tuple[ContextPart, ...]:
-    """The parts of one arm for a cursor between `before` and `after`; `budget` in tokens.
+    """The parts of one arm for a cursor between `before` and `after`; `budget` in tokens, `capabilities` the engine's.
 
     Only the oracle looks at `hidden`.  The graph must see `before + after` as the text of `path`.
     """
@@ -123,7 +127,7 @@ def parts_of(
     if arm == "graft":
         offset = len(before.encode("utf-8", "surrogateescape"))
         wanted = Wanted(path, before + after, offset, budget, deadline_ms=5000.0, kinds=kinds)
-        return gather(graph, wanted).parts
+        return gather(graph, gate_for(wanted, capabilities)).parts
     windows = [
         ContextPart(p.path, p.text, p.kind, 0.5 * p.value) for p in repository.ranked(path, hidden + "\n" + query, 5)
     ]

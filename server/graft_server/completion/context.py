@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from graft_indexer.facts import DefinitionKind
 from graft_indexer.graph import Origin, Symbol, SymbolGraph
 from graft_indexer.memo import LateError
+from graft_models.engine import Capabilities
 from graft_models.prompt import ContextPart
 from graft_server.completion import secrets
 from graft_server.completion.gate import graft_ignored, matches
@@ -40,6 +41,9 @@ _SKIP = frozenset(
         "str int list dict set tuple range isinstance match case type",
     )
 )
+SMALL_KINDS = frozenset({"usage", "edit"})
+SMALL_ALIKE = 0.15
+"""What a model is shown whose counts know the files near it: see `gate_for`."""
 _ORDER = {"header": 0, "outline": 1, "definition": 2, "usage": 3, "edit": 4}
 
 
@@ -47,8 +51,9 @@ _ORDER = {"header": 0, "outline": 1, "definition": 2, "usage": 3, "edit": 4}
 class Wanted:
     """What context is asked for: the cursor at byte `offset` of `text`, at most `budget` tokens (estimated).
 
-    `kinds` limits which sources are asked (None: all); `edits` are recent edits elsewhere, which only the caller knows;
-    `disabled` are globs of files that are never shown.
+    `kinds` limits which sources are asked (None: all), `alike` is how like the code at the cursor a window must be, 0
+    to 1; `edits` are recent edits elsewhere, which only the caller knows; `disabled` are globs of files that are never
+    shown.
     """
 
     path: str
@@ -59,6 +64,18 @@ class Wanted:
     disabled: tuple[str, ...] = ()
     edits: tuple[ContextPart, ...] = ()
     kinds: frozenset[str] | None = None
+    alike: float = 0.0
+
+
+def gate_for(wanted: Wanted, capabilities: Capabilities) -> Wanted:
+    """The same for the engine that will read it: whether other files are shown at all.
+
+    A small model whose counts have read the files near the cursor (`Capabilities.counts`) gains nothing from signatures
+    in its prompt and loses by what they push out; windows help it where they are much like the code at the cursor.
+    """
+    if not capabilities.counts or wanted.kinds is not None:
+        return wanted
+    return replace(wanted, kinds=SMALL_KINDS, alike=SMALL_ALIKE)
 
 
 @dataclass(slots=True)
@@ -319,7 +336,7 @@ def _outlines(work: _Gathering) -> None:
 def _usages(work: _Gathering) -> None:
     """Windows of other files that look like the code at the cursor: the best one before the definitions."""
     for rank, window in enumerate(work.graph.usages(work.path, work.offset, limit=2)):
-        if work.late():
+        if work.late() or window.score < work.request.alike:
             return
         work.add(window.path, window.text, "usage", (USAGE_VALUE + 0.4 * window.score) / (1 + rank))
 

@@ -121,7 +121,7 @@ class Decoder:
             answer = wish.snapshot.max_tokens or BLOCK_TOKENS
             known = budget.prompt_tokens(self.reading.tokens_per_second, engine.status.model, answer)
             live.budget = budget.settled(live.earlier_budget, known)
-        await self._fill(live, wish)
+        await self._fill(engine, live, wish)
         await self._look_around(engine, wish)
         flight = self._start(engine, live, typed, wish)
         self._flights[path] = flight
@@ -158,7 +158,7 @@ class Decoder:
         return settings.model_battery or not self._power.on_battery()
 
     async def _read_ahead(self, engine: Engine, coming: LiveHole, wish: Wish) -> None:
-        await self._fill(coming, wish)
+        await self._fill(engine, coming, wish)
         snapshot = wish.snapshot
         coming.read = await engine.warm(
             hole_of(coming, "", snapshot.path, self._repository),
@@ -176,7 +176,7 @@ class Decoder:
     def _document(self, path: str) -> str:
         return f"{self._root}:{path}"
 
-    async def _fill(self, live: LiveHole, wish: Wish) -> None:
+    async def _fill(self, engine: Engine, live: LiveHole, wish: Wish) -> None:
         """Gather the hole's context, once while it lives."""
         if live.context_known or self._graph is None:
             return
@@ -193,6 +193,7 @@ class Decoder:
             edits=tuple(self._edits(path)),
             kinds=self._switches.kinds,
         )
+        wanted = context.gate_for(wanted, engine.capabilities)
         slow = None if self._patient else self._slow
         found = await self._graph.ask(
             lambda graph: context.gather(graph, wanted, slow),
