@@ -31,6 +31,8 @@ from graft_server.workspace import BACKGROUND, INTERACTIVE, GraphThread
 log = logging.getLogger("graft.completion")
 
 DEADLINE_MS = 4000
+PATIENT_MS = 60_000.0
+"""For the context where nobody is typing."""
 CONTEXT_WAIT_MS = 40.0
 NEED_WAIT_MS = 4.5
 MOST_FLIGHTS = 8
@@ -188,7 +190,7 @@ class Decoder:
             wish.snapshot.text,
             wish.snapshot.offset,
             budget=budget.context_tokens(live.budget),
-            deadline_ms=2000.0 if self._patient else context.DEADLINE_MS,
+            deadline_ms=PATIENT_MS if self._patient else context.DEADLINE_MS,
             disabled=wish.settings.completion_disabled_globs,
             edits=tuple(self._edits(path)),
             kinds=self._switches.kinds,
