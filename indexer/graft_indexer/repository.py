@@ -416,7 +416,9 @@ def _collect(file: PyFile, scope: Scope, body: list[ast.stmt], found: list[Cls])
             found.append(class_of(file, statement, scope))
             _collect(file, scope_of(scope, statement), statement.body, found)
         elif isinstance(statement, FUNCTIONS):
-            if _has_class(statement):
+            if b"class" in file.tree.data[file.tree.start(statement) : file.tree.end(statement)] and _has_class(
+                statement
+            ):
                 _collect(file, scope_of(scope, statement), statement.body, found)
         else:
             for name in ("body", "orelse", "finalbody"):
