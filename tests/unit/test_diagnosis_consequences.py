@@ -241,3 +241,12 @@ def test_what_was_wrong_before_is_not_repeated(tmp_path: Path) -> None:
 def test_a_comment_silences_a_call(tmp_path: Path) -> None:
     files = {"a.py": "def f(x, y): ...\n", "use.py": "from a import f\nf(1, 2)  # graft: ignore[stale-arguments]\n"}
     assert changed(tmp_path, files, "def f(y, x): ...\n")[0] == []
+
+
+def test_a_notebook_is_neither_named_nor_mended(tmp_path: Path) -> None:
+    cell = '{"cells": [{"cell_type": "code", "source": ["from shop.cart import total\\n", "total([1])"]}]}'
+    (tmp_path / "use.ipynb").write_text(cell)
+    found, fix, _ = saved(tmp_path, FILES["shop/cart.py"].replace("def total", "def grand_total"))
+    assert [m.partition(":")[0] for m in messages(found)] == ["report.py", "shop/till.py"]
+    assert fix is not None
+    assert {e.path for e in fix.edits} == {"report.py", "shop/till.py"}

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from graft_indexer.embedded import has_view
 from graft_indexer.extract import extract_rows, facts_of
 from graft_indexer.facts import DefinitionKind, Facts, Signature, Span
 from graft_indexer.graph import CallTarget, Exposure, Symbol, SymbolGraph
@@ -207,7 +208,8 @@ def _files(graph: SymbolGraph, path: str, exposure: Exposure, names: frozenset[s
                 affected.update(dict.fromkeys(location.path for location in graph.references(one).value))
     affected.pop(path, None)
     word = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(names)))})\b") if names else None
-    found = [p for p in affected if word is not None and word.search(graph.text(p) or "")]
+    # What lies in a notebook is no document of its own in an editor, and is not mended on disk.
+    found = [p for p in affected if word is not None and not has_view(p) and word.search(graph.text(p) or "")]
     return found[:MAX_FILES]
 
 

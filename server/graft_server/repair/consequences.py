@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
+from graft_indexer.embedded import has_view
 from graft_indexer.facts import Signature, Span
 from graft_indexer.graph import Exposure, Symbol, SymbolGraph
 from graft_server.diagnosis.calls import bind, positional_parameters
@@ -44,7 +45,7 @@ def mend(graph: SymbolGraph, found: Consequences, settings: Settings | None = No
         edits += some
         followed = dict.fromkeys(c.after.symbol.name for c in broken)
         titles.append(f"Follow the new signature of {', '.join(f'`{n}`' for n in followed)}")
-    edits = list(dict.fromkeys(edits))
+    edits = [e for e in dict.fromkeys(edits) if not has_view(e.path)]
     texts = edited_texts(graph, edits)
     if texts is None:
         return None

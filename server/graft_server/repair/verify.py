@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from graft_indexer.embedded import has_view
 from graft_indexer.facts import Span
 from graft_indexer.graph import SymbolGraph
 from graft_indexer.syntax import error_spans, language_of
@@ -44,13 +45,14 @@ def overlaid(graph: SymbolGraph, texts: Mapping[str, str]) -> Iterator[None]:
 
 
 def edited_texts(graph: SymbolGraph, edits: Iterable[Edit]) -> dict[str, str] | None:
-    """The texts that edits lead to; None if a file is unreadable, the edits overlap, or they change nothing."""
+    """The texts that edits lead to; None if a file is unreadable, or a notebook or page, if the edits overlap, or if they
+    change nothing."""
     by_path: dict[str, list[Edit]] = {}
     for edit in edits:
         by_path.setdefault(edit.path, []).append(edit)
     texts: dict[str, str] = {}
     for path, some in by_path.items():
-        text = graph.text(path)
+        text = graph.text(path) if not has_view(path) else None
         if text is None:
             return None
         try:
