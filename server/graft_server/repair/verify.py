@@ -45,7 +45,7 @@ def overlaid(graph: SymbolGraph, texts: Mapping[str, str]) -> Iterator[None]:
 
 
 def edited_texts(graph: SymbolGraph, edits: Iterable[Edit]) -> dict[str, str] | None:
-    """The texts that edits lead to; None if a file is unreadable, or a notebook or page, if the edits overlap, or if they
+    """The texts that edits lead to; None if a file cannot be read, or is a notebook or a page, or the edits overlap or
     change nothing."""
     by_path: dict[str, list[Edit]] = {}
     for edit in edits:
