@@ -1,45 +1,30 @@
 ; What defines a name; see graft_indexer/querywalk.py for the captures.
+; Declarators nest: one pattern with all of its forms is prepared faster than one for each.
 (function_definition
-  declarator: (function_declarator declarator: (identifier) @name) body: (_) @body) @definition.function
-(function_definition
-  declarator: (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))
-  body: (_) @body) @definition.function
-(function_definition
-  declarator: (pointer_declarator
-    declarator: (pointer_declarator declarator: (function_declarator declarator: (identifier) @name)))
-  body: (_) @body) @definition.function
-(function_definition
-  declarator: (function_declarator declarator: [(field_identifier) (destructor_name) (operator_name)] @name)
-  body: (_)? @body) @definition.method
+  declarator: [
+    (function_declarator declarator: (identifier) @name)
+    (pointer_declarator declarator: [
+      (function_declarator declarator: (identifier) @name)
+      (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))])
+  ] body: (_) @body) @definition.function
 (function_definition
   declarator: (reference_declarator
     (function_declarator declarator: [(identifier) (field_identifier) (operator_name)] @name))
   body: (_)? @body) @definition.function
 (function_definition
-  declarator: (pointer_declarator declarator: (function_declarator declarator: (field_identifier) @name))
-  body: (_)? @body) @definition.method
-(function_definition
-  declarator: (function_declarator
-    declarator: (qualified_identifier
-      scope: (_) @parent name: [(identifier) (destructor_name) (operator_name)] @name))
-  body: (_)? @body) @definition.method
-(function_definition
-  declarator: (function_declarator
-    declarator: (qualified_identifier
-      name: (qualified_identifier
-        scope: (_) @parent name: [(identifier) (destructor_name) (operator_name)] @name)))
-  body: (_)? @body) @definition.method
-(function_definition
-  declarator: (reference_declarator
-    (function_declarator
-      declarator: (qualified_identifier scope: (_) @parent name: [(identifier) (operator_name)] @name)))
-  body: (_)? @body) @definition.method
-(function_definition
-  declarator: (pointer_declarator
-    declarator: (function_declarator
-      declarator: (qualified_identifier scope: (_) @parent name: (identifier) @name)))
-  body: (_)? @body) @definition.method
-; Declarators nest: one pattern with all of its forms is prepared faster than one for each.
+  declarator: [
+    (function_declarator declarator: [
+      (field_identifier) @name (destructor_name) @name (operator_name) @name
+      (qualified_identifier scope: (_) @parent name: [(identifier) (destructor_name) (operator_name)] @name)
+      (qualified_identifier
+        name: (qualified_identifier scope: (_) @parent name: [(identifier) (destructor_name) (operator_name)] @name))])
+    (reference_declarator
+      (function_declarator
+        declarator: (qualified_identifier scope: (_) @parent name: [(identifier) (operator_name)] @name)))
+    (pointer_declarator declarator: (function_declarator declarator: [
+      (field_identifier) @name
+      (qualified_identifier scope: (_) @parent name: (identifier) @name)]))
+  ] body: (_)? @body) @definition.method
 (declaration type: (_) @type declarator: [
   (identifier) @name
   (init_declarator declarator: [
