@@ -43,6 +43,8 @@ EngineFactory = Callable[[Settings], tuple[Engine | None, EngineStatus]]
 
 WATCH_SECONDS = 0.5
 """How often the engine's state is looked at, for `graft/status`."""
+SEEN = ("completion_context", "completion_disabled_globs")
+"""Settings of what the model may be shown."""
 RESCAN_SECONDS = 30.0
 """Clients without file watching: the disk is compared at most so often, after a save or an opened file."""
 
@@ -158,6 +160,11 @@ class Session:
         model = [f.name for f in fields(Settings) if f.name.startswith("model_")]
         if self._engine_chosen and any(getattr(before, n) != getattr(self.settings, n) for n in model):
             self.spawn(self.restart_engine())
+        if any(getattr(before, n) != getattr(self.settings, n) for n in SEEN):
+            # What was gathered before may be what the model must not be shown any more.
+            for pipeline in self._pipelines.values():
+                pipeline.cancel_all()
+            self._pipelines.clear()
         self.changed()
 
     async def close(self) -> None:

@@ -65,6 +65,9 @@ class Settings:
         "Completion",
         "Files without suggestions; they are never shown to the model as context either.",
     )
+    completion_context: bool = _setting(
+        "completion.context", True, "Completion", "Let the model see code of other files."
+    )
     # Diagnosis
     diagnosis_enable: bool = _setting("diagnosis.enable", True, "Diagnosis", "Check files when they are saved.")
     diagnosis_disabled: tuple[str, ...] = _setting(
@@ -139,7 +142,6 @@ RETIRED: Mapping[str, Retired] = MappingProxyType(
             "`completion.eagerness` has the value 'off'", ((False, "completion.eagerness", "off"),)
         ),
         "completion.maxTokens": Retired("suggestions end where the syntax does; `completion.multiline` allows blocks"),
-        "completion.context": Retired("files that the model must not see stand in `completion.disabledGlobs`"),
         "model.contextTokens": Retired("prompts are as long as the model reads in good time here"),
         "index.jobs": Retired("`graft index --jobs N` sets it for one run"),
     }

@@ -136,10 +136,18 @@ y = $0
     assert engine.requests[0].hole.context == ()
 
 
-async def test_context_can_be_switched_off(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("settings", "switches", "seen"),
+    [
+        (Settings(completion_delay="none"), Switches(), True),
+        (Settings(completion_delay="none", completion_context=False), Switches(), False),
+        (Settings(completion_delay="none"), Switches(context=False), False),
+    ],
+)
+async def test_context_can_be_switched_off(tmp_path: Path, settings: Settings, switches: Switches, seen: bool) -> None:
     source = SHAPES + "shape = make(1, height=2)\nx = $0\n"
-    _, _, engine = await complete(source, "x\n", root=tmp_path, switches=Switches(context=False))
-    assert engine.requests[0].hole.context == ()
+    _, _, engine = await complete(source, "x\n", root=tmp_path, settings=settings, switches=switches)
+    assert bool(engine.requests[0].hole.context) == seen
 
 
 @pytest.mark.parametrize(

@@ -71,11 +71,16 @@ def test_not_more_than_are_good() -> None:
         assert len(Neighbours().of(fixed.graph, "a.py")) == MOST
 
 
-@pytest.mark.parametrize(("counts", "switched"), [(True, True), (True, False), (False, True)])
-async def test_only_engines_that_count_are_given_them(tmp_path: Path, counts: bool, switched: bool) -> None:
+@pytest.mark.parametrize(
+    ("counts", "switched", "wanted"),
+    [(True, True, True), (True, False, True), (False, True, True), (True, True, False)],
+)
+async def test_only_engines_that_count_are_given_them(
+    tmp_path: Path, counts: bool, switched: bool, wanted: bool
+) -> None:
     (tmp_path / "a.py").write_text("x = 1\n")
     (tmp_path / "b.py").write_text("y = 1\n")
-    settings = Settings(completion_delay="none")
+    settings = Settings(completion_delay="none", completion_context=wanted)
     graph = graph_thread(open_graph, str(tmp_path), settings)
     graph.submit(lambda g: None).result()
     engine = ScriptedEngine(["1\n"], capabilities=Capabilities(infill=True, counts=counts))
@@ -89,7 +94,7 @@ async def test_only_engines_that_count_are_given_them(tmp_path: Path, counts: bo
     )
     await pipeline.complete(Snapshot("a.py", "x = 1\nz = \n", 10))
     graph.close()
-    assert [n.path for n in engine.requests[0].hole.neighbours] == (["b.py"] if counts and switched else [])
+    assert [n.path for n in engine.requests[0].hole.neighbours] == (["b.py"] if counts and switched and wanted else [])
 
 
 ALIKE = "def area(width, height, unit):\n    return convert(width * height, unit)\n\n" * 3

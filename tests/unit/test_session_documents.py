@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graft_indexer.text import Lines, Unit, encode
-from graft_server.session import window
+from graft_server.session import Session, window
 from graft_server.workspace import BACKGROUND, INTERACTIVE, NORMAL, ClosedError, Document, GraphThread, spliced
 
 TEXT = st.text(alphabet="ab😀é\n\r\t ", max_size=40)
@@ -159,3 +159,16 @@ async def test_a_slow_answer_gives_the_default_and_a_failing_one_too() -> None:
 
     assert await thread.ask(fail, 7) == 7
     thread.close()
+
+
+async def test_what_was_gathered_is_dropped_when_less_may_be_shown() -> None:
+    session = Session()
+    session.begin([], {})
+    first = session.pipeline(None)
+    session.configure({"completion.multiline": False})
+    assert session.pipeline(None) is first
+    session.configure({"completion.context": False})
+    second = session.pipeline(None)
+    assert second is not first and not session.settings.completion_context
+    session.configure({"completion.context": False, "completion.disabledGlobs": ["**/secret.py"]})
+    assert session.pipeline(None) is not second

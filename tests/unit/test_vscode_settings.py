@@ -5,10 +5,12 @@ Rewrite them with `UPDATE_EXPECT=1 python -m pytest tests/unit/test_vscode_setti
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any, get_args
 
 from graft_server.settings import reference
+from graft_server.settings_types import RETIRED
 
 PACKAGE = Path(__file__).parents[2] / "clients" / "vscode" / "package.json"
 
@@ -46,3 +48,10 @@ def test_package_json_has_the_servers_settings() -> None:
         package["contributes"]["configuration"] = configuration()
         PACKAGE.write_text(json.dumps(package, indent=2, ensure_ascii=False) + "\n", "utf-8")
     assert package["contributes"]["configuration"] == configuration()
+
+
+def test_the_extension_knows_what_is_retired() -> None:
+    # None of them named a program, a path or an address: a workspace could set them, and what it set is still sent.
+    source = (PACKAGE.parent / "src" / "chosen.ts").read_text("utf-8")
+    said = re.search(r"RETIRED[^=]*= \[(.*?)\]", source, re.DOTALL)
+    assert said is not None and re.findall(r'"(.*?)"', said[1]) == list(RETIRED)

@@ -1,5 +1,6 @@
 /** What the user has set, as the server wants to hear it. */
 import * as vscode from "vscode";
+import { chosenOf, switchedOff } from "./chosen";
 
 interface Declared {
   contributes: { configuration: { properties: Record<string, unknown> }[] };
@@ -8,26 +9,15 @@ interface Declared {
 /**
  * Settings with a value that somebody chose, by their names without `graft.`. Defaults are left out: they are the
  * server's own, and must not override what `[tool.graft]` in a project says. The extension's own settings stay here.
- * What a person has set under a name that is not declared (any more) is sent too: the server says what it means today.
+ * What is set under a name that is not declared any more is sent too: the server says what it means today.
  */
 export function chosenSettings(packageJSON: unknown): Record<string, unknown> {
   const configuration = vscode.workspace.getConfiguration("graft");
-  const out: Record<string, unknown> = {};
-  // Only the person's own: VS Code keeps what may not come from a workspace apart for declared names only.
-  for (const name of leaves(vscode.workspace.getConfiguration().get("graft"))) {
-    const own = configuration.inspect(name)?.globalValue;
-    if (own !== undefined && !name.startsWith("server.")) out[name] = own;
-  }
-  for (const group of (packageJSON as Declared).contributes.configuration) {
-    for (const full of Object.keys(group.properties)) {
-      const name = full.replace(/^graft\./, "");
-      if (name.startsWith("server.")) continue;
-      const values = configuration.inspect(name);
-      const chosen = values?.workspaceFolderValue ?? values?.workspaceValue ?? values?.globalValue;
-      if (chosen !== undefined) out[name] = chosen;
-    }
-  }
-  return out;
+  const declared = (packageJSON as Declared).contributes.configuration.flatMap((group) =>
+    Object.keys(group.properties).map((full) => full.replace(/^graft\./, "")),
+  );
+  const found = leaves(vscode.workspace.getConfiguration().get("graft"));
+  return chosenOf(declared, found, (name) => configuration.inspect(name));
 }
 
 /** Names of the values in nested tables, dotted. */
@@ -39,7 +29,7 @@ function leaves(value: unknown, prefix = ""): string[] {
 /** Why a document gets no suggestions; empty if it does. */
 export function offHere(document: vscode.TextDocument, languages: readonly string[]): string {
   const configuration = vscode.workspace.getConfiguration("graft", document.uri);
-  if (configuration.get<string>("completion.eagerness") === "off") return "suggestions are switched off here";
+  if (switchedOff((name) => configuration.inspect(name), configuration.get("completion.eagerness"))) return "suggestions are switched off here";
   if (configuration.get<string[]>("completion.disabledLanguages", []).includes(document.languageId))
     return `suggestions are switched off for ${document.languageId}`;
   if (!languages.includes(document.languageId)) return `${document.languageId} is not one of Graft's languages`;

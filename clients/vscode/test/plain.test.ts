@@ -3,6 +3,7 @@ import { test } from "node:test";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
+import { chosenOf, type Levels, switchedOff } from "../src/chosen";
 import { withoutDuplicates } from "../src/duplicates";
 import { findPython, installSteps, pipProgress, runSteps, wheelSource } from "../src/install";
 import { servedLanguages } from "../src/languages";
@@ -212,4 +213,28 @@ test("others' findings are sent when they are quiet, once each, and only of open
   others.changed("a");
   await pause(60);
   assert.deepEqual(sent.slice(2), [["a", ["x"]]]);
+});
+
+test("a setting of an earlier version counts in a workspace too, an unknown one only in one's own settings", () => {
+  const set: Record<string, Levels> = {
+    "completion.enable": { workspaceValue: false },
+    "completion.maxTokens": { globalValue: 10, workspaceValue: 20, workspaceFolderValue: 30 },
+    "completion.context": { globalValue: true, workspaceValue: false },
+    "completion.unheardOf": { globalValue: 1, workspaceValue: 2 },
+    "model.unheardOf": { workspaceValue: "/tmp/evil" },
+    "server.path": { globalValue: "/my/graft" },
+  };
+  const sent = chosenOf(["completion.context", "log.level", "server.path"], Object.keys(set), (name) => set[name]);
+  assert.deepEqual(sent, {
+    "completion.enable": false, "completion.maxTokens": 30, "completion.context": false, "completion.unheardOf": 1,
+  });
+});
+
+test("suggestions are off by today's setting and by the one that it has replaced, the closest level first", () => {
+  const off = (levels: Levels | undefined, eagerness = "eager") => switchedOff((name) => (name === "completion.enable" ? levels : undefined), eagerness);
+  assert.ok(off(undefined, "off"));
+  assert.ok(!off(undefined));
+  assert.ok(off({ workspaceValue: false }));
+  assert.ok(off({ globalValue: false }));
+  assert.ok(!off({ globalValue: false, workspaceFolderValue: true }));
 });

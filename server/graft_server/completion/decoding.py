@@ -182,7 +182,7 @@ class Decoder:
         """Gather the hole's context, once while it lives."""
         if live.context_known or self._graph is None:
             return
-        if not self._switches.context:
+        if not (wish.settings.completion_context and self._switches.context):
             return
         path = wish.snapshot.path
         wanted = context.Wanted(
@@ -217,7 +217,7 @@ class Decoder:
         if (
             graph is None
             or not engine.capabilities.counts
-            or not (self._switches.context and self._switches.neighbours)
+            or not (wish.settings.completion_context and self._switches.context and self._switches.neighbours)
         ):
             return
         known = self._near.get(path)
