@@ -32,6 +32,7 @@ DECORATORS = frozenset(
 )  # fmt: skip
 """Class decorators that add no attribute but the ones known here."""
 ATTRS_MODULES = ("attr", "attrs")
+COMPUTED_SLOTS = "__slots__ is computed"
 
 Infer = Callable[["Cls", Scope, ast.expr], Result]
 
@@ -52,6 +53,15 @@ class Member:
     owner: Cls
     bindings: tuple[Binding, ...] = ()
     attributes: tuple[Binding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """What stubs leave out: members, why there may be others, and why others may be there with a leading underscore."""
+
+    members: dict[str, Member]
+    reason: str
+    private: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +254,7 @@ class Classes:
             return "a syntax error hides members"
         for binding in scope.bindings.get("__slots__", []):
             if slot_names(binding.value) is None:
-                return "__slots__ is computed"
+                return COMPUTED_SLOTS
         if "__bases__" in cls.file.tree.text and _BASES.search(cls.file.tree.text):
             return "__bases__ is set"
         if "mixin" in cls.name.lower():
@@ -290,27 +300,43 @@ class Classes:
             scope = current.scope
         return current
 
-    def private_members(self, cls: Cls) -> tuple[dict[str, Member], str]:
+    def private_members(self, cls: Cls) -> Hidden:
         """Members that stubs leave out, from the sources beside them; and why there may still be others."""
         return self.world.memo.remember(("private members", cls), lambda: self._private_members(cls))
 
-    def _private_members(self, cls: Cls) -> tuple[dict[str, Member], str]:
+    def _private_members(self, cls: Cls) -> Hidden:
         table: dict[str, Member] = {}
-        reason = ""
+        reason = private = ""
         for current in self.shape(cls).order:
             if not current.file.is_stub or current.file is self.world.builtins or current.file.name in TYPING:
                 continue
             twin = self.twin(current)
             if twin is None:
-                reason = reason or f"a C extension may have private names ({current.full_name})"
+                private = private or f"a C extension may have private names ({current.full_name})"
                 continue
             for inner in self.shape(twin).order:
                 if inner.file.is_stub:
                     continue
-                reason = reason or self.own_reason(inner)
+                why = self._own_reason(inner)
+                if not why and _FILLING.search(inner.file.tree.text):
+                    why = "its module fills objects by names that it computes"
+                # Slots add no names to those that the stub lists, and how the class is made is the stub's word.
+                reason = reason or ("" if why == COMPUTED_SLOTS else why)
+                private = private or self.own_reason(inner)
                 for name, member in self.own_members(inner).items():
                     table.setdefault(name, member)
-        return table, reason
+        return Hidden(table, reason, private)
+
+    def spelled_beside(self, cls: Cls, name: str) -> bool:
+        """Whether the source beside a stub says `.name` or `"name"` anywhere: then the stub may have left it out."""
+        said = re.compile(rf"""\.{re.escape(name)}\b|["']{re.escape(name)}["']""")
+        for current in self.shape(cls).order:
+            twin = self.twin(current) if current.file is not self.world.builtins else None
+            if twin is not None:
+                twin.file.note()
+                if said.search(twin.file.tree.text):
+                    return True
+        return False
 
     # -- members ------------------------------------------------------------------------------------------------------
     def own_member(self, cls: Cls, name: str) -> Member | None:
@@ -354,7 +380,7 @@ class Classes:
             if found is not None:
                 return found
         if after is None and any(c.file.is_stub for c in order[:-1]):
-            return self.private_members(cls)[0].get(name)
+            return self.private_members(cls).members.get(name)
         return None
 
     def class_member(self, cls: Cls, name: str) -> Member | None:
@@ -374,7 +400,7 @@ class Classes:
         for current in self.shape(cls).order:
             # The first that has a name keeps it, and its place.
             table = {**table, **self.own_members(current), **table}
-        extra, _ = self.private_members(cls)
+        extra = self.private_members(cls).members
         return {**table, **extra, **table} if extra else table
 
     def own_members(self, cls: Cls) -> dict[str, Member]:
@@ -457,4 +483,5 @@ def _has_getattr(cls: Cls) -> bool:
     )
 
 
+_FILLING = re.compile(r"\b(?!self\b|cls\b)\w+\.__dict__(?:\.update\(|\[[^]\n]*\]\s*=(?!=))")
 _BASES = re.compile(r"__bases__\s*\+?=(?!=)")

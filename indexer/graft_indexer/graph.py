@@ -51,8 +51,8 @@ class Answer(Generic[T_co]):
         return self.certainty is Certainty.CLOSED
 
     def closed_for(self, name: str) -> bool:
-        """Whether the absence of `name` (or of all names that begin so) from a list of names proves anything."""
-        return self.closed or (self.public and not name.startswith("_"))
+        """Whether the absence of `name`, or of every name that begins so, from a list of names proves anything."""
+        return self.closed or (self.public and name != "" and not name.startswith("_"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,9 @@ class Members:
                     if name not in table:
                         table[name] = member_symbol(member)
         holders = list(dict.fromkeys(holders))
-        private = next((r for c in holders if (r := classes.private_members(c)[1])), "")
+        hidden = [classes.private_members(c) for c in holders]
+        reason = reason or next((h.reason for h in hidden if h.reason), "")
+        private = next((h.private for h in hidden if h.private), "")
         for name in self._implicit(holders):
             table.setdefault(name, member_symbol(Member(name, cls)))
         if not self._sealed(cls):
@@ -228,7 +230,8 @@ class Members:
                 reason = reason or classes.shape(sub).reason
                 for name, member in classes.members(sub).items():
                     table.setdefault(name, member_symbol(member))
-        private = classes.private_members(cls)[1]
+        hidden = classes.private_members(cls)
+        reason, private = reason or hidden.reason, hidden.private
         for name in self._implicit(list(shape.order)):
             table.setdefault(name, member_symbol(Member(name, cls)))
         meta = metaclass(self.inference, cls)
@@ -352,8 +355,11 @@ class Members:
             return "stubs leave out some special names"
         if self._sealed(cls):
             return ""
-        if name.startswith("_") and self.inference.classes.private_members(cls)[1]:
-            return "stubs leave out private names"
+        hidden = self.inference.classes.private_members(cls)
+        if hidden.reason or (name.startswith("_") and hidden.private):
+            return hidden.reason or "stubs leave out private names"
+        if self.inference.classes.spelled_beside(cls, name):
+            return "the source beside the stub says it"
         if any(name in self._implicit([c]) for c in order):
             return "it is set when the class is made"
         if self.repository.stored_elsewhere(name):

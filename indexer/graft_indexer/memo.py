@@ -8,7 +8,8 @@ long as none of its tokens has changed since.  Tokens stand for a file, one func
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -97,6 +98,15 @@ class Memo:
         """Raises LateError if the deadline is over: for whoever is about to begin a piece of work of milliseconds."""
         if self.deadline is not None and time.perf_counter() > self.deadline:
             raise LateError
+
+    @contextmanager
+    def until(self, deadline: float | None) -> Iterator[None]:
+        """With this deadline meanwhile; None: with none, for what must be done to its end."""
+        before, self.deadline = self.deadline, deadline
+        try:
+            yield
+        finally:
+            self.deadline = before
 
     def clear(self) -> None:
         """Forget all answers."""

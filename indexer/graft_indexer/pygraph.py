@@ -161,12 +161,8 @@ class PyGraph:
     @contextmanager
     def within(self, deadline: float) -> Iterator[None]:
         """Questions asked meanwhile raise `memo.LateError` once `time.perf_counter()` is past `deadline`."""
-        memo = self.world.memo
-        before, memo.deadline = memo.deadline, deadline
-        try:
+        with self.world.memo.until(deadline):
             yield
-        finally:
-            memo.deadline = before
 
     # -- names --------------------------------------------------------------------------------------------------------
     def find(self, name: str) -> Sequence[Symbol]:

@@ -101,6 +101,11 @@ class World:
         generation = self.source.generation
         if generation == self._generation or self.memo.busy:
             return
+        with self.memo.until(None):  # Whoever gives up a question must not leave half of a change unseen.
+            self._take_over(generation)
+
+    def _take_over(self, generation: int) -> None:
+        """Make what is known agree with the texts of a generation."""
         self._generation = generation
         self._mark, changed = self.source.changed_since(self._mark)
         self.finder.refresh()

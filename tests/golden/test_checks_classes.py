@@ -154,7 +154,6 @@ def test_slips_on_objects_of_the_standard_library(tmp_path: Path) -> None:
             "12:27 [read_txt",
             "13:23 [updat",
             "15:11 [appendd",
-            "16:28 [warnin",
             "17:20 [isofmt",
             "18:27 [retcode",
             "20:14 [readd",

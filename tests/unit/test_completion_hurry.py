@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -90,3 +91,26 @@ def test_no_time_gives_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
         path, offset = fixed.here
         got = gather(fixed.graph, Wanted(path, fixed.graph.text(path) or "", offset, deadline_ms=0.0), SlowParts())
         assert got == context.Gathered((), missing=True, missed=True)
+
+
+def test_an_edit_is_taken_over_whole_though_nobody_waits_for_the_question() -> None:
+    source = """
+    //- /a.py
+    class A:
+        one = 1
+    def make() -> A: ...
+    //- /c.py
+    def f(x): ...
+    //- /main.py
+    from a import make
+    make().$0
+    """
+    with graph_of(source) as fixed:
+        path, offset = fixed.here
+        fixed.graph.members_at(path, offset - 1)
+        fixed.graph.open_buffer("a.py", "class A:\n    one = 1\n    three = 3\ndef make() -> A: ...\n")
+        fixed.graph.open_buffer("c.py", "from a import A\ndef f(x: A):\n    x.two = 2\n")
+        with fixed.graph.within(time.perf_counter() - 1), suppress(LateError):
+            fixed.graph.definition_at("c.py", 20)
+        names = {s.name for s in fixed.graph.members_at(path, offset - 1).value}
+        assert {"one", "two", "three"} <= names

@@ -240,12 +240,32 @@ def test_stubs_leave_out_private_names_only() -> None:
 
 def test_a_subclass_is_what_its_stub_says() -> None:
     site = {
-        "lib/__init__.py": "class A:\n    def f(self): self.__dict__.update(x=1)\nclass B(A): ...\n",
+        "lib/__init__.py": "class A:\n    def f(self): ...\nclass B(A):\n    __slots__ = tuple('xy')\n",
         "lib/__init__.pyi": "class A:\n    def f(self) -> None: ...\nclass B(A): ...\ndef make() -> A: ...\n",
     }
     with graph_of("import lib\nlib.make().$0\n", site=site) as fixed:
         path, offset = fixed.here
-        assert fixed.graph.members_at(path, offset - 1).closed_for("x")
+        answer = fixed.graph.members_at(path, offset - 1)
+        assert answer.closed_for("rnu") and not answer.closed_for("")
+
+
+def test_what_a_source_makes_by_itself_no_stub_closes() -> None:
+    stub = "class A:\n    def f(self) -> None: ...\ndef make() -> A: ...\n"
+    for body in ("self.__dict__.update(x=1)", "setattr(self, 'a' + 'b', 1)"):
+        site = {"lib/__init__.py": f"class A:\n    def f(self): {body}\n", "lib/__init__.pyi": stub}
+        with graph_of("import lib\nlib.make().$0\n", site=site) as fixed:
+            path, offset = fixed.here
+            assert not fixed.graph.members_at(path, offset - 1).closed_for("x")
+    # Filled from outside, as logging does with records.
+    source = "class A:\n    def f(self): ...\ndef g(a: A, names): a.__dict__.update(names)\n"
+    with graph_of("import lib\nlib.make().$0\n", site={"lib/__init__.py": source, "lib/__init__.pyi": stub}) as fixed:
+        path, offset = fixed.here
+        assert not fixed.graph.members_at(path, offset - 1).closed_for("x")
+    # Set from outside, as argparse does with what `add_argument` gives.
+    site = {"lib/__init__.py": "class A:\n    def f(self): ...\ndef g(a): a.held = 1\n", "lib/__init__.pyi": stub}
+    for name, closed in (("held", False), ("hedl", True)):
+        with graph_of(f"import lib\nlib.make().$0{name}\n", site=site) as fixed:
+            assert fixed.graph.definition_at(*fixed.here).closed is closed
 
 
 def _call(source: str) -> object:

@@ -219,7 +219,7 @@ def _wrong(
             return None
         answer = graph.members_at(path, receiver.end_byte)
         known = name in {s.name for s in answer.value}
-        if answer.closed_for(name) and answer.value and not known:
+        if answer.closed_for(name) and answer.value and not known and _absent(graph, path, node, answer.closed):
             return f"{_short(receiver)} has no member {name}"
         tally.count(known)
         return None
@@ -243,6 +243,14 @@ def _wrong(
             return f"{name} is not defined here"
     tally.count(known)
     return None
+
+
+def _absent(graph: SymbolGraph, path: str, node: Node, closed: bool) -> bool:
+    """Whether a name that a list leaves out is nowhere: of a class with a stub the source is asked as well."""
+    if closed:
+        return True
+    answer = graph.definition_at(path, node.start_byte)
+    return answer.closed and not answer.value
 
 
 def _wrong_keyword(graph: SymbolGraph, path: str, node: Node, name: str) -> str | None:
