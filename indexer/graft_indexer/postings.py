@@ -34,10 +34,10 @@ CREATE TABLE IF NOT EXISTS blocked (segment INTEGER PRIMARY KEY);
 """`blocked` are the segments that are kept in blocks."""
 
 _IN_BLOCKS = """SELECT (
-    SELECT names FROM blocks WHERE segment = blocked.segment AND first <= ?1 ORDER BY first DESC LIMIT 1)
+    SELECT names FROM blocks WHERE segment = blocked.segment AND first <= ? ORDER BY first DESC LIMIT 1)
     FROM blocked"""
-_RANGE = """SELECT names FROM blocks WHERE segment = ?1 AND first < ?3 AND first >= coalesce(
-    (SELECT max(first) FROM blocks WHERE segment = ?1 AND first <= ?2), x'') ORDER BY first"""
+_RANGE = """SELECT names FROM blocks WHERE segment = :segment AND first < :upper AND first >= coalesce(
+    (SELECT max(first) FROM blocks WHERE segment = :segment AND first <= :prefix), x'') ORDER BY first"""
 
 
 def insert(db: sqlite3.Connection, segment: int, pending: Mapping[bytes, list[int]]) -> None:
@@ -70,7 +70,7 @@ def beginning(db: sqlite3.Connection, prefix: bytes) -> Iterator[tuple[bytes, me
     for name, blob in db.execute("SELECT name, files FROM postings WHERE name >= ? AND name < ?", (prefix, upper)):
         yield name, memoryview(blob).cast("I")
     for segment in _blocked(db):
-        for (block,) in db.execute(_RANGE, (segment, prefix, upper)):
+        for (block,) in db.execute(_RANGE, {"segment": segment, "prefix": prefix, "upper": upper}):
             for name, blob in zip(*_opened(block), strict=True):
                 if prefix <= name < upper:
                     yield name, memoryview(blob).cast("I")
