@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import random
+import struct
+import zlib
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +24,7 @@ from graft_models.prompt import Hole
 from graft_testing.tiny_gguf import write
 from graft_training import table as building
 
+WEIGHTS = Path(table.__file__).parent.parent / "weights"
 SIZE = 12
 PIECES = [bytes([65 + i]) for i in range(SIZE)]
 VOCABULARY = vocabulary_hash(PIECES)
@@ -92,7 +99,7 @@ def by_hand(given: Documents, gain: float = GAIN) -> list[Kept]:
 def opened(raw: bytes, folder: Path, vocabulary: str = VOCABULARY) -> Table:
     path = folder / "a.counts"
     path.write_bytes(raw)
-    return Table(path, vocabulary)
+    return Table(path, vocabulary, SIZE)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -173,6 +180,98 @@ def test_a_spoilt_file_is_named(tmp_path: Path, spoil, why: str) -> None:  # typ
     assert "\n" not in str(caught.value)
 
 
+def remade(
+    raw: bytes, change: Callable[[dict[str, Any]], object] = lambda head: None, body: bytes | None = None
+) -> bytes:
+    """The file with another head, its checksum right."""
+    (size,) = struct.unpack_from("<I", raw, 8)
+    head = json.loads(raw[12 : 12 + size])
+    body = raw[12 + size :] if body is None else body
+    head["crc32"] = zlib.crc32(body)
+    change(head)
+    text = json.dumps(head).encode()
+    return raw[:8] + struct.pack("<I", len(text)) + text + body
+
+
+LEVEL_SHAPES: list[Any] = [
+    [[1000, 1000]],
+    [[10**30, 1]],
+    [[1, 10**30]],
+    [[-1, -1]],
+    [[1.5, 2]],
+    [["3", "4"]],
+    [[True, True]],
+    [[1e999, 1]],
+    [[1, 2, 3]],
+    [],
+    {},
+    None,
+    [[0, 0]] * 1000,
+]
+
+
+@pytest.mark.parametrize("levels", LEVEL_SHAPES, ids=lambda levels: repr(levels)[:24])
+def test_sizes_that_the_file_does_not_have_are_refused(tmp_path: Path, levels: Any) -> None:
+    with pytest.raises(BadTable, match="damaged"):
+        opened(remade(built(documents()), lambda head: head.update(levels=levels)), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("shortest", 0), ("shortest", -3), ("shortest", 2.0), ("shortest", 10**9), ("crc32", "x"), ("crc32", None)],
+)
+def test_a_head_that_says_what_cannot_be_is_refused(tmp_path: Path, key: str, value: Any) -> None:
+    with pytest.raises(BadTable, match=r"head of a\.counts is damaged"):
+        opened(remade(built(documents()), lambda head: head.update({key: value})), tmp_path)
+
+
+@pytest.mark.parametrize("text", [b"[]", b"7", b"{}", b"[" * 100_000])
+def test_a_head_that_is_something_else_is_refused(tmp_path: Path, text: bytes) -> None:
+    with pytest.raises(BadTable, match=r"head of a\.counts is damaged"):
+        opened(table.MAGIC + struct.pack("<I", len(text)) + text, tmp_path)
+
+
+def test_a_head_longer_than_the_file_is_refused(tmp_path: Path) -> None:
+    raw = built(documents())
+    with pytest.raises(BadTable, match=r"head of a\.counts is damaged"):
+        opened(raw[:8] + struct.pack("<I", 2**32 - 1) + raw[12:], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("field", "spoil"),
+    [
+        ("first", lambda v: v[::-1]),
+        ("first", lambda v: v + 1),
+        ("first", lambda v: np.append(v[:-1], v[-1] + 9)),
+        ("begins", lambda v: v[::-1]),
+        ("begins", lambda v: v * 1000),
+        ("begins", lambda v: np.concatenate((v[:1], v[-1:], v[2:]))),
+        ("counts", lambda v: v * 0),
+        ("counts", lambda v: np.append(v[:-1], v[-1] + 100)),
+        ("tokens", lambda v: np.append(v[:-1], SIZE)),
+    ],
+)
+def test_arrays_that_point_elsewhere_are_refused(tmp_path: Path, field: str, spoil: Any) -> None:
+    raw = built(documents())
+    good = opened(remade(raw), tmp_path)
+    parts = []
+    for level in good.levels:
+        for name, kind in table.TYPES.items():
+            values = getattr(level, name).astype(np.int64)
+            parts.append((spoil(values) if name == field else values).astype(kind).tobytes())
+    with pytest.raises(BadTable, match=f"a.counts is damaged: its {field} "):
+        opened(remade(raw, body=b"".join(parts)), tmp_path)
+
+
+def test_the_table_that_is_shipped_is_read_soon() -> None:
+    path = WEIGHTS / "graft-embedded.counts"
+    (size,) = struct.unpack_from("<I", path.read_bytes(), 8)
+    head = json.loads(path.read_bytes()[12 : 12 + size])
+    # Its tokens are below 8192 and its hash is what the model card names.
+    assert len(Table(path, head["vocabulary"], 8192).levels) == 4
+    assert hashlib.sha256(path.read_bytes()).hexdigest() in (WEIGHTS / "MODEL_CARD.md").read_text("utf-8")
+
+
 def test_another_vocabulary_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadTable, match="tokens of another model"):
         opened(built(documents()), tmp_path, vocabulary_hash([*PIECES[1:], PIECES[0]]))
@@ -214,7 +313,8 @@ def test_a_model_takes_its_own_table_and_says_what_it_cannot_use(tmp_path: Path)
     assert plain.mixtures is not None and plain.mixtures.table is None and not plain.notes
     beside = tmp_path / "tiny.counts"
     levels = building.Growing(building.corpus_of(documents(), SIZE))
-    beside.write_bytes(building.packed([levels.grow(GAIN) for _ in range(2)], vocabulary_hash(plain.pieces), "c" * 64))
+    good = building.packed([levels.grow(GAIN) for _ in range(2)], vocabulary_hash(plain.pieces), "c" * 64)
+    beside.write_bytes(good)
     counted = Model(path, threads=1, context=256)
     assert counted.mixtures is not None and counted.mixtures.table is not None and not counted.notes
     assert Model(path, threads=1, context=256, counts=False).mixtures is None
@@ -222,6 +322,13 @@ def test_a_model_takes_its_own_table_and_says_what_it_cannot_use(tmp_path: Path)
     strange = Model(path, threads=1, context=256)
     assert strange.mixtures is not None and strange.mixtures.table is None
     assert strange.notes == ["without counts of the training corpus: tiny.counts counts the tokens of another model"]
+    beside.write_bytes(remade(good, lambda head: head.update(levels=[[10**30, 1]])))
+    broken = Model(path, threads=1, context=256)
+    assert broken.mixtures is not None and broken.mixtures.table is None
+    assert broken.notes == ["without counts of the training corpus: tiny.counts is damaged or cut short"]
+    beside.unlink()
+    beside.mkdir()
+    assert len(Model(path, threads=1, context=256).notes) == 1
     embedded = tmp_path / "graft-embedded.gguf"
     embedded.write_bytes(path.read_bytes())
     assert Model(embedded, threads=1, context=256).notes == [

@@ -166,7 +166,7 @@ class Model:
         """The counts of the training corpus that lie beside the model's file; a note where they cannot be used."""
         beside = path.with_suffix(TABLE_SUFFIX)
         try:
-            return Table(beside, vocabulary_hash(self.pieces))
+            return Table(beside, vocabulary_hash(self.pieces), len(self.pieces))
         except FileNotFoundError:
             if path.name == EMBEDDED_NAME:
                 self.notes.append(f"without counts of the training corpus: {beside.name} is not there")

@@ -39,6 +39,8 @@ BUCKET = 8
 """Contexts in a bucket, about."""
 MOST_ENTRIES = 255
 """Of one context."""
+LONGEST = 64
+"""No table begins with longer contexts."""
 MULTIPLIER = 0x9E3779B97F4A7C15
 MASK = (1 << 64) - 1
 CHANCES = np.exp(-np.arange(256) / SCALE).astype(np.float32)
@@ -97,28 +99,28 @@ def bucket_bits(contexts: int) -> int:
 class Table:
     """A table file, mapped into memory: pages are read when something is looked up in them."""
 
-    def __init__(self, path: Path, vocabulary: str) -> None:
-        """`vocabulary` is the model's `vocabulary_hash`.  Raises OSError where the file cannot be read, `BadTable`
-        where it is damaged or counts another vocabulary's tokens."""
+    def __init__(self, path: Path, vocabulary: str, tokens: int) -> None:
+        """`vocabulary` is the model's `vocabulary_hash`, `tokens` how many it has.  Raises OSError where the file
+        cannot be read, `BadTable` where it is damaged or counts another vocabulary's tokens."""
         with path.open("rb") as file:
             if not path.stat().st_size:
                 raise BadTable(f"{path.name} is empty")
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         if data[: len(MAGIC)] != MAGIC:
             raise BadTable(f"{path.name} is not a table of counts")
-        at = len(MAGIC) + 4
         try:
-            (size,) = struct.unpack_from("<I", data, len(MAGIC))
-            head: dict[str, Any] = json.loads(data[at : at + size])
-            shapes = [(int(contexts), int(entries)) for contexts, entries in head["levels"]]
-            self.corpus, known, checksum = str(head["corpus"]), str(head["vocabulary"]), int(head["crc32"])
-            self.shortest = int(head["shortest"])
-        except (struct.error, ValueError, KeyError, TypeError, UnicodeDecodeError):
+            head, at = _head(data)
+            self.corpus, known, checksum = str(head["corpus"]), str(head["vocabulary"]), _whole(head["crc32"])
+            self.shortest = _whole(head["shortest"])
+            shapes = [(_whole(contexts), _whole(entries)) for contexts, entries in head["levels"]]
+            if not 1 <= self.shortest <= LONGEST:
+                raise ValueError
+        except (struct.error, ValueError, KeyError, TypeError, RecursionError):
             raise BadTable(f"the head of {path.name} is damaged") from None
         if known != vocabulary:
             raise BadTable(f"{path.name} counts the tokens of another model")
-        at += size
-        if zlib.crc32(memoryview(data)[at:]) != checksum:
+        # The checksum does not cover the head: no array is made before its sizes are known to be the file's.
+        if not _fits(shapes, len(data) - at) or zlib.crc32(memoryview(data)[at:]) != checksum:
             raise BadTable(f"{path.name} is damaged or cut short")
         self.levels: list[Level] = []
         for contexts, entries in shapes:
@@ -126,7 +128,10 @@ class Table:
             for name, count in sizes(contexts, entries).items():
                 arrays[name] = np.frombuffer(data, TYPES[name], count, at)
                 at += arrays[name].nbytes
-            self.levels.append(Level(bucket_bits(contexts), **arrays))
+            level = Level(bucket_bits(contexts), **arrays)
+            if (wrong := _wrong(level, tokens)) is not None:
+                raise BadTable(f"{path.name} is damaged: its {wrong} are out of range")
+            self.levels.append(level)
 
     def next_tokens(self, context: Sequence[int]) -> tuple[Tokens, Chances, int]:
         """What may follow `context`: tokens, their probabilities (they sum to less than 1), and how many tokens of
@@ -155,6 +160,46 @@ class Table:
             left *= max(0.0, 1.0 - known_sum)
         chances *= np.repeat(np.array(shares[::-1], np.float32), sizes)
         return np.concatenate(tokens).astype(np.int64), chances, matched
+
+
+def _head(data: mmap.mmap) -> tuple[dict[str, Any], int]:
+    """The header and where what follows it begins."""
+    at = len(MAGIC) + 4
+    (size,) = struct.unpack_from("<I", data, len(MAGIC))
+    if at + size > len(data):
+        raise ValueError
+    return json.loads(data[at : at + size]), at + size
+
+
+def _whole(value: object) -> int:
+    """A number of the header: an int, not negative.  JSON may say anything else."""
+    if type(value) is not int:
+        raise TypeError
+    if value < 0:
+        raise ValueError
+    return value
+
+
+def _fits(shapes: Sequence[tuple[int, int]], length: int) -> bool:
+    """Whether the levels fill `length` bytes."""
+    for contexts, entries in shapes:
+        if max(contexts, entries) > length:
+            return False
+        length -= sum(np.dtype(TYPES[name]).itemsize * n for name, n in sizes(contexts, entries).items())
+    return length == 0
+
+
+def _wrong(level: Level, tokens: int) -> str | None:
+    """The array of a level that points out of another one, or names a token that is none; a few milliseconds."""
+    for name, within in (("first", level.marks), ("begins", level.tokens)):
+        values = getattr(level, name)
+        if values[0] != 0 or values[-1] != len(within) or (values[1:] < values[:-1]).any():
+            return name
+    ends = np.zeros(len(level.counts) + 1, np.uint32)
+    np.cumsum(level.counts, dtype=np.uint32, out=ends[1:])
+    if not level.counts.all() or (ends.take(level.first) != level.begins).any():
+        return "counts"
+    return "tokens" if len(level.tokens) and level.tokens.max() >= tokens else None
 
 
 def _entries(level: Level, known: int) -> tuple[int, int]:
