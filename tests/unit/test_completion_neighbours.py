@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from graft_models.engine import Capabilities
+from graft_indexer.graph import SymbolGraph
+from graft_models.engine import Capabilities, ScriptedAnswer
 from graft_models.scripted import ScriptedEngine
+from graft_server.completion import neighbours
 from graft_server.completion.model import Snapshot, Switches
-from graft_server.completion.neighbours import MOST, Neighbours, ranked
+from graft_server.completion.neighbours import MOST, PIECE, Neighbours, ranked
 from graft_server.completion.pipeline import Pipeline
 from graft_server.session import graph_thread, open_graph
 from graft_server.settings import Settings
+from graft_server.workspace import NORMAL
 from graft_testing.graphs import graph_of
 
 TREE = """
@@ -117,3 +124,67 @@ async def test_what_an_engine_that_counts_is_shown(tmp_path: Path, counts: bool,
     kinds = {part.kind for part in engine.requests[0].hole.context}
     assert ("definition" in kinds) == (not counts), "signatures are for models that read them"
     assert ("usage" in kinds) == (alike or not counts), "windows must be much alike"
+
+
+async def test_they_are_looked_for_between_decodes_a_file_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "far").mkdir()
+    text = "import json\nz = \nw = \n"
+    (tmp_path / "a.py").write_text(text)
+    for n in range(3 * PIECE):
+        (tmp_path / "far" / f"m{n}.py").write_text(f"import json\nx = {n}\n")
+    settings = Settings(completion_delay="none")
+    graph = graph_thread(open_graph, str(tmp_path), settings)
+    graph.submit(lambda g: None).result()
+    jobs: list[list[str]] = []
+    asked = graph.submit
+
+    def submit(ask: Callable[[SymbolGraph], Any], priority: int = NORMAL) -> Future[Any]:
+        def counted(g: SymbolGraph) -> Any:
+            jobs.append([])
+            return ask(g)
+
+        return asked(counted, priority)
+
+    def count(owner: object, name: str) -> None:
+        before = getattr(owner, name)
+
+        def counting(*given: Any) -> Any:
+            jobs[-1].append(name)
+            return before(*given)
+
+        monkeypatch.setattr(owner, name, counting)
+
+    count(neighbours, "_common")
+    count(neighbours, "_names")
+    count(Neighbours, "_made")
+    monkeypatch.setattr(graph, "submit", submit)
+    engine = ScriptedEngine(
+        [ScriptedAnswer("1 + 2 + 3 + 4\n", delay_ms=15)], capabilities=Capabilities(infill=True, counts=True)
+    )
+    pipeline = Pipeline(graph, lambda: engine, lambda: settings, root=str(tmp_path))
+
+    def done() -> list[list[str]]:
+        return [job for job in jobs if job]
+
+    await pipeline.complete(Snapshot("a.py", text, text.index("z = ") + 4))
+    assert not done(), "nothing while the decode asks"
+    await pipeline.complete(Snapshot("a.py", text, text.index("w = ") + 4))
+    assert not done(), "nor while the next one does"
+    assert [r.hole.neighbours for r in engine.requests] == [(), ()]
+    for _ in range(500):
+        if sum(job.count("_made") for job in jobs) == MOST:
+            break
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    assert {(len(set(job)), job[0]) for job in done()} == {(1, "_common"), (1, "_names"), (1, "_made")}
+    assert max(job.count("_common") for job in jobs) == PIECE
+    assert max(max(job.count("_names"), job.count("_made")) for job in jobs) == 1
+    before = len(done())
+    await pipeline.complete(Snapshot("a.py", text + "v = ", len(text) + 4))
+    await asyncio.sleep(0.1)
+    pipeline.cancel_all()
+    graph.close()
+    assert len(engine.requests[-1].hole.neighbours) == MOST
+    assert len(done()) == before, "they stay near for a while"

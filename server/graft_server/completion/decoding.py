@@ -6,7 +6,6 @@ One `Decoder` per workspace folder, used from the event loop only.  What the tex
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import logging
 import time
@@ -23,7 +22,7 @@ from graft_server.completion import budget, constraint, context
 from graft_server.completion.anchor import Holes, LiveHole, Place, hole_of, in_place
 from graft_server.completion.flight import Flight
 from graft_server.completion.model import Mode, Snapshot, Switches
-from graft_server.completion.neighbours import Neighbours
+from graft_server.completion.neighbours import Neighbours, Steps
 from graft_server.completion.stops import rule_for
 from graft_server.settings import Settings
 from graft_server.workspace import BACKGROUND, INTERACTIVE, GraphThread
@@ -40,6 +39,8 @@ BLOCK_TOKENS = 64
 """Longest suggestion; most end earlier, where the syntax does."""
 NEAR_SECONDS = 60.0
 """So long the files near a document stay the same."""
+QUIET_SECONDS = 0.05
+"""After a decode: what it said is judged, with questions to the graph."""
 LINE_TOKENS = 48
 """Longest suggestion that is not a block."""
 
@@ -90,6 +91,7 @@ class Decoder:
         self._numbers = itertools.count(1)
         self._power = Power()
         self._reading_ahead: dict[str, asyncio.Task[None]] = {}
+        self._looking: dict[str, asyncio.Task[None]] = {}
 
     def forget(self, path: str) -> None:
         """The document was closed."""
@@ -98,6 +100,9 @@ class Decoder:
         reading = self._reading_ahead.pop(path, None)
         if reading is not None:
             reading.cancel()
+        looking = self._looking.pop(path, None)
+        if looking is not None:
+            looking.cancel()
         flight = self._flights.pop(path, None)
         if flight is not None:
             flight.cancel()
@@ -106,6 +111,8 @@ class Decoder:
         """End every decode."""
         for flight in self._flights.values():
             flight.cancel()
+        for looking in self._looking.values():
+            looking.cancel()
 
     def joinable(self, wish: Wish) -> Flight | None:
         """The decode under way that says what is wished for."""
@@ -124,7 +131,9 @@ class Decoder:
             known = budget.prompt_tokens(self.reading.tokens_per_second, engine.status.model, answer)
             live.budget = budget.settled(live.earlier_budget, known)
         await self._fill(engine, live, wish)
-        await self._look_around(engine, wish)
+        looking = self._look_around(engine, wish)
+        if looking is not None and self._patient:
+            await asyncio.wait([looking])
         flight = self._start(engine, live, typed, wish)
         self._flights[path] = flight
         self._flights.move_to_end(path)
@@ -211,41 +220,65 @@ class Decoder:
             # Gathered while the engine reads; the next hole in this function will have them.
             self._graph.submit(lambda graph: self._slow.fill(graph, wanted, late=found.missed), BACKGROUND)
 
-    async def _look_around(self, engine: Engine, wish: Wish) -> None:
+    def _look_around(self, engine: Engine, wish: Wish) -> asyncio.Task[None] | None:
         """Find the files near a document, in the background, now and then; nobody typing waits for them."""
-        graph, path = self._graph, wish.snapshot.path
+        path = wish.snapshot.path
         if (
-            graph is None
+            self._graph is None
             or not engine.capabilities.counts
             or not (wish.settings.completion_context and self._switches.context and self._switches.neighbours)
         ):
-            return
+            return None
         known = self._near.get(path)
-        if known is not None and time.monotonic() - known[0] < NEAR_SECONDS:
-            return
-        disabled = wish.settings.completion_disabled_globs
-        self._near[path] = (time.monotonic(), known[1] if known is not None else ())
+        if path in self._looking or (known is not None and time.monotonic() - known[0] < NEAR_SECONDS):
+            return None
+        task = asyncio.create_task(
+            self._look(self._graph, path, wish.settings.completion_disabled_globs), name="look around"
+        )
+        self._looking[path] = task
+        task.add_done_callback(lambda ended: self._looked(path, ended))
+        return task
+
+    async def _look(self, graph: GraphThread, path: str, disabled: tuple[str, ...]) -> None:
+        """One step at a time, while nothing is decoded: the graph's thread is free for what a decode asks."""
+        steps: Steps[tuple[Neighbour, ...]] | None = None
+        found: tuple[Neighbour, ...] | None = None
+
+        def step(graph: SymbolGraph) -> bool:
+            nonlocal steps, found
+            steps = steps or self._library.steps(graph, path, disabled)
+            try:
+                next(steps)
+            except StopIteration as end:
+                found = end.value
+                return True
+            return False
+
+        done = False
+        while not done:
+            if not self._patient:
+                await self._quiet()
+            done = await graph.ask(step, True, priority=BACKGROUND)
+        before = self._near.get(path)
+        if found is None:  # The graph failed: not asked again at every key press.
+            found = before[1] if before is not None else ()
+        self._near[path] = (time.monotonic(), found)
         self._near.move_to_end(path)
         while len(self._near) > MOST_FLIGHTS:
             self._near.popitem(last=False)
 
-        if self._patient:
-            nothing: tuple[Neighbour, ...] = ()
-            now = await graph.ask(lambda g: self._library.of(g, path, disabled), nothing, priority=BACKGROUND)
-            self._near[path] = (time.monotonic(), now)
-            return
-        loop = asyncio.get_running_loop()
+    async def _quiet(self) -> None:
+        """Wait until nothing is being decoded."""
+        while running := [flight for flight in self._flights.values() if flight.running]:
+            for flight in running:
+                await flight.ended()
+            await asyncio.sleep(QUIET_SECONDS)
 
-        def keep(found: tuple[Neighbour, ...]) -> None:
-            if path in self._near:
-                self._near[path] = (time.monotonic(), found)
-
-        def look(graph: SymbolGraph) -> None:
-            found = self._library.of(graph, path, disabled)
-            with contextlib.suppress(RuntimeError):  # The loop was closed meanwhile.
-                loop.call_soon_threadsafe(keep, found)
-
-        graph.submit(look, BACKGROUND)
+    def _looked(self, path: str, task: asyncio.Task[None]) -> None:
+        if self._looking.get(path) is task:
+            del self._looking[path]
+        if not task.cancelled() and task.exception() is not None:
+            log.warning("looking for the files near %s failed", path, exc_info=task.exception())
 
     def _wait(self, milliseconds: float) -> float | None:
         return None if self._patient else milliseconds

@@ -60,6 +60,10 @@ class Flight:
         """Whether the engine is still at it."""
         return not self._task.done()
 
+    async def ended(self) -> None:
+        """Wait for the end without being a reader."""
+        await asyncio.wait([self._task])
+
     def fits(self, place: Place) -> bool:
         """Whether what this decode says, or may yet say, holds at `place` too."""
         if not place.before.startswith(self.place.before) or place.after != self.place.after:
