@@ -6,23 +6,32 @@ behind quotes and line breaks, before backslashes.  So a name's offset is that o
 a blank more than they do.
 
 IPython's own lines are no Python: `%magic`, `!command` and `?help` become comments, `name = !command` binds an unknown
-value, a cell of another language (`%%bash`) is blank, and after `%run` any name may be bound.
+value, a cell of another language (`%%bash`) is comments only, and after `%run` any name may be bound.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
-_TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*)"|[{}\[\]:,]|[^\s"{}\[\]:,]+', re.DOTALL)
+_TOKEN = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"|[{}\[\]:,]|[^\s"{}\[\]:,]+', re.DOTALL)
 _RUNS = re.compile(rb'((?:\\")+)|((?:\\\\)+)|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[0-9a-fA-F]{4}|\\u[0-9a-fA-F]{4}|\\(.)')
 _PLAIN_CELL = re.compile(rb"%%(?:time|timeit|capture|prun|memit|mprun|debug)\b")
-_ASSIGNED = re.compile(rb"([ \t]*[\w.,\[\] \t]+=[ \t]*)[%!](?!=)")
+_ASSIGNED = re.compile(rb"([\w.,\[\] \t]+=[ \t]*)[%!](?!=)")
 _CAPTURED = re.compile(rb"%%capture[ \t]+(?!-)(\w+)")
 _TIMED = re.compile(rb"([ \t]*)%(?:time|prun|memit)[ \t]+(?=\w)")
 _BINDING = re.compile(rb"([ \t]*)%(?:run|pylab|load|store|macro|edit|recall|rerun)\b")
+_SUSPECT = re.compile(rb"^[ \t]*[%!?]|\?[ \t\r]*$|=[ \t]*[%!](?!=)", re.MULTILINE)
+_MARK = re.compile(rb"""#[^\n]*|'{3}|"{3}|['"]|[(\[{]|[)\]}]|\\\r?\n|\n""")
+_ENDS = {
+    quote * count: re.compile(rb"\\\r\n|\\.|" + (quote * 3 if count == 3 else rb"\n|" + quote), re.DOTALL)
+    for quote in (b"'", b'"')
+    for count in (1, 3)
+}
 _LONG = 100
 """Bytes."""
 
@@ -47,7 +56,7 @@ def view(data: bytes) -> bytes:
             joined = text.endswith(b"\\\n ")
             out[start:end] = text
             last = end
-        _without_magic(out, first, last)
+        out[first:last] = python_of(bytes(out[first:last]))
         joined = False
     if last:
         out[last:] = _gap(len(data) - last)
@@ -157,36 +166,103 @@ def _decoded(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
-def _without_magic(out: bytearray, first: int, last: int) -> None:
-    """Rewrite what is IPython's between two offsets, which are a cell's, in place."""
-    text = bytes(out[first:last])
+def python_of(text: bytes) -> bytes:
+    """A cell as Python, each byte in its place: the same object if nothing in it is IPython's.
+
+    What is IPython's begins a statement; inside of brackets and strings, and behind a backslash, it is not looked for.
+    """
+    if not _SUSPECT.search(text) or _parses(text):
+        return text
     begins = text.lstrip()
-    if begins.startswith(b"%%") and not _PLAIN_CELL.match(begins):
-        out[first:last] = re.sub(rb"[^\n]", b" ", text)
-        return
-    at = first
-    for line in text.split(b"\n"):
-        new = _python_line(line)
+    out = bytearray(text)
+    foreign = begins.startswith(b"%%") and not _PLAIN_CELL.match(begins)
+    at, goes_on = 0, False
+    while at < len(out):
+        end = out.find(b"\n", at)
+        end = end if end >= 0 else len(out)
+        line = bytes(out[at:end])
+        new = _commented(line) if foreign or goes_on else _python_line(line)
+        if new is line and line.rstrip().endswith(b"?") and _statement_end(out, at) == (end, True):
+            new = _commented(line)
         if new is not line:
-            out[at : at + len(line)] = new[: len(line)].ljust(len(line))
-        at += len(line) + 1
+            out[at:end] = new
+            goes_on = line.rstrip(b"\r").endswith(b"\\") and not _TIMED.match(line)
+            if goes_on:
+                at = end + 1
+                continue
+        goes_on = False
+        at = _statement_end(out, at)[0] + 1
+    return bytes(out)
+
+
+def _parses(text: bytes) -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text.decode("utf-8", "surrogateescape"))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+def _statement_end(text: bytearray, at: int) -> tuple[int, bool]:
+    """Where the statement that begins at `at` ends; whether code stands before it, not a comment or an open string."""
+    depth, code = 0, True
+    while (found := _MARK.search(text, at)) is not None:
+        mark, at = found[0], found.end()
+        if mark == b"\n":
+            if depth == 0:
+                return found.start(), code
+            code = True
+        elif mark[:1] == b"#":
+            code = False
+        elif mark in _ENDS:
+            closing = _closing(text, at, mark)
+            if closing < 0:
+                return len(text), False
+            code = text[closing - 1 : closing] != b"\n"
+            at = closing if code else closing - 1
+        elif mark[:1] != b"\\":
+            depth = depth + 1 if mark in b"([{" else max(0, depth - 1)
+    return len(text), code
+
+
+def _closing(text: bytearray, at: int, quote: bytes) -> int:
+    """Behind the end of a string, or behind the line break that cuts it off; -1 if there is neither."""
+    while (found := _ENDS[quote].search(text, at)) is not None:
+        at = found.end()
+        if found[0][:1] != b"\\":
+            return at
+    return -1
 
 
 def _python_line(line: bytes) -> bytes:
-    """A line as Python: the same object if it is."""
+    """The first line of a statement as Python: the same object if it is."""
     bare = line.lstrip()
     if not bare.startswith((b"%", b"!", b"?")):
         assigned = _ASSIGNED.match(line)
-        if assigned is not None:
-            return assigned[1] + b"_" + (b"#" if len(line) > len(assigned[1]) + 1 else b"")
-        return line[: len(line) - len(bare)] + b"#" if bare.rstrip().endswith(b"?") and b"#" not in bare else line
+        if assigned is None:
+            return line
+        return assigned[1] + b"_" + _commented(line[assigned.end() :])
     captured = _CAPTURED.match(bare)
     if captured is not None:
-        return captured[1] + b"=_"
+        return (captured[1] + b"=_").ljust(len(line))
     timed = _TIMED.match(line)
     if timed is not None:
         return (timed[1] + b"0;").ljust(timed.end()) + line[timed.end() :]
     binding = _BINDING.match(line)
     if binding is not None and len(bare) >= len(b"exec(_)"):
-        return binding[1] + b"exec(_)"
-    return line[: len(line) - len(bare)] + b"#"
+        called = binding[1] + b"exec(_)"
+        return called + _commented(line[len(called) :])
+    return _commented(line)
+
+
+def _commented(line: bytes) -> bytes:
+    """A line as a comment, `#` in place of its first character that is not blank; the same object if it is blank."""
+    bare = line.lstrip()
+    if not bare:
+        return line
+    size = 1
+    while size < len(bare) and bare[size] & 0xC0 == 0x80:
+        size += 1  # UTF-8
+    return line[: len(line) - len(bare)] + b"#".ljust(size) + bare[size:]

@@ -12,6 +12,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
+from graft_indexer.embedded import has_view
 from graft_indexer.facts import Facts, Span
 from graft_indexer.graph import Window
 from graft_indexer.source import FactSource
@@ -83,6 +84,8 @@ class Usages:
         rare.sort(key=lambda item: item[0])
         for count, files in rare[:16]:
             for file in files:
+                if has_view(file):
+                    continue  # Its text is filled with what is no code; an open notebook's is there besides.
                 weights[file] = weights.get(file, 0.0) + 1.0 / count
         weights.pop(path, None)
         best = sorted(weights, key=lambda p: (-weights[p], p))[: 3 * _MAX_FILES]

@@ -1,18 +1,18 @@
 """Open notebooks: a cell is completed as part of the whole, with the cells above before it and those below after it.
 
-Knows no protocol.  Lines that are no Python (`%magic`, `!command`) are made comments of the same length, so that every
-byte stays where it is.
+Knows no protocol.  Lines that are no Python (`%magic`, `!command`) are made Python of the same length, as in notebooks
+on disk, so that every byte stays where it is.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from graft_indexer.cells import python_of
+from graft_indexer.text import encode
 from graft_server.workspace import Document
 
-_MAGIC = re.compile(r"^([ \t]*)[%!?]", re.MULTILINE)
 SUFFIX = ".py"
 """Put behind a notebook's path where the graph must know the language."""
 
@@ -84,4 +84,6 @@ class Notebooks:
 def _source(document: Document) -> str:
     if document.language != "python":
         return ""
-    return _MAGIC.sub(lambda found: found.group(1) + "#", document.text)
+    written = encode(document.text)
+    read = python_of(written)
+    return document.text if read is written else read.decode("utf-8", "surrogateescape")

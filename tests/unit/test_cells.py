@@ -2,6 +2,7 @@
 
 import ast
 import json
+import warnings
 
 import pytest
 from hypothesis import given, settings
@@ -109,11 +110,69 @@ def test_cells_are_counted_with_those_that_are_no_code() -> None:
         ("%time x = f()", "0;x = f()"),
         ("%run other.py\nx", "exec(_)\nx"),
         ("if x:\n    %load_ext a\n    y = 1", "if x:\n    y = 1"),
+        ("!pip install \\\n    'a\nx = 1", "x = 1"),
+        ("files = !ls (\nx = (1\n     % 2)", "files = _\nx = (1 % 2)"),
+        ("x = '#'; y?\nf(a)[0].b??\n%é\nn = !é\nz = 1", "n = _\nz = 1"),
+        ("%%html\n<b>'\n\nis it?", ""),
+        ("%time f(\n  1 % 2)\nx = 1", "0;f(1 % 2)\nx = 1"),
+        ('def f(a):\n    """Is it odd?\n    %no\n    """\n    return (a\n        % 2)\n%ls', None),
+        ("x = 5 \\\n  % 2\ny = 'a?\\\n?'  # why?\n?x", "x = 5 % 2\ny = 'a??'"),
     ],
 )
-def test_lines_of_ipython(source: str, code: str) -> None:
-    view = cells.view(notebook(split(source)))
-    assert ast.dump(ast.parse(view)) == ast.dump(ast.parse(code))
+def test_lines_of_ipython(source: str, code: str | None) -> None:
+    code = source.rpartition("\n")[0] if code is None else code
+    for data in (notebook(split(source)), notebook(source)):
+        view = cells.view(data)
+        assert len(view) == len(data)
+        got, expected = ast.unparse(ast.parse(view)), ast.unparse(ast.parse(code))
+        assert "".join(got.split()) == "".join(expected.split()), "but for blanks in strings"
+
+
+PARTS = st.lists(
+    st.sampled_from([
+        '"""', "'''", '"', "'", "?", "% b", "!", "(", ")", "[", "]", "\\", "\n", "\n", " ", "# c?", "x = ", "a", "f(",
+        "é", "%%bash", "%time ", "%run z", "\r\n", "{x!r}", "rb",
+    ]), max_size=24,
+).map("".join)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=400)
+@given(PARTS)
+def test_what_is_python_is_left_and_bytes_stay_in_their_place(text: str) -> None:
+    data = text.encode()
+    made = cells.python_of(data)
+    assert len(made) == len(data)
+    assert made.count(b"\n") == data.count(b"\n")
+    made.decode()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except SyntaxError:
+        return
+    assert made is data
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.lists(
+        st.sampled_from(["x = (1\n  % 2)", '"""a?\n% b\n?"""', "f(')?',\n  '%')", "# (?", "y = 5 \\\n % 2", "'a?'"])
+    )
+)
+def test_a_magic_line_is_one_beside_any_python(parts: list[str]) -> None:
+    code = "\n".join(parts).encode()
+    assert cells.python_of(b"%ls (\n" + code + b"\nx.y?\n") == b"#ls (\n" + code + b"\n#.y?\n"
+
+
+def test_long_strings_are_read_in_little_memory() -> None:
+    book = json.loads(notebook("x = 1", "y = 2"))
+    book["cells"][0]["outputs"] = [{"data": {"image/png": "A" * 1_000_000, "text/html": '<a "b">\n' * 100_000}}]
+    data = json.dumps(book).encode()
+    resource = pytest.importorskip("resource")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert [cell.number for cell in cells.code_cells(data)] == [1, 2]
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown * 1024 < 20 * len(data)
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[1]", b"{", b'{"cells": 3}', notebook("x <- 1", language="R")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -70,6 +71,21 @@ def test_secrets_are_masked_and_ignored_files_left_out() -> None:
         fixed.graph.open_buffer("b.py", "b = 2\n")
         changed = near.of(fixed.graph, "a.py", ("**/*secret*",))[0]
         assert changed.text == "b = 2\n" and changed.digest != got[0].digest
+
+
+def test_files_read_through_a_view_are_no_neighbours_and_give_no_windows() -> None:
+    code = "".join(f"alpha_{n} = beta_gamma(delta_{n}, epsilon)\n" for n in range(12))
+    book = json.dumps({"cells": [{"cell_type": "code", "source": code.splitlines(keepends=True)}], "metadata": {}})
+    source = (
+        f"//- /a.py\n{code}$0\n//- /n.ipynb\n{book}\n//- /b.py\n{code}//- /p.html\n<script>{code}</script>\n"
+        f"//- /q.html\n<script>{code}</script>\n"
+    )
+    with graph_of(source) as fixed:
+        assert {"n.ipynb", "p.html", "q.html"} <= set(fixed.graph.paths())
+        windows = fixed.graph.usages(*fixed.here, limit=9)
+        assert {w.path for w in windows} == {"b.py"}
+        assert ranked(fixed.graph, "q.html") == []
+        assert ranked(fixed.graph, "a.py") == ["b.py"]
 
 
 def test_not_more_than_are_good() -> None:

@@ -60,6 +60,40 @@ def test_statements_of_two_scripts_are_two() -> None:
     assert [d.name for d in facts.definitions] == ["a", "b"]
 
 
+def test_a_comment_ends_with_its_script() -> None:
+    page = b"<script>//<![CDATA[\nfunction a() {}\n//]]></script> <script>function b() {}</script>"
+    facts = extract_file("a.html", page)
+    assert [d.name for d in facts.definitions] == ["a", "b"]
+    assert scripts(page).count(b"\n") == page.count(b"\n")
+
+
+def test_only_the_attribute_type_says_what_a_script_is() -> None:
+    page = b"""<script data-type="x" data-src='a>b'>var a</script><script-x>var n</script-x>
+        <script id=i TYPE=text/plain>var n</script><script async type="text/javascript">var b</script >
+        <script src="a>var c</script><script>var d</script>"""
+    facts = extract_file("a.html", page)
+    assert [d.name for d in facts.definitions] == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        b"<!--",
+        b"<script a='b' ",
+        b"<script",
+        b"<script a='",
+        b"<script =\"='",
+        b"<script>",
+        b"</script",
+        b"<script a=",
+        b"-",
+    ],
+)
+def test_a_megabyte_of_beginnings_without_an_ending_is_read_at_once(part: bytes) -> None:
+    data = part * (1_000_000 // len(part))
+    assert len(scripts(data)) == len(data)
+
+
 def test_other_files_are_code_throughout() -> None:
     data = b"<script>x</script>"
     assert view("a.py", data) is data

@@ -32,6 +32,14 @@ def test_magics_become_comments_of_the_same_length() -> None:
     assert whole.text.encode()[whole.start :] == "é = 1".encode()
 
 
+def test_what_only_looks_like_a_magic_is_python() -> None:
+    code = '%ls\ndef f(a):\n    """Is it odd?\n    %no\n    """\n    return (a\n        % 2)\n'
+    books, docs = opened("a", "b"), documents(a=code, b="x = !é\ny?")
+    whole = books.whole("b", docs)
+    assert whole is not None
+    assert whole.text == "#" + code[1:] + "\n\nx = _# \n#?"
+
+
 def test_cells_that_come_and_go() -> None:
     books, docs = opened("a", "b"), documents(a="a = 1", b="b = 2", c="c = 3")
     books.splice("nb", 1, 1, ["c"])

@@ -14,6 +14,7 @@ from collections.abc import Generator
 from hashlib import blake2b
 from typing import TypeVar
 
+from graft_indexer.embedded import has_view
 from graft_indexer.facts import Facts
 from graft_indexer.graph import SymbolGraph
 from graft_models.prompt import NEIGHBOUR_CHARACTERS, Neighbour
@@ -77,7 +78,7 @@ class Neighbours:
 
 
 def ranked(graph: SymbolGraph, path: str) -> list[str]:
-    """Other files of the same kind, nearest first."""
+    """Other files of the same kind, nearest first; none that hold code among something else."""
     return _result(_ranking(graph, path))
 
 
@@ -95,7 +96,7 @@ def _ranking(graph: SymbolGraph, path: str) -> Steps[list[str]]:
         return -(_IMPORTED * said + place + _overlap(parts, _parts(what))), other
 
     best: list[tuple[float, str]] = []
-    paths = [p for p in graph.paths() if p.endswith(ending) and p != path]
+    paths = [p for p in graph.paths() if p.endswith(ending) and p != path and not has_view(p)]
     for at in range(0, len(paths), PIECE):
         yield
         best = sorted([*best, *map(near, paths[at : at + PIECE])])[:_LOOKED_AT]
