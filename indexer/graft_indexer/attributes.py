@@ -84,6 +84,8 @@ def _sibling(inference: Inference, cls: Cls, after: Cls, member: Member) -> str:
         found = classes.member(current, member.name, after)
         if found is None or found.owner != member.owner:
             return unsure
+    if not reason and inference.computes_bases():
+        return unsure
     return reason
 
 

@@ -11,6 +11,7 @@ import ast
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from graft_indexer.bindings import Binding, How
 from graft_indexer.memo import CircularError
@@ -18,6 +19,9 @@ from graft_indexer.scopes import Scope, scope_of
 from graft_indexer.selfstores import functions_in, hidden_stores, self_stores, slot_names
 from graft_indexer.values import ClassValue, Cls, Result
 from graft_indexer.world import World
+
+if TYPE_CHECKING:
+    from graft_indexer.pyfile import PyFile
 
 METACLASSES = frozenset({"builtins.type", "abc.ABCMeta", "enum.EnumMeta", "enum.EnumType", "typing._ProtocolMeta"})
 TYPING = ("typing", "typing_extensions", "_typeshed")
@@ -128,9 +132,13 @@ def class_stores(cls: Cls) -> dict[str, list[Binding]]:
 class Classes:
     """Bases and members of classes; `resolve` evaluates an expression in a class's outer scope to class objects."""
 
-    def __init__(self, world: World, resolve: Callable[[Cls, ast.expr], Result]) -> None:
+    def __init__(
+        self, world: World, resolve: Callable[[Cls, ast.expr], Result],
+        infer: Callable[[PyFile, Scope, ast.expr], Result],
+    ) -> None:  # fmt: skip
         self.world = world
         self.resolve = resolve
+        self.infer = infer
 
     def bases(self, cls: Cls) -> tuple[tuple[Base, ...], str]:
         """Direct bases that are known, and why there may be others."""
@@ -271,7 +279,7 @@ class Classes:
         if names and result.closed and names <= DECORATORS:
             return True
         called = isinstance(decorator, ast.Call)
-        if names and result.closed and all(_gives_back(v, called=called) for v in result.values):
+        if names and result.closed and all(_gives_back(v, self.infer, called=called) for v in result.values):
             return True
         return bool(names) and all(n.split(".")[0] in ATTRS_MODULES for n in names)
 
@@ -437,12 +445,12 @@ def class_of(file: object, node: ast.ClassDef, outer: Scope) -> Cls:
     return found
 
 
-def _gives_back(value: object, *, called: bool) -> bool:
+def _gives_back(value: object, infer: Callable[[PyFile, Scope, ast.expr], Result], *, called: bool) -> bool:
     from graft_indexer.handback import gives_back
     from graft_indexer.values import FunctionValue
 
     if isinstance(value, FunctionValue):
-        return gives_back(value, called=called)
+        return gives_back(value, infer, called=called)
     return isinstance(value, ClassValue) and value.cls.full_name in DECORATORS
 
 

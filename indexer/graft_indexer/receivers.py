@@ -45,12 +45,14 @@ class Inference:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.classes = Classes(world, self._resolve_in_class)
+        self.classes = Classes(world, self._resolve_in_class, self.infer)
         self.annotations = Annotations(self)
         self.stored_elsewhere: Callable[[str], bool] = lambda _name: False
         """Whether the repository sets an attribute of that name on anything but self."""
         self.subclasses: Callable[[Cls], tuple[tuple[Cls, ...], str]] = lambda _cls: ((), "")
         """Known subclasses of a class, direct and indirect, and why there may be more."""
+        self.computes_bases: Callable[[], bool] = lambda: False
+        """Whether the workspace makes classes of bases that no name says."""
 
     def _resolve_in_class(self, cls: Cls, expression: ast.expr) -> Result:
         return self.infer(cls.file, cls.outer, expression)

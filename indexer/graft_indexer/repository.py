@@ -9,7 +9,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from graft_indexer.bindings import FUNCTIONS
+from graft_indexer.bindings import FUNCTIONS, How
 from graft_indexer.classes import class_of
 from graft_indexer.facts import DefinitionKind, Span
 from graft_indexer.graph import Symbol
@@ -18,6 +18,7 @@ from graft_indexer.outside import OutsideBases
 from graft_indexer.pyfile import PyFile
 from graft_indexer.receivers import Inference
 from graft_indexer.scopes import Scope, scope_of
+from graft_indexer.source import COMPUTED
 from graft_indexer.text import encode
 from graft_indexer.values import Cls
 
@@ -37,6 +38,9 @@ _GIVEN = re.compile(rb"^(?:[A-Za-z_(]|[ \t]*\))[\w., \t()]*=[ \t]*[\w.]+\(\s*(?P
 _WHOLE = re.compile(rb"[A-Za-z_]\w*(?=\s*(?:,|$))")
 _WORD = re.compile(rb"[A-Za-z_]\w*(?=\s*,)")
 _OWN = (b"self", b"cls")
+_ENDINGS = (".py", ".pyi", ".ipynb")
+_TUPLES = frozenset({"namedtuple", "NamedTuple", "TypedDict"})
+"""What is called for a base that is a class of its own."""
 _MAX_CLASSES = 300
 """Subclasses looked at; beyond that the answer is open."""
 _MAX_OUTSIDE = 24
@@ -91,6 +95,7 @@ class Repository:
         self._disk = Token()
         inference.stored_elsewhere = self.stored_elsewhere
         inference.subclasses = self.subclasses
+        inference.computes_bases = self.computes_bases
         self.world.watchers.append(self._changed)
         self.world.path_changes = self.changes_path
 
@@ -126,7 +131,7 @@ class Repository:
                 token = self._words[name] = Token()
             memo.note(token)
             memo.note(self._disk)
-        return [p for p in self.source.files_with(name) if p.endswith((".py", ".pyi", ".ipynb"))]
+        return [p for p in self.source.files_with(name) if p.endswith(_ENDINGS)]
 
     def _note(self, path: str, *, places: bool = False) -> None:
         memo = self.world.memo
@@ -256,6 +261,60 @@ class Repository:
             found = [((m["name"] or m["quoted"]).decode(), Span(m.start(), m.end())) for m in _BUILTIN.finditer(data)]
             known = self._builtin_names[path] = (digest, found)
         return known[1]
+
+    def computes_bases(self) -> bool:
+        """Whether any class of the workspace has a base that no name says: of what classes it is, nobody can tell."""
+        try:
+            return self.world.memo.remember("computed bases", self._computes_bases)
+        except CircularError:
+            return True
+
+    def _computes_bases(self) -> bool:
+        memo = self.world.memo
+        if memo.busy:
+            memo.note(self._disk)
+        for path in self.source.paths():
+            if path.endswith(_ENDINGS):
+                memo.hurry()
+                if COMPUTED in self._bases_of(path) and self._computes(path):
+                    return True
+        return False
+
+    def _computes(self, path: str) -> bool:
+        file = self.world.file(path)
+        if file is None:
+            return False
+        file.note()
+        for cls in classes_in(file):
+            if cls.node.bases:
+                file.note_scope(cls.outer)
+                if any(self._is_computed(cls, base) for base in cls.node.bases):
+                    return True
+        return False
+
+    def _is_computed(self, cls: Cls, base: ast.expr) -> bool:
+        """Whether a base may be a class of the workspace without being named by it."""
+        if isinstance(base, ast.Call):
+            called = base.func
+            return getattr(called, "id", getattr(called, "attr", "")) not in _TUPLES
+        inner = base.value if isinstance(base, ast.Subscript) else base
+        head = inner
+        while isinstance(head, ast.Attribute):
+            head = head.value
+        if not isinstance(head, ast.Name):
+            return True
+        scope: Scope | None = cls.outer
+        while scope is not None and head.id not in scope.bindings:
+            scope = scope.parent
+        if scope is None:
+            return False
+        others = [b for b in scope.bindings[head.id] if b.how not in (How.CLASS, How.IMPORT, How.FROM)]
+        if not others:
+            return False
+        if not scope.is_module or inner is not base or any(b.how is not How.ASSIGN for b in others):
+            return True
+        # What calls are given at the top level of a module counts as derived from.
+        return not all(isinstance(b.value, ast.Call | ast.Constant) and not b.path for b in others)
 
     # -- subclasses ---------------------------------------------------------------------------------------------------
     def subclasses(self, cls: Cls) -> tuple[tuple[Cls, ...], str]:

@@ -7,6 +7,9 @@ from typing import Protocol
 
 from graft_indexer.facts import Definition, Facts
 
+COMPUTED = "*"
+"""Among the names that classes derive from: there may be bases that are computed."""
+
 
 class FactSource(Protocol):
     """Facts of all files of a workspace, open buffers first.  Paths are relative to its root."""
@@ -50,4 +53,5 @@ class FactSource(Protocol):
         """Whether an open buffer shadows the file."""
 
     def bases(self, path: str) -> frozenset[str]:
-        """Last names of what the classes of a file derive from, and what those are imported by; perhaps others."""
+        """Last names of what the classes of a file derive from, and what those are imported by; perhaps others.
+        With `COMPUTED` among them if there may be bases that no name says."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
@@ -27,11 +28,13 @@ from graft_indexer.layers import Layers
 from graft_indexer.overlay import Buffer, base_words
 from graft_indexer.packed import DEFINES, IMPORTS, DamagedError, roles_of
 from graft_indexer.rows import Kind
+from graft_indexer.source import COMPUTED
 from graft_indexer.store import database_path
 from graft_indexer.syntax import language_of
 from graft_indexer.text import decode, encode
 
 CACHED_FACTS, CACHED_RECORDS = 256, 512
+_BUILTINS = frozenset(dir(builtins))
 Progress = Callable[[int, int, str], None]
 T = TypeVar("T")
 
@@ -296,7 +299,7 @@ class Workspace:
         buffer perhaps more, so that a key makes no facts."""
         buffer = self._buffers.get(path)
         if buffer is not None and buffer.language == "python":
-            return base_words(buffer.data)
+            return base_words(buffer.data) | {COMPUTED}
         record = self.record(path)
         if record is None:
             return frozenset()
@@ -305,7 +308,8 @@ class Workspace:
             for row in record.definitions if row[1] == Kind.CLASS
             for base in row[9] or ()
         }  # fmt: skip
-        return frozenset(found | {name for _, name, alias, *_ in record.imports if name and alias in found})
+        found |= {name for _, name, alias, *_ in record.imports if name and alias in found}
+        return frozenset(found | {COMPUTED} if _may_compute(record) else found)
 
     # -- questions ----------------------------------------------------------------------------------------------------
     def paths(self) -> Sequence[str]:
@@ -416,3 +420,27 @@ class Workspace:
 def _viewed(path: str, text: str) -> str:
     """The code of a file's text, its offsets as they are."""
     return view(path, encode(text)).decode("utf-8", "surrogateescape") if has_view(path) else text
+
+
+def _may_compute(record: Record) -> bool:
+    """Whether a class of a file may have a base that is none of the names of classes and imports there."""
+    rows = [row for row in record.definitions if row[1] == Kind.CLASS and row[9]]
+    if not rows:
+        return False
+    others = {row[0] for row in record.definitions if row[1] != Kind.CLASS}
+    known = {row[0] for row in record.definitions if row[1] == Kind.CLASS} | _BUILTINS
+    for module, name, alias, *_ in record.imports:
+        known.add(alias or name or module.split(".")[0])
+    known -= others
+    given: set[str] | None = None
+    for row in rows:
+        for base in row[9] or ():
+            head, _, rest = base.partition("[")
+            if "(" in head or head.split(".")[0].strip() not in known or "(" in rest.rpartition("]")[2]:
+                return True
+            if row[6]:
+                if given is None:
+                    given = {p[0].lstrip("*") for r in record.definitions if r[8] is not None for p in r[8][0]}
+                if head.split(".")[0].strip() in given:
+                    return True
+    return False

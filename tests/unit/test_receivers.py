@@ -324,3 +324,57 @@ def test_decorators_that_may_do_more() -> None:
     assert not _uses("def mark(cls):\n    return cls", "@mark(1)")
     assert not _uses("def mark(cls):\n    cls.no = 2\n    return cls")
     assert not _uses("def mark(cls):\n    yield cls\n    return cls")
+
+
+def test_decorators_whose_names_are_bound_twice() -> None:
+    twice = "def mark(flag):\n    def wrap(cls): return cls\n    {0}\n    return wrap"
+    assert not _uses(twice.format("if flag:\n        def wrap(cls): return make(cls)"), "@mark(1)")
+    assert not _uses(twice.format("from nowhere import wrap"), "@mark(1)")
+    assert not _uses(twice.format("class wrap: ..."), "@mark(1)")
+    assert not _uses(twice.format("def other():\n        nonlocal wrap\n        wrap = make"), "@mark(1)")
+    assert not _uses("def mark(wrap):\n    if wrap:\n        def wrap(cls): return cls\n    return wrap", "@mark(1)")
+    once = "def mark(cls):\n    {0}\n    return cls"
+    assert not _uses(once.format("try: go()\n    except ValueError as cls: pass"))
+    assert not _uses(once.format("def cls(): ..."))
+    assert not _uses(once.format("class cls: ..."))
+    assert not _uses(once.format("import nowhere as cls"))
+    assert not _uses(once.format("from nowhere import cls"))
+
+
+def test_a_decorator_that_gives_the_class_to_objects_of_the_workspace() -> None:
+    user = "class U:\n    def add(self, cls): cls.no = 1\n    def __setitem__(self, key, cls): cls.no = 1\nu = U()\n"
+    mark = "def mark(cls):\n    {0}\n    return cls"
+    assert not _uses(user + mark.format("u.add(cls)"))
+    assert not _uses(user + mark.format("u[1] = cls"))
+    assert not _uses(mark.format("nowhere.append(cls)"))
+    assert not _uses(mark.format("cls.install()"))
+    assert not _uses(mark.format("run(cls.install)"))
+    assert not _uses(mark.format("cls.add(cls)"))
+    assert not _uses("def mark(cls, kept=None):\n    kept.add(cls)\n    return cls")
+    assert not _uses(mark.format("def get(): return cls\n    get().no = 1"))
+    assert _uses("from collections import deque\nQ = deque()\n" + mark.format("Q.append(cls)"))
+    assert _uses("S: dict[str, type] = {}\n" + mark.format("S[cls.name] = cls"))
+    assert _uses("S = set()\n" + mark.format("S.add(cls)"))
+
+
+SPLIT = "class P:\n    def run(self): ...\nclass Q(P):\n    def run(self, x):\n        super().run($0x)\n"
+MIX = "class Mix(P):\n    def run(self, x): ...\n"
+
+
+def test_classes_made_of_computed_bases_may_put_a_sibling_behind_super() -> None:
+    assert _call(SPLIT + MIX)[0] is True
+    for made in (
+        "def make(*bases):\n    class R(*bases): ...\n    return R\nmake(Q, Mix)().run(1)\n",
+        "def make(a, b):\n    class R(a, b): ...\n    return R\nmake(Q, Mix)().run(1)\n",
+        "def get(): return Q\nclass R(get(), Mix): ...\n",
+        "def make(a):\n    for base in a:\n        class R(base, Mix): ...\n",
+        "BOTH = [Q, Mix]\nclass R(BOTH[0], Mix): ...\n",
+    ):
+        assert _call(SPLIT + MIX + made)[0] is False, made
+        assert _call("//- /other.py\n" + made + "//- /main.py\n" + SPLIT + MIX)[0] is False, made
+    for plain in (
+        "def make():\n    class L: ...\n    class R(L, Q): ...\n    class S(list[int]): ...\n",
+        "from collections import namedtuple\nclass R(namedtuple('R', 'a b')): ...\n",
+        "import abc\nclass R(abc.ABC, metaclass=type('M', (), {})): ...\n",
+    ):
+        assert _call(SPLIT + MIX + plain)[0] is True, plain
