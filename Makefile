@@ -35,7 +35,7 @@ test-vscode: ## the VS Code extension: types, unit tests, a VSIX of under 500 KB
 	@size=$$(stat -c %s clients/vscode/graft-ls.vsix); echo "graft-ls.vsix: $$size bytes"; test $$size -lt 500000
 	@$(INSTALL) --extras llama,dev msgpack playwright==1.65.2
 	@$(PY) tests/editors/setup_vscode.py
-	@$(call TWICE,-n 2 --dist loadfile tests/editors/test_vscode*.py $(PYTEST))
+	@export GRAFT_PATIENCE=$${GRAFT_PATIENCE:-3}; $(call TWICE,-n 2 --dist loadfile tests/editors/test_vscode*.py $(PYTEST))
 
 test-peers: ## against llama-server and other engines (fetched once)
 	@$(INSTALL) --extras llama,dev
