@@ -14,7 +14,8 @@ import pytest
 from graft_indexer.graph import SymbolGraph
 from graft_models.engine import Capabilities, ScriptedAnswer
 from graft_models.scripted import ScriptedEngine
-from graft_server.completion import neighbours
+from graft_server.completion import decoding, neighbours
+from graft_server.completion.explain import explain
 from graft_server.completion.model import Snapshot, Switches
 from graft_server.completion.neighbours import MOST, PIECE, Neighbours, ranked
 from graft_server.completion.pipeline import Pipeline
@@ -176,6 +177,8 @@ async def test_they_are_looked_for_between_decodes_a_file_at_a_time(
     count(neighbours, "_names")
     count(Neighbours, "_made")
     monkeypatch.setattr(graph, "submit", submit)
+    # Longer than it takes to judge an answer on a busy machine.
+    monkeypatch.setattr(decoding, "QUIET_SECONDS", 1.0)
     engine = ScriptedEngine(
         [ScriptedAnswer("1 + 2 + 3 + 4\n", delay_ms=15)], capabilities=Capabilities(infill=True, counts=True)
     )
@@ -198,9 +201,10 @@ async def test_they_are_looked_for_between_decodes_a_file_at_a_time(
     assert max(job.count("_common") for job in jobs) == PIECE
     assert max(max(job.count("_names"), job.count("_made")) for job in jobs) == 1
     before = len(done())
-    await pipeline.complete(Snapshot("a.py", text + "v = ", len(text) + 4))
+    (shown,) = await pipeline.complete(Snapshot("a.py", text + "v = ", len(text) + 4))
     await asyncio.sleep(0.1)
     pipeline.cancel_all()
     graph.close()
     assert len(engine.requests[-1].hole.neighbours) == MOST
     assert len(done()) == before, "they stay near for a while"
+    assert len(shown.counted) == MOST and f"- counted beside the prompt: {shown.counted[0]}, " in explain(shown)

@@ -318,6 +318,7 @@ def as_json(completion: Completion, lines: Any) -> dict[str, Any]:
         "replace": {"line": line + 1, "column": start + 1, "end_column": end + 1, "text": completion.insert},
         "gates": [{"gate": v.gate, "passed": v.passed, "detail": v.detail} for v in completion.gates],
         "parts": [{"path": p.path, "kind": p.kind, "value": p.value, "text": p.text} for p in completion.parts],
+        "counted": list(completion.counted),
         "tokens": {
             "prompt": completion.usage.prompt,
             "evaluated": completion.usage.evaluated,

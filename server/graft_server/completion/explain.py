@@ -29,6 +29,8 @@ def explain(completion: Completion, notes: Sequence[Note] = ()) -> str:
             cost = f"{tokens} tokens" if tokens is not None else f"about {tokens_of(part.text)} tokens"
             first = next((line.strip() for line in part.text.splitlines() if line.strip()), "")
             lines.append(f"  - {part.kind} from {part.path} ({cost}, value {part.value:.2f}): `{first[:80]}`")
+    if completion.counted:
+        lines.append(f"- counted beside the prompt: {', '.join(completion.counted)}")
     for verdict in completion.gates:
         mark = "checked" if verdict.passed else "stopped"
         lines.append(f"- {mark}: {verdict.gate}{': ' + verdict.detail if verdict.detail else ''}")

@@ -49,6 +49,8 @@ class Flight:
         self.error = ""
         self.constrained = 0
         """How often names were prescribed."""
+        self.counted = tuple(near.path for near in request.hole.neighbours)
+        """Files that are counted beside the prompt."""
         self._rule = rule
         self._answer = answer
         self._readers = 0

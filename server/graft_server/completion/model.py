@@ -57,6 +57,8 @@ class Completion:
     source: Literal["model", "graph", "counts", "cache"] = "model"
     parts: tuple[ContextPart, ...] = ()
     """What the model was shown of other files."""
+    counted: tuple[str, ...] = ()
+    """Other files whose words were counted beside the prompt."""
     likely: float = 0.0
     """Probability that it is right, 0 where that is not known."""
 
