@@ -280,6 +280,12 @@ class Repository:
                     return True
         return False
 
+    def _may_be_base(self, path: str) -> bool:
+        """Whether a class of this file has a base that no name says: a factory of mixins is mostly fed with the classes
+        around it (`for base in globals().values(): class Test(base, Mixin): ...`)."""
+        memo = self.world.memo
+        return COMPUTED in self._bases_of(path) and memo.remember(("computes", path), lambda: self._computes(path))
+
     def _computes(self, path: str) -> bool:
         file = self.world.file(path)
         if file is None:
@@ -333,6 +339,8 @@ class Repository:
             current = queue.pop()
             if self._made_by_call(current):
                 return tuple(found), "calls derive from it or fill it"
+            if current.file.in_workspace and self._may_be_base(current.file.path):
+                return tuple(found), "a class of its file has computed bases"
             direct = self._direct(current)
             if direct is None:
                 return tuple(found), "it has many subclasses"

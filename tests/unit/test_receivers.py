@@ -357,6 +357,18 @@ def test_a_decorator_that_gives_the_class_to_objects_of_the_workspace() -> None:
     assert _uses("S = set()\n" + mark.format("S.add(cls)"))
 
 
+def test_classes_beside_one_of_computed_bases_may_have_what_that_adds() -> None:
+    def closed(made: str) -> bool:
+        case = "class Case:\n    def run(self):\n        self.$0check()\nclass Mixin:\n    def check(self): ...\n"
+        with graph_of(case + made) as fixed:
+            answer = fixed.graph.definition_at(*fixed.here)
+            return answer.closed and not answer.value
+
+    assert closed("class Test(Mixin): ...\n")
+    assert not closed("for base in list(globals().values()):\n    class Test(base, Mixin): ...\n")
+    assert not closed("def make(base):\n    class Test(base, Mixin): ...\n")
+
+
 SPLIT = "class P:\n    def run(self): ...\nclass Q(P):\n    def run(self, x):\n        super().run($0x)\n"
 MIX = "class Mix(P):\n    def run(self, x): ...\n"
 

@@ -11,7 +11,7 @@ from graft_indexer.facts import DefinitionKind, Span
 from graft_indexer.graph import Origin, Symbol, SymbolGraph
 from graft_server.diagnosis.distance import closest
 from graft_server.diagnosis.model import Diagnostic, Severity
-from graft_server.diagnosis.source import Source, elsewhere, guarded_by, makes_names, source_of
+from graft_server.diagnosis.source import Source, elsewhere, guarded_by, makes_names, parse
 from graft_server.diagnosis.subject import Subject
 
 CODE = "missing-member"
@@ -94,7 +94,7 @@ def _named_in_a_string(graph: SymbolGraph, path: str, name: str, members: Sequen
     by way of a helper, a table of fields, `type("C", bases, {"x": ...})`."""
     files = dict.fromkeys([path, *(m.path for m in members if m.origin is Origin.WORKSPACE)])
     for file in list(files)[:_MAX_FILES]:
-        source = source_of(graph, file)
+        source = _with_word(graph, file, name)
         for constant in source.all(ast.Constant) if source is not None else ():
             if (
                 isinstance(constant.value, str)
@@ -103,6 +103,13 @@ def _named_in_a_string(graph: SymbolGraph, path: str, name: str, members: Sequen
             ):
                 return True
     return False
+
+
+def _with_word(graph: SymbolGraph, path: str, word: str) -> Source | None:
+    """The parsed text of a file in which `word` stands.  The others are not parsed: a member of a class with many bases
+    would cost a second at every key press."""
+    text = graph.text(path)
+    return parse(text) if text is not None and word in text else None
 
 
 def _replaced(source: Source, node: ast.Attribute) -> bool:
@@ -145,11 +152,11 @@ def _filled(graph: SymbolGraph, path: str, end: int, members: Sequence[Symbol]) 
     if all(m.qualified_name.startswith("builtins.object.") for m in members):
         return True
     for file in dict.fromkeys(m.path for m in members if m.origin is Origin.WORKSPACE):
-        source = source_of(graph, file)
+        source = _with_word(graph, file, "setattr")
         if source is not None and _filled_names(source) - {"self", "cls"}:
             return True
     for symbol in graph.definition_at(path, end - 1).value:
-        source = source_of(graph, symbol.path) if symbol.path else None
+        source = _with_word(graph, symbol.path, "setattr") if symbol.path else None
         if source is not None and symbol.name in _filled_names(source):
             return True
     return False
