@@ -119,6 +119,8 @@ def _global_writes(node: ast.stmt, module: Scope, tests: Known) -> None:
     stack: list[ast.AST] = [node]
     while stack:
         current = stack.pop()
+        if isinstance(current, (*FUNCTIONS, ast.ClassDef)) and b"global" not in _text(module.tree, current):
+            continue
         if isinstance(current, FUNCTIONS):
             names = {n for s in ast.walk(current) if isinstance(s, ast.Global) for n in s.names}
             if names:
@@ -129,6 +131,10 @@ def _global_writes(node: ast.stmt, module: Scope, tests: Known) -> None:
                         module.bindings.setdefault(name, []).append(_moved(binding, module, inner))
                     module.bindings.setdefault(name, [])
         stack.extend(c for c in children(current) if isinstance(c, ast.stmt | ast.excepthandler | ast.match_case))
+
+
+def _text(tree: Tree, node: ast.stmt) -> bytes:
+    return tree.data[tree.start(node) : tree.end(node)]
 
 
 def _moved(binding: Binding, scope: Scope, origin: Scope) -> Binding:

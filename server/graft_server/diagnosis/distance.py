@@ -32,13 +32,19 @@ def closest(name: str, candidates: Iterable[str], limit: int = 3, *, last: Colle
     """
     folded = name.replace("_", "").lower()
     allowed = 0 if len(name) < 3 else 1 if len(name) < 6 else 2 if len(name) < 9 else 3
+    letters = set(name)
+    """Each of them that a candidate lacks costs an edit."""
     ranked: list[tuple[int, str]] = []
     for candidate in dict.fromkeys(candidates):
         if candidate == name or not candidate or (candidate.startswith("__") and not name.startswith("_")):
             continue
         if len(folded) > 1 and candidate.replace("_", "").lower() == folded:
             ranked.append((0, candidate))
-        elif allowed and (distance := edit_distance(name, candidate, allowed)) <= min(allowed, len(candidate) - 1):
+        elif (
+            allowed
+            and len(letters.difference(candidate)) <= allowed
+            and (distance := edit_distance(name, candidate, allowed)) <= min(allowed, len(candidate) - 1)
+        ):
             ranked.append((distance, candidate))
     ranked.sort(key=lambda r: (r[0], r[1] in last, r[1].startswith("_"), abs(len(r[1]) - len(name)), r[1]))
     return [c for _, c in ranked[:limit]]

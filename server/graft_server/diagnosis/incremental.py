@@ -16,7 +16,7 @@ from graft_indexer.graph import SymbolGraph
 from graft_server.diagnosis.calls import remembered
 from graft_server.diagnosis.keys import exposed, unit_keys
 from graft_server.diagnosis.model import Diagnostic
-from graft_server.diagnosis.offers import Digest
+from graft_server.diagnosis.offers import PACKAGE, Digest, import_words
 from graft_server.diagnosis.registry import CheckInfo
 from graft_server.diagnosis.source import Source, source_of
 from graft_server.diagnosis.subject import Subject
@@ -27,7 +27,7 @@ _CLEAN = 50_000
 """Clean units remembered per graph; 100 bytes each."""
 _MANY = 40
 """Changed files above which everything counts as changed: a checkout, not an edit."""
-_IMPORTERS = 60
+_IMPORTERS = 600
 """Files that lead to a file, directly or not, before it counts as part of a circle."""
 
 
@@ -40,7 +40,7 @@ class _Memory:
     """File -> what it shows to others, for files that changed since the beginning."""
     epoch: int = 0
     clean: OrderedDict[Digest, None] = field(default_factory=OrderedDict)
-    circles: OrderedDict[Digest, bool] = field(default_factory=OrderedDict)
+    circles: OrderedDict[Digest, frozenset[str] | None] = field(default_factory=OrderedDict)
     checked: int = 0
 
 
@@ -93,9 +93,7 @@ def stepwise(
     memory = _memory(graph)
     codes = " ".join(c.code for c in parts).encode()
     state = _state_of_others(graph, path, memory)
-    for unit, key in unit_keys(
-        source, state + codes + path.encode(), cyclic=_in_a_circle(graph, path, source, memory, state)
-    ):
+    for unit, key in unit_keys(source, state + codes + path.encode(), circle=_circle(graph, path, memory, state)):
         if key in memory.clean:
             memory.clean.move_to_end(key)
             continue
@@ -159,26 +157,29 @@ def _digest(text: str) -> Digest:
     return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).digest()
 
 
-def _in_a_circle(graph: SymbolGraph, path: str, source: Source, memory: _Memory, state: Digest) -> bool:
-    """Whether files that import this one, directly or not, may be imported by it.  `state`: of the other files, whose
-    imports may close a circle too."""
+def _circle(graph: SymbolGraph, path: str, memory: _Memory, state: Digest) -> frozenset[str] | None:
+    """The words of this file's imports by which files may be meant that import it, directly or not; None: any.
+    `state`: of the other files, whose imports may close a circle too."""
     facts = graph.facts(path)
     if facts is None:
-        return True
-    imported = {part for i in facts.imports for part in (*i.module.split("."), i.name or "")}
+        return None
+    imported: set[str] = set()
+    for i in facts.imports:
+        imported |= import_words(i.module, i.name)
     key = blake2b(" ".join(sorted(imported)).encode("utf-8", "surrogateescape"), digest_size=16)
     key.update(path.encode("utf-8", "surrogateescape") + state)
-    known = memory.circles.get(key.digest())
-    if known is None:
-        known = memory.circles[key.digest()] = _leads_back(graph, path, imported)
+    digest = key.digest()
+    if digest not in memory.circles:
+        memory.circles[digest] = _leads_back(graph, path, imported)
         if len(memory.circles) > 200:
             memory.circles.popitem(last=False)
-    return known
+    return memory.circles[digest]
 
 
-def _leads_back(graph: SymbolGraph, path: str, imported: set[str]) -> bool:
+def _leads_back(graph: SymbolGraph, path: str, imported: set[str]) -> frozenset[str] | None:
     seen = {path}
     queue = [path]
+    back: set[str] = set()
     while queue:
         for other in graph.importers(queue.pop()):
             if other in seen:
@@ -186,8 +187,12 @@ def _leads_back(graph: SymbolGraph, path: str, imported: set[str]) -> bool:
             stem = other.rpartition("/")[2].rpartition(".")[0]
             if stem == "__init__":
                 stem = other.split("/")[-2] if "/" in other else stem
-            if stem in imported or len(seen) > _IMPORTERS:
-                return True
+                if PACKAGE in imported:
+                    back.add(PACKAGE)
+            if len(seen) > _IMPORTERS:
+                return None
+            if stem in imported:
+                back.add(stem)
             seen.add(other)
             queue.append(other)
-    return False
+    return frozenset(back)

@@ -17,32 +17,36 @@ def exposed(source: Source) -> Digest:
     return _together(source, [s for _, s in summarised(source)])
 
 
-def unit_keys(source: Source, others: Digest, *, cyclic: bool) -> list[tuple[Unit, Digest]]:
+def unit_keys(source: Source, others: Digest, *, circle: frozenset[str] | None) -> list[tuple[Unit, Digest]]:
     """Every unit with the digest of all that its findings depend on.
 
-    `others` stands for the state of all other files.  `cyclic`: a file that this one imports imports this one, so that
-    every unit depends on everything that the file offers.
+    `others` stands for the state of all other files.  `circle`: words of imports by which this file may import files
+    that import it (None: any): what leads to such an import depends on everything that the file offers.
     """
     pairs = summarised(source)
     together = _together(source, [s for _, s in pairs])
     common = blake2b(others, digest_size=16)
     for _, summary in pairs:
         common.update(summary.everywhere)
-    if cyclic:
+    if circle is None:
         common.update(together)
     base = common.digest()
-    closure = _closures.get(together)
+    tied = [bool(circle) and not circle.isdisjoint(s.imports) for _, s in pairs] if circle else [False] * len(pairs)
+    which = (together, circle or frozenset())
+    closure = _closures.get(which)
     if closure is None:
-        closure = _closures[together] = _Closure([s for _, s in pairs])
+        closure = _closures[which] = _Closure([s for _, s in pairs], tied, together)
         while len(_closures) > 8:
             _closures.popitem(last=False)
     else:
-        _closures.move_to_end(together)
+        _closures.move_to_end(which)
     keyed = []
     for index, (unit, summary) in enumerate(pairs):
         key = blake2b(base, digest_size=16)
         key.update(summary.digest)
         key.update(unit.owner.encode("utf-8", "surrogateescape"))
+        if tied[index]:
+            key.update(together)
         place = index if not isinstance(unit.nodes[0], ast.FunctionDef | ast.AsyncFunctionDef) else -1
         key.update(closure.of(summary.words | {unit.owner}, summary.read, place))
         keyed.append((unit, key.digest()))
@@ -56,7 +60,8 @@ class _Closure:
     one digest, of its own offers and of the circles it leads to; a unit's is made from those that its words name.
     """
 
-    def __init__(self, summaries: Sequence[Summary]) -> None:
+    def __init__(self, summaries: Sequence[Summary], tied: Sequence[bool], all_: Digest) -> None:
+        """What the units with a mark in `tied` offer depends on `all_`, too."""
         self._offers = [(index, offer) for index, s in enumerate(summaries) for offer in s.offers]
         self._by_name: dict[str, list[int]] = {}
         for number, (_, offer) in enumerate(self._offers):
@@ -72,8 +77,8 @@ class _Closure:
             reach = 0
             for number in members:
                 reach |= 1 << number
-                offer = self._offers[number][1]
-                hashed.update(offer.digest)
+                index, offer = self._offers[number]
+                hashed.update(offer.digest + (all_ if tied[index] else b""))
                 hashed.update(" ".join(sorted(offer.words & self._loose)).encode("utf-8", "surrogateescape"))
             for circle in sorted(below, key=lambda c: circles[c][0]):  # as they stand in the file
                 reach |= self._reach[circle]
@@ -143,7 +148,7 @@ def _circles(leads: Sequence[Sequence[int]]) -> tuple[list[int], list[tuple[list
     return part, parts
 
 
-_closures: OrderedDict[Digest, _Closure] = OrderedDict()
+_closures: OrderedDict[tuple[Digest, frozenset[str]], _Closure] = OrderedDict()
 
 
 def _together(source: Source, summaries: Sequence[Summary]) -> Digest:

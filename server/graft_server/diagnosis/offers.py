@@ -8,8 +8,10 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from keyword import iskeyword
 
-from graft_server.diagnosis.source import Source
+from graft_indexer.bodies import always_leaves
+from graft_server.diagnosis.source import Source, children
 from graft_server.diagnosis.units import Unit, full_span, nodes_of, text_of, units_of
 
 _WORD = re.compile(r"[^\W\d]\w*")
@@ -24,8 +26,12 @@ _SHORT = 40
 """Bytes of a docstring whose words are left in."""
 _ASKS = re.compile(rb"\b(?:is|has|get|type|match|callable)\w*\s*\(|\bmatch\b|__class__")
 """What a function must hold for its tests to narrow anything: see `narrowing`."""
+_MANY_RETURNS = 12
+"""Of more the graph says nothing."""
 _SUMMARIES = 4_000
 """Units whose summary is kept, over all files; about 2 KB each."""
+PACKAGE = ""
+"""Stands among the words of an import for the file of its package, which `from . import x` does not name."""
 
 Digest = bytes
 
@@ -52,6 +58,8 @@ class Summary:
     """Words of docstrings: one of them may spell an attribute that a unit reads, and no more."""
     read: frozenset[str]
     """Names of attributes that the unit reads."""
+    imports: frozenset[str]
+    """Words of the import statements in it, and `PACKAGE`."""
     everywhere: bytes
     """Text that counts for every unit: headers of classes, star imports, dynamic lines."""
 
@@ -77,6 +85,13 @@ def summarised(source: Source) -> list[tuple[Unit, Summary]]:
     return pairs
 
 
+def import_words(module: str, name: str | None) -> set[str]:
+    """The last names of the modules that an import statement gets something from: `from a.b import c` from `b`, where
+    `c` may be a module itself; `import a.b` from both, with which nobody can tell what follows."""
+    parts = module.split(".")
+    return set(parts) if name is None else {parts[-1], name}
+
+
 def _words(data: bytes) -> frozenset[str]:
     return frozenset(_WORD.findall(data.decode("utf-8", "surrogateescape")))
 
@@ -97,6 +112,7 @@ def _summarise(source: Source, unit: Unit, data: bytes, digest: Digest) -> Summa
     loose: set[str] = set()
     prose: set[str] = set()
     read: set[str] = set()
+    imports: set[str] = set()
     everywhere: list[bytes] = []
     stores: dict[str, list[ast.AST]] = {}
     own = _own_name(node) if unit.owner else ""
@@ -109,17 +125,25 @@ def _summarise(source: Source, unit: Unit, data: bytes, digest: Digest) -> Summa
             read.add(inner.attr)
         elif isinstance(inner, ast.Constant) and isinstance(inner.value, str):
             if inner in docstrings:
-                prose.update(_WORD.findall(inner.value))
+                prose.update(w for w in _WORD.findall(inner.value) if not iskeyword(w))
             elif len(inner.value) <= 2_000:
                 loose.update(_WORD.findall(inner.value))
         elif isinstance(inner, ast.ClassDef):
             everywhere.append(_class_header(source, inner))
-        elif isinstance(inner, ast.ImportFrom) and inner.names[0].name == "*":
-            everywhere.append(source.segment(source.span(inner)).encode("utf-8", "surrogateescape"))
+        elif isinstance(inner, ast.Import | ast.ImportFrom):
+            text = source.segment(source.span(inner)).encode("utf-8", "surrogateescape")
+            for alias in inner.names:
+                imports |= (
+                    import_words(inner.module or "", alias.name)
+                    if isinstance(inner, ast.ImportFrom)
+                    else import_words(alias.name, None)
+                )
+            if inner.names[0].name == "*":
+                everywhere.append(text)
     if _DYNAMIC.search(data):
         everywhere += [line.strip() for line in data.split(b"\n") if _DYNAMIC.search(line)]
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        offers = list(_function_offers(source, node, stores))
+        offers = list(_function_offers(source, node, stores, method=bool(unit.owner)))
     else:
         whole = _digest(code)
         # Who uses a method of a class says its name, but for those that the interpreter calls: the class itself need
@@ -128,7 +152,7 @@ def _summarise(source: Source, unit: Unit, data: bytes, digest: Digest) -> Summa
         given = _words(_METHOD.sub(b" ", code)) | {m for m in methods if m.startswith("__")}
         given |= _words(b" ".join(_decorations(source, s) for s in unit.apart))
         offers = [Offer(bound, whole, given) for bound in sorted(_bound(unit))]
-    sets = (frozenset(loose), frozenset(prose), frozenset(read))
+    sets = (frozenset(loose), frozenset(prose), frozenset(read), frozenset(imports))
     return Summary(digest, words, tuple(offers), *sets, b"\0".join(everywhere))
 
 
@@ -194,7 +218,7 @@ def _bound(unit: Unit) -> set[str]:
 
 
 def _function_offers(
-    source: Source, node: ast.FunctionDef | ast.AsyncFunctionDef, stores: Mapping[str, list[ast.AST]]
+    source: Source, node: ast.FunctionDef | ast.AsyncFunctionDef, stores: Mapping[str, list[ast.AST]], *, method: bool
 ) -> Iterator[Offer]:
     start = full_span(source, node).start
     body = node.body[0]
@@ -205,12 +229,13 @@ def _function_offers(
     shape = repr(
         (
             any(isinstance(n, ast.Yield | ast.YieldFrom) for s in node.body for n in ast.walk(s)),
-            [s.value is not None for s in returns],
-            _ends(node.body),
+            *_outcome(node, returns),
             all(isinstance(s, ast.Pass | ast.Raise) or _is_text(s) for s in node.body),
         )
     ).encode()
-    if node.returns is None and any(s.value is not None for s in returns):
+    if not method and _may_decorate(node, returns):
+        sliced = source.data[start : source.span(node).end]
+    elif node.returns is None and any(s.value is not None for s in returns):
         sliced = slicer.cut([s for s in returns if s.value is not None])
     else:
         sliced = b""
@@ -229,14 +254,24 @@ def _is_text(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
-def _ends(body: Sequence[ast.stmt]) -> tuple[str, ...]:
-    """The kinds of the statements that a block may end with, nested: whether it falls off its end."""
-    last = body[-1]
-    inner = [getattr(last, name, None) for name in ("body", "orelse", "finalbody")]
-    blocks = [b for b in inner if isinstance(b, list) and b and isinstance(b[0], ast.stmt)]
-    blocks += [h.body for h in getattr(last, "handlers", [])] + [c.body for c in getattr(last, "cases", [])]
-    nested = not isinstance(last, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    return (type(last).__name__, *(e for b in blocks if nested for e in _ends(b)))
+def _outcome(node: ast.FunctionDef | ast.AsyncFunctionDef, returns: Sequence[ast.Return]) -> tuple[bool, ...]:
+    """What of a function's ways out counts, beside the values it returns: see `graft_indexer.returns` and the check
+    `none-used`.  Of an annotated function only whether it returns any."""
+    bare = any(s.value is None for s in returns)
+    if not any(s.value is not None for s in returns):
+        raises = isinstance(node.body[-1], ast.Raise)
+        return False, raises, raises and bare
+    if node.returns is not None:
+        return (True,)
+    return True, bare or not always_leaves(node.body), len(returns) > _MANY_RETURNS
+
+
+def _may_decorate(node: ast.FunctionDef | ast.AsyncFunctionDef, returns: Sequence[ast.Return]) -> bool:
+    """Whether a function gives back what it was given, or a function of its own: then all that it does to a class
+    counts (see `graft_indexer.handback`)."""
+    own = {a.arg for a in (*node.args.posonlyargs, *node.args.args)[:1]}
+    own |= {s.name for s in node.body if isinstance(s, ast.FunctionDef)}
+    return any(isinstance(s.value, ast.Name) and s.value.id in own for s in returns)
 
 
 def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
@@ -356,5 +391,5 @@ def _binds(statement: ast.stmt) -> set[str]:
             names.add((node.asname or node.name).split(".", 1)[0])
         elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
             names.add(node.name)
-        stack.extend(c for c in ast.iter_child_nodes(node) if not isinstance(c, ast.stmt))
+        stack.extend(c for c in children(node) if not isinstance(c, ast.stmt))
     return names

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from graft_server.diagnosis.source import children
+
 BUILTINS = frozenset(dir(builtins)) | {
     *("ExceptionGroup", "BaseExceptionGroup", "EncodingWarning", "PythonFinalizationError", "aiter", "anext"),
     *("exit", "quit", "copyright", "credits", "license", "WindowsError", "__build_class__"),
@@ -102,7 +104,7 @@ class _Builder:
                 self.comprehension(node, scope)
             else:
                 self.other(node, scope)
-                stack.extend(ast.iter_child_nodes(node))
+                stack.extend(children(node))
 
     def name(self, node: ast.Name, scope: Scope) -> None:
         if isinstance(node.ctx, ast.Store):

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from graft_indexer.facts import Span
-from graft_server.diagnosis.source import Source
+from graft_server.diagnosis.source import Source, children
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ def nodes_of(unit: Unit) -> Iterator[ast.AST]:
     while stack:
         node = stack.pop()
         yield node
-        stack.extend(c for c in reversed(list(ast.iter_child_nodes(node))) if c not in unit.apart)
+        below = children(node)
+        stack.extend(reversed([c for c in below if c not in unit.apart] if unit.apart else below))
 
 
 def full_span(source: Source, statement: ast.stmt) -> Span:
