@@ -322,6 +322,10 @@ class Annotations:
             if owner == base.cls or owner in classes.shape(base.cls).order:
                 names = self.type_parameters(base.cls)
                 values = [self.evaluate(cls.file, cls.outer, a, given) for a in base.arguments]
+                if base.cls.full_name == "builtins.tuple" and len(values) > 1:  # its one variable is for all its items
+                    last = base.arguments[-1]
+                    endless = isinstance(last, ast.Constant) and last.value is ...
+                    values = values[:1] if endless else [union(values)]
                 return self._pass_on(base.cls, dict(zip(names, values, strict=False)), owner, depth + 1)
         return {}
 

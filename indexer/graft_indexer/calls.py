@@ -80,7 +80,7 @@ def _function(inference: Inference, value: FunctionValue) -> tuple[list[CallTarg
         symbol = function_symbol(value.file, node, value.outer)
         signature = signature_of(value.file.tree, node, skip_first=value.bound)
         targets.append(CallTarget(symbol, signature))
-    reason = ""
+    reason = "its defaults are set" if b".__defaults__" in value.file.tree.data else ""
     receiver = value.receiver
     overridable = isinstance(receiver, Instance | ClassValue) and not receiver.exact and not value.fixed
     if value.owner is not None and isinstance(receiver, Instance | ClassValue) and overridable:
@@ -111,6 +111,8 @@ def constructor(inference: Inference, cls: Cls) -> tuple[list[CallTarget], str]:
                             return [], "the metaclass changes calls"
     if any(c.full_name in ("enum.Enum", "typing.TypedDict", "typing._TypedDict") for c in shape.order):
         return [], "an enumeration or a typed dictionary"
+    if any(c.full_name in ("ast.AST", "_ast.AST") for c in shape.order):
+        return [], "nodes are made without fields, too"
     for current in shape.order:
         init = classes.own_member(current, "__init__")
         new = classes.own_member(current, "__new__")

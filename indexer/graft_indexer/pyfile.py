@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from graft_indexer import scopes
-from graft_indexer.bindings import FUNCTIONS, Binding
+from graft_indexer.bindings import FUNCTIONS, Binding, How
 from graft_indexer.branches import Known
 from graft_indexer.facts import Span
 from graft_indexer.graph import Origin, Symbol
@@ -164,10 +164,13 @@ class PyFile:
 
     @cached_property
     def exports(self) -> tuple[frozenset[str] | None, str]:
-        """`__all__` as far as it is spelled out (None if there is none), and why it may hold more."""
+        """`__all__` as far as it is spelled out (None if there is none, or another module's), and why it may hold
+        more."""
         bindings = self.scope.bindings.get("__all__", [])
         if not bindings:
             return None, ""
+        if any(b.how in (How.FROM, How.IMPORT) for b in bindings):
+            return None, "__all__ is imported"
         names: set[str] = set()
         reason = ""
         for statement in self._module_statements():

@@ -7,6 +7,7 @@ holds on every path.  Annotations are believed.  Whatever is not understood make
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 
 from graft_indexer import attributes, construction, narrowing, protocols
@@ -19,6 +20,7 @@ from graft_indexer.memo import CircularError
 from graft_indexer.pyfile import PyFile
 from graft_indexer.scopes import Scope
 from graft_indexer.selfstores import first_parameter
+from graft_indexer.text import encode
 from graft_indexer.values import (
     ClassValue,
     Cls,
@@ -315,7 +317,9 @@ class Inference:
             if kind == "unknown":
                 return unknown("a decorator may change what self is")
             # A function that the class body itself hands on (`option_spec = {"width": width_of}`) is no method.
-            usual = binding.name.strip("_") in SELF_NAMES
+            usual = binding.name.strip("_") in SELF_NAMES and not (
+                scope.enclosing_class is not None and _called_in_body(file, scope.enclosing_class, scope.node.name)
+            )
             return Result((Instance(owner, own=True),), "" if usual else f"{binding.name} may not be the instance")
         return unknown("parameter without annotation")
 
@@ -411,3 +415,14 @@ class Inference:
             if x == "pathlib.Path" and isinstance(op, ast.Div):
                 return one
         return unknown("an operator")
+
+
+def _called_in_body(file: PyFile, scope: Scope, name: str) -> bool:
+    """Whether the body of a class calls one of its functions by its name: it is no method then, or not only."""
+    if not isinstance(scope.node, ast.ClassDef) or not file.in_workspace:
+        return False
+    file.note_scope(scope)
+    parts = [s for s in scope.node.body if not isinstance(s, (*FUNCTIONS, ast.ClassDef))]
+    parts += [d for s in scope.node.body if isinstance(s, FUNCTIONS) for d in s.decorator_list]
+    call = re.compile(rb"(?<![\w.])%s\(" % re.escape(encode(name)))
+    return any(call.search(file.tree.data, file.tree.start(part), file.tree.end(part)) for part in parts)

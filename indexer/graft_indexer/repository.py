@@ -35,6 +35,12 @@ _BUILTIN = re.compile(
 _MAKING = re.compile(rb"\b(?:type|new_class|setattr)\((?:[^\n]*\n)?[^\n]*")
 _GIVEN = re.compile(rb"^(?:[A-Za-z_(]|[ \t]*\))[\w., \t()]*=[ \t]*[\w.]+\(\s*(?P<given>[\w.,\s]+)", re.M)
 """`(A, B) = derive(Mixin, ...)` outside of functions: what is made of a class there may be derived from it."""
+_MIXED = re.compile(rb"^[ \t]*@[\w.]+\(\s*(?P<given>[\w.,\s]+)\)[ \t]*\n(?:[ \t]*@[^\n]*\n)*[ \t]*class\b", re.M)
+"""A decorator of a class that is given classes may hand their functions on to it."""
+_FILL = re.compile(rb"^[\w.]+\(\s*\w+\s*,\s*['\"](?P<name>\w+)['\"]", re.M)
+"""`define(A, "name", ...)` outside of functions."""
+_MAKES = re.compile(rb"\btype\(\s*[^,()\n]+,\s*[A-Za-z_]\w*\s*,")
+"""`type(name, bases, ...)`, the bases in a variable."""
 _WHOLE = re.compile(rb"[A-Za-z_]\w*(?=\s*(?:,|$))")
 _WORD = re.compile(rb"[A-Za-z_]\w*(?=\s*,)")
 _OWN = (b"self", b"cls")
@@ -70,11 +76,13 @@ class _Outside:
     """By their text: an edit changes one of them."""
     changes_path: bool
     """It writes of `sys.path`."""
+    makes_classes: bool
+    """It makes classes of bases that a variable holds."""
 
     @property
     def outline(self) -> tuple[object, ...]:
         """All but the places."""
-        return self.stores.keys(), self.asked, self.called, self.changes_path
+        return self.stores.keys(), self.asked, self.called, self.changes_path, self.makes_classes
 
 
 class Repository:
@@ -171,9 +179,11 @@ class Repository:
             asked |= piece.asked
             called |= piece.called
             at += len(text)
+        given = {word for m in _MIXED.finditer(data) for word in _WHOLE.findall(m["given"])} if b"\nclass" in data else ()
+        called |= {word.decode("utf-8", "replace") for word in given}
         known = self._seen[path] = _Outside(
             digest, stores, frozenset(asked), frozenset(called), pieces if self.source.is_open(path) else {},
-            b"sys.path" in data,
+            b"sys.path" in data, _MAKES.search(data) is not None,
         )  # fmt: skip
         return known
 
@@ -283,6 +293,8 @@ class Repository:
     def _may_be_base(self, path: str) -> bool:
         """Whether a class of this file has a base that no name says: a factory of mixins is mostly fed with the classes
         around it (`for base in globals().values(): class Test(base, Mixin): ...`)."""
+        if self._of(path).makes_classes:
+            return True
         memo = self.world.memo
         return COMPUTED in self._bases_of(path) and memo.remember(("computes", path), lambda: self._computes(path))
 
@@ -450,7 +462,7 @@ def _piece(data: bytes) -> _Piece:
         for item in re.finditer(rb"([\w\]]+)\.(\w+)\s*(?:,|$)", match[1]):
             if item[1] not in _OWN or match[1][max(0, item.start() - 1) : item.start()] == b".":
                 found.setdefault(item[2].decode(), match.start(1) + item.start(2))
-    for pattern in (_SETATTR, _PATCH):
+    for pattern in (_SETATTR, _PATCH, _FILL):
         for match in pattern.finditer(data):
             found.setdefault(match["name"].decode(), match.start("name"))
     asked = frozenset(m["name"].decode() for m in _ASKED.finditer(data))

@@ -305,7 +305,7 @@ class World:
             return "the package is not known"
         if part.startswith("_") or "version" in part or part.endswith("_pb2"):
             return "the module may be generated"
-        if not parent.path and not parent.binary and parent.origin is not Origin.WORKSPACE:
+        if not parent.path and not parent.binary and (parent.origin is not Origin.WORKSPACE or self.path_changes()):
             return "namespace packages may lie elsewhere"
         if parent.binary:
             return "a C extension may define it"
@@ -407,7 +407,7 @@ class World:
         exports, computed = inner.exports
         if exports is None:
             if name.startswith("_"):
-                return Found()
+                return Found((), computed)
         elif name not in exports and not computed:
             return Found()
         found = self.module_name_target(module, name, seen)
@@ -544,7 +544,7 @@ class World:
         exports, computed = file.exports
         if exports is not None:
             return sorted(exports), computed
-        return [n for n in names if not n.startswith("_")], reason
+        return [n for n in names if not n.startswith("_")], reason or computed
 
     def namespace(self, module: Module, seen: frozenset[str] = frozenset()) -> tuple[list[str], str]:
         """Module-level names (submodules excluded), with why there may be more."""

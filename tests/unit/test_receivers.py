@@ -357,6 +357,51 @@ def test_a_decorator_that_gives_the_class_to_objects_of_the_workspace() -> None:
     assert _uses("S = set()\n" + mark.format("S.add(cls)"))
 
 
+def _absent(source: str) -> bool:
+    """Whether what stands at `$0` is closed, and nothing."""
+    with graph_of(source) as fixed:
+        answer = fixed.graph.definition_at(*fixed.here)
+        return answer.closed and not answer.value
+
+
+def test_a_function_that_the_body_of_its_class_calls() -> None:
+    assert _absent("class A:\n    def make(s): return s.$0split()\n    x = make\n")
+    assert not _absent("class A:\n    def make(s): return s.$0split()\n    x = make('a b')\n")
+
+
+def test_an_attribute_that_a_call_at_module_level_names() -> None:
+    assert _absent("class A: ...\ndef define(cls, name): ...\ndefine(A, 'no')\nA().$0yes\n")
+    assert not _absent("class A: ...\ndef define(cls, name): ...\ndefine(A, 'no')\nA().$0no\n")
+
+
+def test_a_class_that_derives_from_a_tuple_of_several() -> None:
+    made = "class A:\n    a = 1\nclass B:\n    b = 1\nclass Pair(tuple[A, B]): ...\ndef f(p: Pair):\n    x, y = p\n    {0}"
+    assert not _absent(made.format("y.$0b"))
+    assert not _absent(made.format("x.$0a"))
+    assert _absent(made.format("x.$0c"))
+    assert not _absent(made.replace("A, B]", "B, ...]").format("x.$0b"))
+    assert _absent(made.replace("A, B]", "B, ...]").format("x.$0a"))
+
+
+def test_names_of_a_module_that_takes_its_all_from_another() -> None:
+    files = "//- /a.py\n__all__ = ['one', '_two']\none = _two = 1\n//- /b.py\nfrom a import *\nfrom a import __all__\n"
+    assert not _absent(files + "//- /c.py\nfrom b import *\n$0one\n")
+    assert not _absent(files + "//- /c.py\nfrom b import *\n$0_two\n")
+    assert not _absent("from collections.abc import *\n$0Awaitable\n")
+
+
+def test_calls_whose_defaults_come_from_elsewhere() -> None:
+    assert _call("def f(a): ...\nf($0)\n")[0] is True
+    assert _call("def f(a): ...\nf.__defaults__ = (1,)\nf($0)\n")[0] is False
+    assert _call("import ast\nast.Call($0)\n")[0] is False
+
+
+def test_parts_of_a_package_without_init() -> None:
+    files = "//- /foo/one.py\n//- /main.py\n"
+    assert _absent(files + "import foo.$0two\n")
+    assert not _absent(files + "import sys\nsys.path.insert(0, 'x')\nimport foo.$0two\n")
+
+
 def test_classes_beside_one_of_computed_bases_may_have_what_that_adds() -> None:
     def closed(made: str) -> bool:
         case = "class Case:\n    def run(self):\n        self.$0check()\nclass Mixin:\n    def check(self): ...\n"
@@ -365,6 +410,9 @@ def test_classes_beside_one_of_computed_bases_may_have_what_that_adds() -> None:
             return answer.closed and not answer.value
 
     assert closed("class Test(Mixin): ...\n")
+    assert closed("def hand(*given): return lambda cls: cls\n@hand(Mixin)\nclass Test: ...\n")
+    assert not closed("def hand(*given): return lambda cls: cls\n@hand(Mixin, Case)\n@hand(1)\nclass Test: ...\n")
+    assert not closed("bases = (Case, Mixin)\nglobals()['T'] = type('T', bases, {'no': 1})\n")
     assert not closed("for base in list(globals().values()):\n    class Test(base, Mixin): ...\n")
     assert not closed("def make(base):\n    class Test(base, Mixin): ...\n")
 
