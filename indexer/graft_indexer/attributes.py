@@ -102,6 +102,14 @@ def member_value(inference: Inference, value: Instance, cls: Cls, name: str) -> 
 
 
 def _member(inference: Inference, receiver: Instance | ClassValue, member: Member) -> Result:
+    """What a member is that a class has or inherits: a base that is not known may have another of that name."""
+    found = _own_member(inference, receiver, member)
+    if found.reason or member.owner == receiver.cls:
+        return found
+    return Result(found.values, inference.classes.shape(receiver.cls).reason)
+
+
+def _own_member(inference: Inference, receiver: Instance | ClassValue, member: Member) -> Result:
     owner = member.owner
     substitution = inference.annotations.substitution(receiver, owner)
     self_value = Result((receiver,)) if isinstance(receiver, Instance) else inference.instances_of(Result((receiver,)))

@@ -156,6 +156,8 @@ class Members:
             reason = "a special form of typing"
         table = {name: member_symbol(m) for name, m in classes.members(cls).items()}
         holders = list(shape.order)
+        if exact and self.repository.made_by_call(cls):
+            reason = reason or "calls fill it"
         if not exact and not self._sealed(cls):
             below, why = self.inference.subclasses(cls)
             reason = reason or why

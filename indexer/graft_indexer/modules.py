@@ -19,6 +19,10 @@ from graft_indexer.source import FactSource
 _BINARY = (".so", ".pyd")
 
 
+USUAL_ROOTS = ("", "src", "lib", "python")
+"""Folders of a workspace that modules are imported from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Module:
     """A module that an import can reach.
@@ -104,7 +108,7 @@ class Finder:
             parent = folder.rpartition("/")[0]
             if folder and "__init__.py" not in self._inside.get(parent, {}):
                 counted[parent] = counted.get(parent, 0) + 1
-        first = [r for r in ("", "src", "lib", "python") if r in self._inside]
+        first = [r for r in USUAL_ROOTS if r in self._inside]
         return list(dict.fromkeys([*first, *sorted(counted, key=lambda r: (r.count("/"), r))]))
 
     def entries(self, folder: str) -> dict[str, bool]:

@@ -422,7 +422,7 @@ def _called_in_body(file: PyFile, scope: Scope, name: str) -> bool:
     if not isinstance(scope.node, ast.ClassDef) or not file.in_workspace:
         return False
     file.note_scope(scope)
-    parts = [s for s in scope.node.body if not isinstance(s, (*FUNCTIONS, ast.ClassDef))]
+    parts: list[ast.AST] = [s for s in scope.node.body if not isinstance(s, (*FUNCTIONS, ast.ClassDef))]
     parts += [d for s in scope.node.body if isinstance(s, FUNCTIONS) for d in s.decorator_list]
     call = re.compile(rb"(?<![\w.])%s\(" % re.escape(encode(name)))
     return any(call.search(file.tree.data, file.tree.start(part), file.tree.end(part)) for part in parts)

@@ -33,8 +33,13 @@ _BUILTIN = re.compile(
     rb"(?:\bbuiltins(?:__)?\.(?:__dict__\[)?(?P<name>\w+)\s*=(?!=))|(?:\bbuiltins(?:__)?[^\n]*['\"](?P<quoted>\w+)['\"])"
 )
 _MAKING = re.compile(rb"\b(?:type|new_class|setattr)\((?:[^\n]*\n)?[^\n]*")
-_GIVEN = re.compile(rb"^(?:[A-Za-z_(]|[ \t]*\))[\w., \t()]*=[ \t]*[\w.]+\(\s*(?P<given>[\w.,\s]+)", re.M)
-"""`(A, B) = derive(Mixin, ...)` outside of functions: what is made of a class there may be derived from it."""
+_GIVEN = re.compile(
+    rb"^(?:(?:[A-Za-z_(]|[ \t]*\))[\w., \t()]*=[ \t]*[\w.]+\(\s*(?P<given>[\w.,\s]+)"
+    rb"|[\w.]+\(\s*(?P<first>[A-Za-z_]\w*\s*,)(?!\s*['\"]))",
+    re.M,
+)
+"""`(A, B) = derive(Mixin, ...)`, `fill(A, ...)` outside of functions: what is made of a class there may be derived from
+it, or get more members."""
 _MIXED = re.compile(rb"^[ \t]*@[\w.]+\(\s*(?P<given>[\w.,\s]+)\)[ \t]*\n(?:[ \t]*@[^\n]*\n)*[ \t]*class\b", re.M)
 """A decorator of a class that is given classes may hand their functions on to it."""
 _FILL = re.compile(rb"^[\w.]+\(\s*\w+\s*,\s*['\"](?P<name>\w+)['\"]", re.M)
@@ -179,8 +184,8 @@ class Repository:
             asked |= piece.asked
             called |= piece.called
             at += len(text)
-        given = {word for m in _MIXED.finditer(data) for word in _WHOLE.findall(m["given"])} if b"\nclass" in data else ()
-        called |= {word.decode("utf-8", "replace") for word in given}
+        for match in _MIXED.finditer(data) if b"class" in data else ():
+            called |= {word.decode("utf-8", "replace") for word in _WHOLE.findall(match["given"])}
         known = self._seen[path] = _Outside(
             digest, stores, frozenset(asked), frozenset(called), pieces if self.source.is_open(path) else {},
             b"sys.path" in data, _MAKES.search(data) is not None,
@@ -349,7 +354,7 @@ class Repository:
         seen_paths = 0
         while queue:
             current = queue.pop()
-            if self._made_by_call(current):
+            if self.made_by_call(current):
                 return tuple(found), "calls derive from it or fill it"
             if current.file.in_workspace and self._may_be_base(current.file.path):
                 return tuple(found), "a class of its file has computed bases"
@@ -365,7 +370,7 @@ class Repository:
                 return tuple(found), "it has many subclasses"
         return tuple(found), ""
 
-    def _made_by_call(self, cls: Cls) -> bool:
+    def made_by_call(self, cls: Cls) -> bool:
         """Whether a class is derived from, or filled, by calls of `type`, `new_class` or `setattr`."""
         if not cls.file.in_workspace:
             return False
@@ -467,7 +472,7 @@ def _piece(data: bytes) -> _Piece:
             found.setdefault(match["name"].decode(), match.start("name"))
     asked = frozenset(m["name"].decode() for m in _ASKED.finditer(data))
     called = {word for m in _MAKING.finditer(data) for word in _WORD.findall(m[0])}
-    called |= {word for m in _GIVEN.finditer(data) for word in _WHOLE.findall(m["given"])}
+    called |= {word for m in _GIVEN.finditer(data) for word in _WHOLE.findall(m["given"] or m["first"])}
     return _Piece(found, asked, frozenset(word.decode("utf-8", "replace") for word in called))
 
 

@@ -20,7 +20,7 @@ from graft_indexer.environment import Environment
 from graft_indexer.facts import Span
 from graft_indexer.graph import Origin
 from graft_indexer.memo import CircularError, Memo, Token
-from graft_indexer.modules import Finder, Module
+from graft_indexer.modules import USUAL_ROOTS, Finder, Module
 from graft_indexer.pyfile import FileTokens, PyFile
 from graft_indexer.reparse import parse
 from graft_indexer.scopes import Scope
@@ -307,6 +307,8 @@ class World:
             return "the module may be generated"
         if not parent.path and not parent.binary and (parent.origin is not Origin.WORKSPACE or self.path_changes()):
             return "namespace packages may lie elsewhere"
+        if parent.origin is Origin.WORKSPACE and not _at_usual_place(parent) and self.path_changes():
+            return "sys.path is changed: another package may be meant"
         if parent.binary:
             return "a C extension may define it"
         file = self.module_file(parent)
@@ -577,6 +579,13 @@ class World:
                     if inner is not None and (inner.path or inner.name) not in seen:
                         names.update(dict.fromkeys(self.star_names(inner, seen | {key})[0]))
         return list(names), reason
+
+
+def _at_usual_place(module: Module) -> bool:
+    """Whether a module of the workspace lies where such are imported from, not somewhere deep in it."""
+    path = module.path.rpartition("/")[0] if module.is_package else module.path.rpartition(".")[0]
+    root = path.removesuffix(module.name.replace(".", "/")).rstrip("/")
+    return root in USUAL_ROOTS
 
 
 def _identity(target: Target) -> object:

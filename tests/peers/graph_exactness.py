@@ -83,7 +83,7 @@ def alarms(graph: PyGraph, path: str) -> Iterator[tuple[str, int, str]]:
         if isinstance(node, ast.keyword):
             continue
         answer = graph.definition_at(path, span.end if isinstance(node, ast.alias) else span.start)
-        if answer.closed and not answer.value:
+        if answer.closed_for(name) and not answer.value:
             kind = {ast.Name: "name", ast.Attribute: "attribute"}.get(type(node), "import")
             shown = file.tree.source(node) if not isinstance(node, ast.alias) else name
             yield kind, file.tree.lines.line_at(span.start) + 1, shown

@@ -372,10 +372,12 @@ def test_a_function_that_the_body_of_its_class_calls() -> None:
 def test_an_attribute_that_a_call_at_module_level_names() -> None:
     assert _absent("class A: ...\ndef define(cls, name): ...\ndefine(A, 'no')\nA().$0yes\n")
     assert not _absent("class A: ...\ndef define(cls, name): ...\ndefine(A, 'no')\nA().$0no\n")
+    assert not _absent("class A: ...\nclass B: ...\ndef fill(cls, other): ...\nfill(A, B)\nA().$0no\n")
 
 
 def test_a_class_that_derives_from_a_tuple_of_several() -> None:
-    made = "class A:\n    a = 1\nclass B:\n    b = 1\nclass Pair(tuple[A, B]): ...\ndef f(p: Pair):\n    x, y = p\n    {0}"
+    made = "class A:\n    a = 1\nclass B:\n    b = 1\nclass Pair(tuple[A, B]): ...\n"
+    made += "def f(p: Pair):\n    x, y = p\n    {0}"
     assert not _absent(made.format("y.$0b"))
     assert not _absent(made.format("x.$0a"))
     assert _absent(made.format("x.$0c"))
@@ -399,7 +401,17 @@ def test_calls_whose_defaults_come_from_elsewhere() -> None:
 def test_parts_of_a_package_without_init() -> None:
     files = "//- /foo/one.py\n//- /main.py\n"
     assert _absent(files + "import foo.$0two\n")
-    assert not _absent(files + "import sys\nsys.path.insert(0, 'x')\nimport foo.$0two\n")
+    changed = "import sys\nsys.path.insert(0, 'x')\nimport foo.$0two\n"
+    assert not _absent(files + changed)
+    assert _absent("//- /foo/__init__.py\n//- /main.py\n" + changed)
+    assert not _absent("//- /data/of/foo/__init__.py\n//- /main.py\n" + changed)
+
+
+def test_what_a_class_inherits_beside_a_base_that_is_not_known() -> None:
+    assert _call("class A(Nowhere):\n    def f(self): ...\nA().f($0)\n")[0] is True
+    assert _call("class B:\n    def f(self): ...\nclass A(B): ...\nA().f($0)\n")[0] is True
+    assert _call("class B:\n    def f(self): ...\nclass A(Nowhere, B): ...\nA().f($0)\n")[0] is False
+    assert _call("class A(Nowhere): ...\nA().__init__($0)\n")[0] is False
 
 
 def test_classes_beside_one_of_computed_bases_may_have_what_that_adds() -> None:
