@@ -357,6 +357,8 @@ class Members:
             return "stubs leave out some special names"
         if self._sealed(cls):
             return ""
+        if self.repository.made_by_call(cls):
+            return "calls fill it"
         hidden = self.inference.classes.private_members(cls)
         if hidden.reason or (name.startswith("_") and hidden.private):
             return hidden.reason or "stubs leave out private names"
