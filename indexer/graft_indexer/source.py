@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from graft_indexer.facts import Definition, Facts
+from graft_indexer.facts import Definition, Facts, Import
 
 COMPUTED = "*"
 """Among the names that classes derive from: there may be bases that are computed."""
@@ -27,6 +27,9 @@ class FactSource(Protocol):
 
     def facts(self, path: str) -> Facts | None:
         """Facts of one file, None if it is not part of the workspace."""
+
+    def imports(self, path: str) -> Sequence[Import]:
+        """The import statements among a file's facts, which costs less than all of them."""
 
     def text(self, path: str) -> str | None:
         """The text that the facts' offsets refer to; None if the file is gone or unreadable."""

@@ -11,9 +11,10 @@ import math
 import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from graft_indexer.embedded import has_view
-from graft_indexer.facts import Facts, Span
+from graft_indexer.facts import Import, Span
 from graft_indexer.graph import Window
 from graft_indexer.source import FactSource
 from graft_indexer.text import Lines, encode
@@ -31,12 +32,23 @@ _COMMON = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file's windows, numbered: their lines (from, to), how many words each holds, and which windows hold a word."""
+
+    digest: str
+    data: bytes
+    places: list[tuple[int, int]]
+    words: list[int]
+    holding: dict[bytes, list[int]]
+
+
 class Usages:
     """Keeps the windows of files it has read, by digest."""
 
     def __init__(self, source: FactSource) -> None:
         self.source = source
-        self._windows: OrderedDict[str, tuple[str, list[tuple[int, int, frozenset[bytes]]], bytes]] = OrderedDict()
+        self._windows: OrderedDict[str, _File] = OrderedDict()
 
     def windows(self, path: str, offset: int, limit: int = 4) -> Sequence[Window]:
         """The best windows of other files, best first; one file gives at most two, never overlapping."""
@@ -54,15 +66,19 @@ class Usages:
         total = max(1, len(self.source.paths()))
         rarity = {word: math.log(1 + (total + 0.5) / (len(files) + 0.5)) for word, files in holders.items()}
         most = sum(rarity.values()) * (_K + 1)
-        found_in = [(c, w) for c in self._candidates(path, holders) for w in self._of(c)]
-        mean = sum(len(have) for _, (_, _, have) in found_in) / max(1, len(found_in))
+        read = [(c, self._of(c)) for c in self._candidates(path, holders)]
+        mean = sum(sum(file.words) for _, file in read) / max(1, sum(len(file.words) for _, file in read))
         scored: list[tuple[float, str, int, int]] = []
-        for candidate, (first, last, have) in found_in:
-            common = query & have
-            if len(common) >= 2:
-                length = 1 + _K * (1 - _B + _B * len(have) / mean)
-                score = sum(rarity[w] for w in common) * (_K + 1) / length
-                scored.append((min(1.0, score / most), candidate, first, last))
+        for candidate, file in read:
+            shared: dict[int, list[float]] = {}
+            for word in sorted(query & file.holding.keys()):
+                for number in file.holding[word]:
+                    shared.setdefault(number, []).append(rarity[word])
+            for number, weights in shared.items():
+                if len(weights) >= 2:
+                    length = 1 + _K * (1 - _B + _B * file.words[number] / mean)
+                    score = sum(weights) * (_K + 1) / length
+                    scored.append((min(1.0, score / most), candidate, *file.places[number]))
         scored.sort(key=lambda item: (-item[0], item[1], item[2]))
         taken: dict[str, list[int]] = {}
         found: list[Window] = []
@@ -89,39 +105,42 @@ class Usages:
                 weights[file] = weights.get(file, 0.0) + 1.0 / count
         weights.pop(path, None)
         best = sorted(weights, key=lambda p: (-weights[p], p))[: 3 * _MAX_FILES]
-        mine = _imports(self.source.facts(path))
+        mine = _imports(self.source.imports(path))
         if mine:
             for file in best:
-                theirs = _imports(self.source.facts(file))
+                theirs = _imports(self.source.imports(file))
                 if theirs:
                     weights[file] += len(mine & theirs) / len(mine | theirs)
             best.sort(key=lambda p: (-weights[p], p))
         return best[:_MAX_FILES]
 
-    def _of(self, path: str) -> list[tuple[int, int, frozenset[bytes]]]:
+    def _of(self, path: str) -> _File:
         digest = self.source.digest(path) or ""
         known = self._windows.get(path)
-        if known is not None and known[0] == digest:
+        if known is not None and known.digest == digest:
             self._windows.move_to_end(path)
-            return known[1]
+            return known
         data = encode(self.source.text(path) or "")
         lines = Lines(data)
-        found: list[tuple[int, int, frozenset[bytes]]] = []
+        made = _File(digest, data, [], [], {})
         for first in range(0, min(len(lines), 4000), _STEP):
             last = min(first + WINDOW, len(lines))
             end = lines.starts[last] if last < len(lines) else len(data)
             have = words(data[lines.starts[first] : end])
+            for word in have:
+                made.holding.setdefault(word, []).append(len(made.places))
             if have:
-                found.append((first, last, have))
+                made.places.append((first, last))
+                made.words.append(len(have))
             if last == len(lines):
                 break
-        self._windows[path] = (digest, found, data)
+        self._windows[path] = made
         while len(self._windows) > _KEPT:
             self._windows.popitem(last=False)
-        return found
+        return made
 
     def _window(self, path: str, first: int, last: int, score: float) -> Window:
-        data = self._windows[path][2]
+        data = self._windows[path].data
         lines = Lines(data)
         start = lines.starts[first]
         end = lines.starts[last] if last < len(lines) else len(data)
@@ -134,7 +153,5 @@ def words(data: bytes) -> frozenset[bytes]:
     return frozenset(_WORD.findall(data)) - _COMMON
 
 
-def _imports(facts: Facts | None) -> frozenset[str]:
-    if facts is None:
-        return frozenset()
-    return frozenset(f"{i.module}.{i.name}" if i.name else i.module for i in facts.imports)
+def _imports(imports: Sequence[Import]) -> frozenset[str]:
+    return frozenset(f"{i.module}.{i.name}" if i.name else i.module for i in imports)
