@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from graft_indexer.embedded import has_view
-from graft_indexer.facts import Import, Span
+from graft_indexer.facts import Span
 from graft_indexer.graph import Window
 from graft_indexer.source import FactSource
 from graft_indexer.text import Lines, encode
@@ -25,6 +25,7 @@ _MAX_FILES = 12
 _QUERY_LINES = 10
 _K, _B = 1.2, 0.75
 _KEPT = 64
+_IMPORTS_KEPT = 2_000
 _WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]{2,}")
 _COMMON = frozenset(
     b"self cls def class return import from None True False not and for the with this that pass raise else elif try "
@@ -49,6 +50,7 @@ class Usages:
     def __init__(self, source: FactSource) -> None:
         self.source = source
         self._windows: OrderedDict[str, _File] = OrderedDict()
+        self._imports: OrderedDict[str, tuple[str, frozenset[str]]] = OrderedDict()
 
     def windows(self, path: str, offset: int, limit: int = 4) -> Sequence[Window]:
         """The best windows of other files, best first; one file gives at most two, never overlapping."""
@@ -105,14 +107,24 @@ class Usages:
                 weights[file] = weights.get(file, 0.0) + 1.0 / count
         weights.pop(path, None)
         best = sorted(weights, key=lambda p: (-weights[p], p))[: 3 * _MAX_FILES]
-        mine = _imports(self.source.imports(path))
+        mine = self._imported(path)
         if mine:
             for file in best:
-                theirs = _imports(self.source.imports(file))
+                theirs = self._imported(file)
                 if theirs:
                     weights[file] += len(mine & theirs) / len(mine | theirs)
             best.sort(key=lambda p: (-weights[p], p))
         return best[:_MAX_FILES]
+
+    def _imported(self, path: str) -> frozenset[str]:
+        digest = self.source.digest(path) or ""
+        known = self._imports.get(path)
+        if known is None or known[0] != digest:
+            names = frozenset(f"{i.module}.{i.name}" if i.name else i.module for i in self.source.imports(path))
+            known = self._imports[path] = (digest, names)
+            while len(self._imports) > _IMPORTS_KEPT:
+                self._imports.popitem(last=False)
+        return known[1]
 
     def _of(self, path: str) -> _File:
         digest = self.source.digest(path) or ""
@@ -151,7 +163,3 @@ class Usages:
 def words(data: bytes) -> frozenset[bytes]:
     """Identifiers of a piece of text that say something."""
     return frozenset(_WORD.findall(data)) - _COMMON
-
-
-def _imports(imports: Sequence[Import]) -> frozenset[str]:
-    return frozenset(f"{i.module}.{i.name}" if i.name else i.module for i in imports)
