@@ -104,9 +104,21 @@ def member_value(inference: Inference, value: Instance, cls: Cls, name: str) -> 
 def _member(inference: Inference, receiver: Instance | ClassValue, member: Member) -> Result:
     """What a member is that a class has or inherits: a base that is not known may have another of that name."""
     found = _own_member(inference, receiver, member)
-    if found.reason or member.owner == receiver.cls:
-        return found
-    return Result(found.values, inference.classes.shape(receiver.cls).reason)
+    return Result(found.values, found.reason or _unknown_before(inference, receiver.cls, member.owner))
+
+
+def _unknown_before(inference: Inference, cls: Cls, owner: Cls) -> str:
+    """Why a base that is not known may come before one of those that are."""
+    classes = inference.classes
+    for current in classes.shape(cls).order if cls != owner else ():
+        if current == owner:
+            break
+        bases, why = classes.bases(current)
+        leading = (b for b in bases if b.cls == owner or owner in classes.shape(b.cls).order)
+        first = next(leading, None)
+        if why and (first is None or first.unsure):
+            return first.unsure if first is not None else why
+    return ""
 
 
 def _own_member(inference: Inference, receiver: Instance | ClassValue, member: Member) -> Result:

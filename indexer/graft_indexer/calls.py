@@ -80,7 +80,7 @@ def _function(inference: Inference, value: FunctionValue) -> tuple[list[CallTarg
         symbol = function_symbol(value.file, node, value.outer)
         signature = signature_of(value.file.tree, node, skip_first=value.bound)
         targets.append(CallTarget(symbol, signature))
-    reason = "its defaults are set" if b".__defaults__" in value.file.tree.data else ""
+    reason = "its defaults are set" if value.file.in_workspace and inference.refitted(value.node.name) else ""
     receiver = value.receiver
     overridable = isinstance(receiver, Instance | ClassValue) and not receiver.exact and not value.fixed
     if value.owner is not None and isinstance(receiver, Instance | ClassValue) and overridable:

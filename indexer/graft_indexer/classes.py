@@ -47,6 +47,8 @@ class Base:
 
     cls: Cls
     arguments: tuple[ast.expr, ...]
+    unsure: str = ""
+    """Why there may be others before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +168,9 @@ class Classes:
             result = self.resolve(cls, inner)
             classes = [v.cls for v in result.values if isinstance(v, ClassValue)]
             if len(classes) == 1 and result.closed and classes[0] != cls:
-                found.append(Base(classes[0], arguments))
+                found.append(Base(classes[0], arguments, reason))
             elif classes:
-                found.extend(Base(c, arguments) for c in classes[:1] if c != cls)
+                found.extend(Base(c, arguments, reason) for c in classes[:1] if c != cls)
                 reason = reason or result.reason or f"the base {ast.unparse(expression)} may be several classes"
             else:
                 reason = reason or f"the base {ast.unparse(expression)} is not known"

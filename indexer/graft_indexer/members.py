@@ -156,8 +156,7 @@ class Members:
             reason = "a special form of typing"
         table = {name: member_symbol(m) for name, m in classes.members(cls).items()}
         holders = list(shape.order)
-        if exact and self.repository.made_by_call(cls):
-            reason = reason or "calls fill it"
+        reason = reason or self._filled(cls)
         if not exact and not self._sealed(cls):
             below, why = self.inference.subclasses(cls)
             reason = reason or why
@@ -199,6 +198,10 @@ class Members:
                 names.append("characters_written")
         return names
 
+    def _filled(self, cls: Cls) -> str:
+        order = self.inference.classes.shape(cls).order
+        return "calls fill it" if any(self.repository.made_by_call(c) for c in order) else ""
+
     def _sealed(self, cls: Cls) -> bool:
         return cls.file is self.world.builtins and cls.name in _CLOSED_BUILTINS
 
@@ -217,6 +220,7 @@ class Members:
         reason = shape.reason
         if cls.full_name in _SPECIAL_FORMS:
             reason = "a special form of typing"
+        reason = reason or self._filled(cls)
         table: dict[str, Symbol] = {}
         for name, member in classes.members(cls).items():
             own: Member | None = member
@@ -357,8 +361,8 @@ class Members:
             return "stubs leave out some special names"
         if self._sealed(cls):
             return ""
-        if self.repository.made_by_call(cls):
-            return "calls fill it"
+        if filled := self._filled(cls):
+            return filled
         hidden = self.inference.classes.private_members(cls)
         if hidden.reason or (name.startswith("_") and hidden.private):
             return hidden.reason or "stubs leave out private names"

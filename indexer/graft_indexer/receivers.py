@@ -7,7 +7,6 @@ holds on every path.  Annotations are believed.  Whatever is not understood make
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable
 
 from graft_indexer import attributes, construction, narrowing, protocols
@@ -18,9 +17,9 @@ from graft_indexer.classes import Classes, class_of
 from graft_indexer.decorators import decorated_function
 from graft_indexer.memo import CircularError
 from graft_indexer.pyfile import PyFile
+from graft_indexer.pytree import children
 from graft_indexer.scopes import Scope
 from graft_indexer.selfstores import first_parameter
-from graft_indexer.text import encode
 from graft_indexer.values import (
     ClassValue,
     Cls,
@@ -54,6 +53,7 @@ class Inference:
         self.subclasses: Callable[[Cls], tuple[tuple[Cls, ...], str]] = lambda _cls: ((), "")
         """Known subclasses of a class, direct and indirect, and why there may be more."""
         self.computes_bases: Callable[[], bool] = lambda: False
+        self.refitted: Callable[[str], bool] = lambda _name: False
         """Whether the workspace makes classes of bases that no name says."""
 
     def _resolve_in_class(self, cls: Cls, expression: ast.expr) -> Result:
@@ -422,7 +422,15 @@ def _called_in_body(file: PyFile, scope: Scope, name: str) -> bool:
     if not isinstance(scope.node, ast.ClassDef) or not file.in_workspace:
         return False
     file.note_scope(scope)
-    parts: list[ast.AST] = [s for s in scope.node.body if not isinstance(s, (*FUNCTIONS, ast.ClassDef))]
-    parts += [d for s in scope.node.body if isinstance(s, FUNCTIONS) for d in s.decorator_list]
-    call = re.compile(rb"(?<![\w.])%s\(" % re.escape(encode(name)))
-    return any(call.search(file.tree.data, file.tree.start(part), file.tree.end(part)) for part in parts)
+    if name.encode("utf-8", "surrogateescape") + b"(" not in file.tree.data:
+        return False
+    stack: list[ast.AST] = list(scope.node.body)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+            return True
+        if isinstance(node, FUNCTIONS):  # its body runs later, when the name is the method's no more
+            stack += [*node.decorator_list, node.args, *([node.returns] if node.returns else [])]
+        elif not isinstance(node, ast.ClassDef):
+            stack += children(node)
+    return False

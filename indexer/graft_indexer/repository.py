@@ -25,7 +25,7 @@ from graft_indexer.values import Cls
 _STORE = re.compile(rb"\.\s*(?P<name>\w+)\s*(?:[-+*/%&|^@]|//|\*\*|<<|>>)?=(?!=)")
 _NOTE = re.compile(rb"\.(?P<name>\w+)[ \t]*:[ \t]*[^=\n]+=(?!=)")
 _LOOP = re.compile(rb"\.(?P<name>\w+)[ \t]*(?:\)[ \t]*)?(?:,|:|\bin\b)")
-_LIST = re.compile(rb"^[ \t]*\(?[ \t]*((?:[\w.\[\]'\"*]+[ \t]*,[ \t]*)+[\w.\[\]'\"*]*)\)?[ \t]*=(?!=)", re.M)
+_LIST = re.compile(rb"^[ \t]*(?:\([ \t]*)?((?:[\w.\[\]'\"*]+[ \t]*,[ \t]*)+[\w.\[\]'\"*]*)\)?[ \t]*=(?!=)", re.M)
 _SETATTR = re.compile(rb"(?:setattr|__setattr__|patch\.object)\([^,\n]+,\s*f?['\"](?P<name>\w+)['\"]")
 _PATCH = re.compile(rb"patch(?:\.dict)?\(\s*f?['\"][\w.]*\.(?P<name>\w+)['\"]")
 _ASKED = re.compile(rb"(?:hasattr|getattr|delattr)\([^\n]*?['\"](?P<name>\w+)['\"]")
@@ -33,22 +33,23 @@ _BUILTIN = re.compile(
     rb"(?:\bbuiltins(?:__)?\.(?:__dict__\[)?(?P<name>\w+)\s*=(?!=))|(?:\bbuiltins(?:__)?[^\n]*['\"](?P<quoted>\w+)['\"])"
 )
 _MAKING = re.compile(rb"\b(?:type|new_class|setattr)\((?:[^\n]*\n)?[^\n]*")
-_GIVEN = re.compile(
-    rb"^(?:(?:[A-Za-z_(]|[ \t]*\))[\w., \t()]*=[ \t]*[\w.]+\(\s*(?P<given>[\w.,\s]+)"
-    rb"|[\w.]+\(\s*(?P<first>[A-Za-z_]\w*\s*,)(?!\s*['\"]))",
+_GIVEN = re.compile(rb"^(?:[A-Za-z_(]|[ \t]*\))[\w., \t()]*=[ \t]*[\w.]+\(\s*(?P<given>[\w.,\s]+)", re.M)
+"""`(A, B) = derive(Mixin, ...)` outside of functions: what is made of a class there may be derived from it."""
+_MIXED = re.compile(
+    rb"^[ \t]*@[\w.]+\(\s*(?P<given>[\w.,\s]+)\)[ \t]*(?:#[^\n]*)?\r?\n"
+    rb"(?:[ \t]*(?:[@#][^\n]*)?\r?\n){0,20}[ \t]*class\b",
     re.M,
 )
-"""`(A, B) = derive(Mixin, ...)`, `fill(A, ...)` outside of functions: what is made of a class there may be derived from
-it, or get more members."""
-_MIXED = re.compile(rb"^[ \t]*@[\w.]+\(\s*(?P<given>[\w.,\s]+)\)[ \t]*\n(?:[ \t]*@[^\n]*\n)*[ \t]*class\b", re.M)
 """A decorator of a class that is given classes may hand their functions on to it."""
 _FILL = re.compile(rb"^[\w.]+\(\s*\w+\s*,\s*['\"](?P<name>\w+)['\"]", re.M)
 """`define(A, "name", ...)` outside of functions."""
-_MAKES = re.compile(rb"\btype\(\s*[^,()\n]+,\s*[A-Za-z_]\w*\s*,")
+_MAKES = re.compile(rb"(?<![\w.])(?<!def )type\(\s*[^\s,()][^,()\n]*,\s*[A-Za-z_]\w*\s*,")
 """`type(name, bases, ...)`, the bases in a variable."""
 _WHOLE = re.compile(rb"[A-Za-z_]\w*(?=\s*(?:,|$))")
 _WORD = re.compile(rb"[A-Za-z_]\w*(?=\s*,)")
 _OWN = (b"self", b"cls")
+_REFITTING = frozenset({"__defaults__", "__kwdefaults__", "__code__"})
+"""What of a function decides which arguments it takes."""
 _ENDINGS = (".py", ".pyi", ".ipynb")
 _TUPLES = frozenset({"namedtuple", "NamedTuple", "TypedDict"})
 """What is called for a base that is a class of its own."""
@@ -109,6 +110,7 @@ class Repository:
         inference.stored_elsewhere = self.stored_elsewhere
         inference.subclasses = self.subclasses
         inference.computes_bases = self.computes_bases
+        inference.refitted = self.refitted
         self.world.watchers.append(self._changed)
         self.world.path_changes = self.changes_path
 
@@ -212,6 +214,17 @@ class Repository:
         return self.world.memo.remember(
             ("stored", name), lambda: any(name in self._of(p).stores for p in self.files_with(name))
         )
+
+    def refitted(self, name: str) -> bool:
+        """Whether a file that mentions a function sets what some function takes."""
+        return self.world.memo.remember(("refitted", name), lambda: self._refitted(name))
+
+    def _refitted(self, name: str) -> bool:
+        setting = {p for word in _REFITTING for p in self.files_with(word)}
+        if not setting:
+            return False
+        with_name = setting.intersection(self.files_with(name))
+        return any(not _REFITTING.isdisjoint(self._of(p).stores) for p in sorted(with_name))
 
     def attribute_guarded(self, name: str) -> bool:
         """Whether any file of the workspace asks with hasattr or getattr whether an attribute is there."""
@@ -371,10 +384,13 @@ class Repository:
         return tuple(found), ""
 
     def made_by_call(self, cls: Cls) -> bool:
-        """Whether a class is derived from, or filled, by calls of `type`, `new_class` or `setattr`."""
+        """Whether a class is derived from, or filled, by calls of `type`, `new_class` or `setattr`, by a call that is
+        given it at module level, or by the decorator of another class."""
         if not cls.file.in_workspace:
             return False
-        return any(cls.name in self._of(p).called for p in self.files_with(cls.name))
+        return self.world.memo.remember(
+            ("made by call", cls.name), lambda: any(cls.name in self._of(p).called for p in self.files_with(cls.name))
+        )
 
     def _direct(self, cls: Cls) -> list[Cls] | None:
         """Classes that derive from `cls` directly; None if there are too many to look at."""
@@ -472,7 +488,7 @@ def _piece(data: bytes) -> _Piece:
             found.setdefault(match["name"].decode(), match.start("name"))
     asked = frozenset(m["name"].decode() for m in _ASKED.finditer(data))
     called = {word for m in _MAKING.finditer(data) for word in _WORD.findall(m[0])}
-    called |= {word for m in _GIVEN.finditer(data) for word in _WHOLE.findall(m["given"] or m["first"])}
+    called |= {word for m in _GIVEN.finditer(data) for word in _WHOLE.findall(m["given"])}
     return _Piece(found, asked, frozenset(word.decode("utf-8", "replace") for word in called))
 
 

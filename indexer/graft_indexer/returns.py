@@ -26,6 +26,9 @@ from graft_indexer.values import (
     unknown,
 )
 
+MANY_RETURNS = 12
+"""Of a function with more return statements nothing is said."""
+
 if TYPE_CHECKING:
     from graft_indexer.receivers import Inference
 
@@ -162,7 +165,7 @@ def _all_returned(inference: Inference, value: FunctionValue, node: Function, sc
                 results.append(Result((NoneValue(),)))
             else:
                 results.append(inference.infer(value.file, scope, statement.value))
-        if len(results) > 12:
+        if len(results) > MANY_RETURNS:
             return unknown("many return statements")
     if not results:
         last = node.body[-1]

@@ -201,6 +201,7 @@ async def test_they_are_looked_for_between_decodes_a_file_at_a_time(
     assert max(job.count("_common") for job in jobs) == PIECE
     assert max(max(job.count("_names"), job.count("_made")) for job in jobs) == 1
     before = len(done())
+    monkeypatch.setattr(decoding, "QUIET_SECONDS", 0.01)
     (shown,) = await pipeline.complete(Snapshot("a.py", text + "v = ", len(text) + 4))
     await asyncio.sleep(0.1)
     pipeline.cancel_all()

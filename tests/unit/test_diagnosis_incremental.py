@@ -3,6 +3,7 @@
 import random
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -175,3 +176,73 @@ def test_a_circle_that_another_file_closes_is_seen(tmp_path: Path) -> None:
     found = diagnose(graph, "a.py")
     assert found == run_checks(graph, "a.py", enabled(), remember=False)
     assert [d.message for d in found] == ["`target` needs `y`"]
+
+
+def _edited(tmp_path: Path, files: dict[str, str], path: str, old: str, new: str) -> tuple[list[str], int]:
+    """(what is found in a file after an edit, units that were checked for it); as much as a whole check finds."""
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    graph = open_graph(tmp_path)
+    graph.open_buffer(path, files[path])
+    diagnose(graph, path)
+    already = incremental.units_checked(graph)
+    assert files[path].count(old) == 1
+    graph.open_buffer(path, files[path].replace(old, new))
+    found = diagnose(graph, path)
+    checked = incremental.units_checked(graph) - already
+    assert found == run_checks(graph, path, enabled(), remember=False)
+    graph.close()
+    return [d.message for d in found], checked
+
+
+PAIR = "class P:\n    def yes(self): ...\n\n\nclass Q:\n    def other(self): ...\n\n\ndef g():\n    return P()\n\n\n"
+LONE = "def lone():\n    return 1\n\n\ndef alone():\n    return lone()\n\n\n"
+
+
+@pytest.mark.parametrize("line", ["from b import *", "from b import foo", "import b"])
+def test_in_a_circle_what_leads_to_it_is_checked_again(tmp_path: Path, line: str) -> None:
+    call = "b.foo" if line == "import b" else "foo"
+    files = {
+        "m.py": f"{line}\n\n\n{PAIR}{LONE}def use():\n    {call}().yes()\n",
+        "b.py": "import m\n\n\ndef foo():\n    return m.g()\n",
+    }
+    found, checked = _edited(tmp_path, files, "m.py", "return P()", "return Q()")
+    assert found == [f"`{call}()` has no member `yes`"]
+    if "*" not in line:
+        assert checked < incremental.units_in(open_graph(tmp_path), "m.py") - 2, "lone and alone are left out"
+
+
+def test_what_a_decorator_does_to_a_class_is_seen(tmp_path: Path) -> None:
+    for name, reg, line in (
+        ("function", "def add(cls):\n    helper(cls)\n    return cls\n", "@add"),
+        (
+            "method",
+            "class Reg:\n    def add(self, cls):\n        helper(cls)\n        return cls\n\n\nreg = Reg()\n",
+            "@reg.add",
+        ),
+    ):
+        text = f"import nowhere\n\nhelper = nowhere.helper\n\n\n{reg}\n\n{line}\nclass A:\n    a = 1\n"
+        text += "\n\ndef use():\n    A().b()\n"
+        (tmp_path / name).mkdir()
+        found, _ = _edited(tmp_path / name, {"m.py": text}, "m.py", "helper(cls)", "print(cls)")
+        assert "`A()` has no member `b`" in found, name
+
+
+def test_defaults_that_are_set_no_more_are_seen(tmp_path: Path) -> None:
+    text = "def f(a):\n    return a\n\n\ndef refit():\n    f.__defaults__ = (1,)\n\n\ndef use():\n    f()\n"
+    assert _edited(tmp_path, {"m.py": text}, "m.py", "f.__defaults__ = (1,)", "print(f)")[0] == ["`f` needs `a`"]
+
+
+def test_ways_out_of_a_function(tmp_path: Path) -> None:
+    def checked(body: str, old: str, new: str, note: str = "") -> int:
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        folder.mkdir()
+        text = f"def f(a){note}:\n{body}\n\n\ndef use():\n    return f(1)\n"
+        return _edited(folder, {"m.py": text}, "m.py", old, new)[1]
+
+    assert checked("    print(a)\n    a.b = 1", "print(a)", "print(a, 1)") == 1
+    assert checked("    a.b = 1\n    print(a)", "    print(a)", "    if a:\n        return\n    print(a)") == 1
+    assert checked("    return a", "return a", "return 1") == 2
+    assert checked("    print(a)", "print(a)", "return 1") == 2
+    assert checked("    if a:\n        return 1\n    return 2", "    return 2", "    print(2)") == 2
+    assert checked("    if a:\n        return 1\n    return 2", "    return 2", "    print(2)", " -> int") == 1

@@ -367,12 +367,14 @@ def _absent(source: str) -> bool:
 def test_a_function_that_the_body_of_its_class_calls() -> None:
     assert _absent("class A:\n    def make(s): return s.$0split()\n    x = make\n")
     assert not _absent("class A:\n    def make(s): return s.$0split()\n    x = make('a b')\n")
+    assert not _absent("class A:\n    def make(s): return s.$0split()\n    def g(self, x=make('a b')): ...\n")
+    assert not _absent("class A:\n    def make(s): return s.$0split()\n    @make('a b')\n    def g(self): ...\n")
+    assert _absent("class A:\n    if 1:\n        def make(self): return self.$0split()\n    def g(self): make(1)\n")
 
 
 def test_an_attribute_that_a_call_at_module_level_names() -> None:
     assert _absent("class A: ...\ndef define(cls, name): ...\ndefine(A, 'no')\nA().$0yes\n")
     assert not _absent("class A: ...\ndef define(cls, name): ...\ndefine(A, 'no')\nA().$0no\n")
-    assert not _absent("class A: ...\nclass B: ...\ndef fill(cls, other): ...\nfill(A, B)\nA().$0no\n")
 
 
 def test_a_class_that_derives_from_a_tuple_of_several() -> None:
@@ -392,9 +394,20 @@ def test_names_of_a_module_that_takes_its_all_from_another() -> None:
     assert not _absent("from collections.abc import *\n$0Awaitable\n")
 
 
+def test_a_class_that_calls_fill() -> None:
+    made = "class A:\n    a = 1\nclass C(A):\n    c = 1\ndef fill(names):\n    for n in names: {0}\n"
+    for line in ("A().$0no", "A.$0no", "C().$0no", "C.$0no"):
+        assert _absent(made.format("print(A, n, 1)") + line)
+        assert not _absent(made.format("setattr(A, n, 1)") + line)
+
+
 def test_calls_whose_defaults_come_from_elsewhere() -> None:
     assert _call("def f(a): ...\nf($0)\n")[0] is True
     assert _call("def f(a): ...\nf.__defaults__ = (1,)\nf($0)\n")[0] is False
+    assert _call("def f(a): ...\nprint(f.__defaults__)\nf($0)\n")[0] is True
+    other = "//- /m.py\ndef f(a): ...\n//- /main.py\nimport m\nm.f.{0} = {{}}\nm.f($0)\n"
+    assert _call(other.format("__kwdefaults__"))[0] is False
+    assert _call(other.format("other"))[0] is True
     assert _call("import ast\nast.Call($0)\n")[0] is False
 
 
@@ -412,6 +425,11 @@ def test_what_a_class_inherits_beside_a_base_that_is_not_known() -> None:
     assert _call("class B:\n    def f(self): ...\nclass A(B): ...\nA().f($0)\n")[0] is True
     assert _call("class B:\n    def f(self): ...\nclass A(Nowhere, B): ...\nA().f($0)\n")[0] is False
     assert _call("class A(Nowhere): ...\nA().__init__($0)\n")[0] is False
+    base = "class B(Nowhere):\n    def f(self): ...\n"
+    assert _call(base + "class A(B): ...\nA().f($0)\n")[0] is True
+    assert _call(base + "class A(B, Elsewhere): ...\nA().f($0)\n")[0] is True
+    assert _call(base + "class A(Elsewhere): ...\nclass C(A, B): ...\nC().f($0)\n")[0] is False
+    assert _call(base + "class A(B):\n    def __getattr__(self, n): ...\nA().f($0)\n")[0] is True
 
 
 def test_classes_beside_one_of_computed_bases_may_have_what_that_adds() -> None:
@@ -424,6 +442,8 @@ def test_classes_beside_one_of_computed_bases_may_have_what_that_adds() -> None:
     assert closed("class Test(Mixin): ...\n")
     assert closed("def hand(*given): return lambda cls: cls\n@hand(Mixin)\nclass Test: ...\n")
     assert not closed("def hand(*given): return lambda cls: cls\n@hand(Mixin, Case)\n@hand(1)\nclass Test: ...\n")
+    assert not closed("def hand(*given): return lambda cls: cls\r\n@hand(Case)  # x\r\n\r\nclass Test: ...\r\n")
+    assert closed("class Page:\n    def type(self, a, b, c): ...\nPage().type('#a', text, delay=1)\n")
     assert not closed("bases = (Case, Mixin)\nglobals()['T'] = type('T', bases, {'no': 1})\n")
     assert not closed("for base in list(globals().values()):\n    class Test(base, Mixin): ...\n")
     assert not closed("def make(base):\n    class Test(base, Mixin): ...\n")

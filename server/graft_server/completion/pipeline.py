@@ -184,8 +184,9 @@ class Pipeline:
         for raw in raws:
             if raw.text.startswith(typed_since) and len(raw.text) > len(typed_since):
                 made = await self._judged(wish, cursor, raw, len(typed_since))
-                made = replace(made, usage=flight.usage, milliseconds=_ms(started), parts=live.context)
-                made = replace(made, counted=flight.counted)
+                made = replace(
+                    made, usage=flight.usage, milliseconds=_ms(started), parts=live.context, counted=flight.counted
+                )
                 if not any(c.text == made.text and c.shown == made.shown for c in out):
                     out.append(made)
         if not out:

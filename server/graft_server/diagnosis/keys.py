@@ -28,10 +28,11 @@ def unit_keys(source: Source, others: Digest, *, circle: frozenset[str] | None) 
     common = blake2b(others, digest_size=16)
     for _, summary in pairs:
         common.update(summary.everywhere)
-    if circle is None:
+    tied = [not (circle or frozenset()).isdisjoint(s.imports) for _, s in pairs]
+    starred = any("*" in s.imports for (_, s), bound in zip(pairs, tied, strict=True) if bound)
+    if circle is None or starred:  # what a star import brings has no name here
         common.update(together)
     base = common.digest()
-    tied = [bool(circle) and not circle.isdisjoint(s.imports) for _, s in pairs] if circle else [False] * len(pairs)
     which = (together, circle or frozenset())
     closure = _closures.get(which)
     if closure is None:
@@ -60,8 +61,8 @@ class _Closure:
     one digest, of its own offers and of the circles it leads to; a unit's is made from those that its words name.
     """
 
-    def __init__(self, summaries: Sequence[Summary], tied: Sequence[bool], all_: Digest) -> None:
-        """What the units with a mark in `tied` offer depends on `all_`, too."""
+    def __init__(self, summaries: Sequence[Summary], tied: Sequence[bool], together: Digest) -> None:
+        """What the units with a mark in `tied` offer depends on `together`, too."""
         self._offers = [(index, offer) for index, s in enumerate(summaries) for offer in s.offers]
         self._by_name: dict[str, list[int]] = {}
         for number, (_, offer) in enumerate(self._offers):
@@ -78,7 +79,7 @@ class _Closure:
             for number in members:
                 reach |= 1 << number
                 index, offer = self._offers[number]
-                hashed.update(offer.digest + (all_ if tied[index] else b""))
+                hashed.update(offer.digest + (together if tied[index] else b""))
                 hashed.update(" ".join(sorted(offer.words & self._loose)).encode("utf-8", "surrogateescape"))
             for circle in sorted(below, key=lambda c: circles[c][0]):  # as they stand in the file
                 reach |= self._reach[circle]

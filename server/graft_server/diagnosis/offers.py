@@ -11,13 +11,14 @@ from hashlib import blake2b
 from keyword import iskeyword
 
 from graft_indexer.bodies import always_leaves
+from graft_indexer.returns import MANY_RETURNS
 from graft_server.diagnosis.source import Source, children
 from graft_server.diagnosis.units import Unit, full_span, nodes_of, text_of, units_of
 
 _WORD = re.compile(r"[^\W\d]\w*")
 _DYNAMIC = re.compile(
     rb"__dict__|\bsetattr\b|\bvars\(|\blocals\(|\bglobals\(|\bexec\b|\beval\b|__class__|\btype\(|\bnew_class\b"
-    rb"|\bsys\.(?:modules|path)\b|\bbuiltins\b"
+    rb"|\bsys\.(?:modules|path)\b|\bbuiltins\b|__defaults__|__kwdefaults__|__code__"
 )
 """Words by which code changes what a class or a module has; the lines that hold one count for every unit."""
 _METHOD = re.compile(rb"\0[^\0]*\0")
@@ -26,8 +27,6 @@ _SHORT = 40
 """Bytes of a docstring whose words are left in."""
 _ASKS = re.compile(rb"\b(?:is|has|get|type|match|callable)\w*\s*\(|\bmatch\b|__class__")
 """What a function must hold for its tests to narrow anything: see `narrowing`."""
-_MANY_RETURNS = 12
-"""Of more the graph says nothing."""
 _SUMMARIES = 4_000
 """Units whose summary is kept, over all files; about 2 KB each."""
 PACKAGE = ""
@@ -131,19 +130,17 @@ def _summarise(source: Source, unit: Unit, data: bytes, digest: Digest) -> Summa
         elif isinstance(inner, ast.ClassDef):
             everywhere.append(_class_header(source, inner))
         elif isinstance(inner, ast.Import | ast.ImportFrom):
-            text = source.segment(source.span(inner)).encode("utf-8", "surrogateescape")
             for alias in inner.names:
-                imports |= (
-                    import_words(inner.module or "", alias.name)
-                    if isinstance(inner, ast.ImportFrom)
-                    else import_words(alias.name, None)
-                )
+                if isinstance(inner, ast.ImportFrom):
+                    imports |= import_words(inner.module or "", alias.name)
+                else:
+                    imports |= import_words(alias.name, None)
             if inner.names[0].name == "*":
-                everywhere.append(text)
+                everywhere.append(source.segment(source.span(inner)).encode("utf-8", "surrogateescape"))
     if _DYNAMIC.search(data):
         everywhere += [line.strip() for line in data.split(b"\n") if _DYNAMIC.search(line)]
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        offers = list(_function_offers(source, node, stores, method=bool(unit.owner)))
+        offers = list(_function_offers(source, node, stores))
     else:
         whole = _digest(code)
         # Who uses a method of a class says its name, but for those that the interpreter calls: the class itself need
@@ -218,7 +215,7 @@ def _bound(unit: Unit) -> set[str]:
 
 
 def _function_offers(
-    source: Source, node: ast.FunctionDef | ast.AsyncFunctionDef, stores: Mapping[str, list[ast.AST]], *, method: bool
+    source: Source, node: ast.FunctionDef | ast.AsyncFunctionDef, stores: Mapping[str, list[ast.AST]]
 ) -> Iterator[Offer]:
     start = full_span(source, node).start
     body = node.body[0]
@@ -233,7 +230,7 @@ def _function_offers(
             all(isinstance(s, ast.Pass | ast.Raise) or _is_text(s) for s in node.body),
         )
     ).encode()
-    if not method and _may_decorate(node, returns):
+    if _may_decorate(node, returns):
         sliced = source.data[start : source.span(node).end]
     elif node.returns is None and any(s.value is not None for s in returns):
         sliced = slicer.cut([s for s in returns if s.value is not None])
@@ -260,18 +257,19 @@ def _outcome(node: ast.FunctionDef | ast.AsyncFunctionDef, returns: Sequence[ast
     bare = any(s.value is None for s in returns)
     if not any(s.value is not None for s in returns):
         raises = isinstance(node.body[-1], ast.Raise)
-        return False, raises, raises and bare
+        return False, raises, raises and bare, len(returns) > MANY_RETURNS
     if node.returns is not None:
         return (True,)
-    return True, bare or not always_leaves(node.body), len(returns) > _MANY_RETURNS
+    return True, bare or not always_leaves(node.body), len(returns) > MANY_RETURNS
 
 
 def _may_decorate(node: ast.FunctionDef | ast.AsyncFunctionDef, returns: Sequence[ast.Return]) -> bool:
     """Whether a function gives back what it was given, or a function of its own: then all that it does to a class
     counts (see `graft_indexer.handback`)."""
-    own = {a.arg for a in (*node.args.posonlyargs, *node.args.args)[:1]}
+    own = {a.arg for a in (*node.args.posonlyargs, *node.args.args)[:2]}  # the second one of a method
     own |= {s.name for s in node.body if isinstance(s, ast.FunctionDef)}
-    return any(isinstance(s.value, ast.Name) and s.value.id in own for s in returns)
+    names = {s.value.id if isinstance(s.value, ast.Name) else "" for s in returns}
+    return isinstance(node.body[-1], ast.Return) and len(names) == 1 and names <= own - {"self"}
 
 
 def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:

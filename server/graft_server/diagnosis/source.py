@@ -21,8 +21,9 @@ from graft_indexer.text import Lines, encode
 
 N = TypeVar("N", bound=ast.AST)
 _KEEP = 24
-_SHARED = (ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop)
 """Parsed texts kept: the file, its edited variants while fixes are verified, and a few neighbours."""
+_SHARED = (ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop)
+"""Nodes that `ast` shares between parents."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
