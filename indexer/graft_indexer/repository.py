@@ -245,13 +245,15 @@ class Repository:
         for class_name in class_names:
             for name, path in self._set_near(class_name).items():
                 paths.setdefault(name, path)
+        of: dict[str, tuple[dict[str, int], str]] = {}
         for path in set(paths.values()):
             self._note(path, places=True)
+            of[path] = self._of(path).stores, self.world.finder.module_name(path)
         found: list[Symbol] = []
         for name, path in paths.items():
-            offset = self._of(path).stores.get(name, 0)
+            stores, module = of[path]
+            offset = stores.get(name, 0)
             span = Span(offset, offset + len(name.encode()))
-            module = self.world.finder.module_name(path)
             found.append(
                 Symbol(name, f"{owner}.{name}", DefinitionKind.ATTRIBUTE, path, span, span, module=module)
             )  # fmt: skip

@@ -7,6 +7,7 @@ Files that share the rarer identifiers and imports come first, and only so many 
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections import OrderedDict
@@ -135,10 +136,12 @@ class Usages:
         data = encode(self.source.text(path) or "")
         lines = Lines(data)
         made = _File(digest, data, [], [], {})
-        for first in range(0, min(len(lines), 4000), _STEP):
+        # Each stretch of `_STEP` lines belongs to two windows, and is read once.
+        starts = [*(lines.starts[n] for n in range(0, min(len(lines), 4000 + _STEP), _STEP)), len(data)]
+        stretches = [words(data[a:b]) for a, b in itertools.pairwise(starts)]
+        for number, first in enumerate(range(0, min(len(lines), 4000), _STEP)):
             last = min(first + WINDOW, len(lines))
-            end = lines.starts[last] if last < len(lines) else len(data)
-            have = words(data[lines.starts[first] : end])
+            have = frozenset().union(*stretches[number : number + WINDOW // _STEP])
             for word in have:
                 made.holding.setdefault(word, []).append(len(made.places))
             if have:
