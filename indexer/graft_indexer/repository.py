@@ -56,6 +56,7 @@ _TUPLES = frozenset({"namedtuple", "NamedTuple", "TypedDict"})
 _MAX_CLASSES = 300
 """Subclasses looked at; beyond that the answer is open."""
 _MAX_OUTSIDE = 24
+_MAX_OWNERS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,8 @@ class Repository:
         self._outside_bases = OutsideBases()
         self._builtin_names: dict[str, tuple[str, list[tuple[str, Span]]]] = {}
         self._seen: dict[str, _Outside] = {}
+        self._symbols_outside: dict[str, dict[str, tuple[_Outside, Symbol]]] = {}
+        """Of each class: what is set on it from outside, and by which version of a file."""
         self._bases: dict[str, tuple[str, frozenset[str]]] = {}
         self._tokens: dict[str, tuple[Token, Token]] = {}
         """Of each file: what it does to others, and where."""
@@ -245,19 +248,26 @@ class Repository:
         for class_name in class_names:
             for name, path in self._set_near(class_name).items():
                 paths.setdefault(name, path)
-        of: dict[str, tuple[dict[str, int], str]] = {}
+        of: dict[str, tuple[_Outside, str]] = {}
         for path in set(paths.values()):
             self._note(path, places=True)
-            of[path] = self._of(path).stores, self.world.finder.module_name(path)
-        found: list[Symbol] = []
+            of[path] = self._of(path), self.world.finder.module_name(path)
+        before = self._symbols_outside.pop(owner, {})
+        made: dict[str, tuple[_Outside, Symbol]] = {}
         for name, path in paths.items():
-            stores, module = of[path]
-            offset = stores.get(name, 0)
+            outside, module = of[path]
+            known = before.get(name)
+            if known is not None and known[0] is outside and known[1].module == module:
+                made[name] = known  # of a file that nobody has changed
+                continue
+            offset = outside.stores.get(name, 0)
             span = Span(offset, offset + len(name.encode()))
-            found.append(
-                Symbol(name, f"{owner}.{name}", DefinitionKind.ATTRIBUTE, path, span, span, module=module)
-            )  # fmt: skip
-        return found
+            symbol = Symbol(name, f"{owner}.{name}", DefinitionKind.ATTRIBUTE, path, span, span, module=module)
+            made[name] = (outside, symbol)
+        self._symbols_outside[owner] = made
+        while len(self._symbols_outside) > _MAX_OWNERS:
+            del self._symbols_outside[next(iter(self._symbols_outside))]
+        return [symbol for _, symbol in made.values()]
 
     def _set_near(self, class_name: str) -> dict[str, str]:
         """Attributes set on something that is not self, in files that mention a class -> the first such file."""
