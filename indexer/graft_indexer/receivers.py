@@ -7,6 +7,7 @@ holds on every path.  Annotations are believed.  Whatever is not understood make
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 
 from graft_indexer import attributes, construction, narrowing, protocols
@@ -20,6 +21,7 @@ from graft_indexer.pyfile import PyFile
 from graft_indexer.pytree import children
 from graft_indexer.scopes import Scope
 from graft_indexer.selfstores import first_parameter
+from graft_indexer.text import encode
 from graft_indexer.values import (
     ClassValue,
     Cls,
@@ -422,7 +424,9 @@ def _called_in_body(file: PyFile, scope: Scope, name: str) -> bool:
     if not isinstance(scope.node, ast.ClassDef) or not file.in_workspace:
         return False
     file.note_scope(scope)
-    if name.encode("utf-8", "surrogateescape") + b"(" not in file.tree.data:
+    # Nearly always the text alone says no.
+    call = rb"(?<![\w.])(?<!def )%s\s*\(" % re.escape(encode(name))
+    if not re.compile(call).search(file.tree.data, file.tree.start(scope.node), file.tree.end(scope.node)):
         return False
     stack: list[ast.AST] = list(scope.node.body)
     while stack:
