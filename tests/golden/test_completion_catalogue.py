@@ -46,8 +46,8 @@ async def check(source: str, said: str, expected: str, *, language: str = "pytho
         # -- what tree-sitter's grammar takes and Python's does not
         ("from os import $0\n", "path, sep,\n", "from os import path, sep|"),
         ("from os import $0\n", "path, 0, sep\n", "(parses: does not parse here)"),
-        ("def f($0):\n    pass\n", "a=1, b\n", "(parses: no Python)"),
-        ("$0\n", "print value\n", "(parses: no Python)"),
+        ("def f($0):\n    pass\n", "a=1, b\n", "(parses: Python would not read it)"),
+        ("$0\n", "print value\n", "(parses: Python would not read it)"),
         # -- spaces at the seam
         ("x = $0\n", " 1 + 1\n", "x = 1 + 1|"),
         ("return_value =$0\n", " 10 + 1\n", "return_value = 10 + 1|"),

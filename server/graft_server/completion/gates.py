@@ -85,7 +85,7 @@ def judge(
             return Judged("", tuple(verdicts))
         tree = trees.parse(path, data, language)
         if language == "python" and "parses" not in off and grammar.refused(tree, data, Span(start, end)):
-            verdicts.append(Verdict("parses", False, "no Python"))
+            verdicts.append(Verdict("parses", False, "Python would not read it"))
             shorter = last_good(text)
             text = cut_to_balance(shorter, place) if shorter != text.rstrip() else ""
             continue
