@@ -361,6 +361,8 @@ class Members:
             return "stubs leave out some special names"
         if self._sealed(cls):
             return ""
+        if any(name.startswith(f"_{c.name.lstrip('_')}__") for c in order):
+            return "a private name, as another class would write it"
         if filled := self._filled(cls):
             return filled
         hidden = self.inference.classes.private_members(cls)

@@ -372,6 +372,12 @@ def test_a_function_that_the_body_of_its_class_calls() -> None:
     assert _absent("class A:\n    if 1:\n        def make(self): return self.$0split()\n    def g(self): make(1)\n")
 
 
+def test_a_private_name_as_others_write_it() -> None:
+    made = "class _A:\n    def __init__(self):\n        self.__x = 1\n"
+    assert not _absent(made + "_A().$0_A__x\n")
+    assert _absent(made + "_A().$0_B__x\n")
+
+
 def test_an_attribute_that_a_call_at_module_level_names() -> None:
     assert _absent("class A: ...\ndef define(cls, name): ...\ndefine(A, 'no')\nA().$0yes\n")
     assert not _absent("class A: ...\ndef define(cls, name): ...\ndefine(A, 'no')\nA().$0no\n")
