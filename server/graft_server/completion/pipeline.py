@@ -29,6 +29,8 @@ from graft_server.workspace import GraphThread
 
 log = logging.getLogger("graft.completion")
 
+LOADING_SECONDS = 10.0
+"""So long a request waits for a model that is being loaded, where the graph has nothing to say."""
 JUDGE_WAIT_MS = 150.0
 
 
@@ -117,10 +119,16 @@ class Pipeline:
                 less = Verdict("graph", False, "what the graph guesses saves more")
                 rest = [replace(c, shown=False, gates=(*c.gates, less)) if c.shown else c for c in completions]
                 completions = [best, *rest]
+        if not completions and await self._loaded():
+            # Whoever types just after the start would wait for the next key; a key press cancels this.
+            completions = await self._from_model(wish, cursor, started)
+            best = next((c for c in completions if c.shown), None)
         if force and not decision.ask:
             no = Verdict("gate", False, decision.reason)
             completions = [replace(c, shown=False, gates=(no, *c.gates)) for c in completions]
-        if count == 1 and not force:
+        engine = self._engine()
+        loading = engine is not None and engine.status.state == "loading"
+        if count == 1 and not force and not (best is None and loading):
             self._cache.put(snapshot.path, place, best)
         return completions
 
@@ -161,6 +169,15 @@ class Pipeline:
             made = await self._judged(wish, offset, raw, 0)
             if made.shown:
                 self._cache.put(snapshot.path, after, made)
+
+    async def _loaded(self) -> bool:
+        """Wait for a model that is being loaded; whether there is one now that was not there before."""
+        end = time.monotonic() + LOADING_SECONDS
+        waited = False
+        while (engine := self._engine()) is not None and engine.status.state == "loading" and time.monotonic() < end:
+            waited = True
+            await asyncio.sleep(0.05)
+        return waited and engine is not None and engine.status.state == "ready"
 
     async def _from_model(self, wish: Wish, cursor: int, started: float) -> list[Completion]:
         engine = self._engine()
