@@ -7,9 +7,11 @@ INSTALL = $(PYTHON) .ci/install.py --venv $(VENV)
 # What pytest gets: make test PYTEST="-k graph"
 PYTEST ?=
 
-# Real editors and servers have clocks of their own: what fails on a busy machine is tried once more, alone, and said.
-TWICE = $(PY) -m pytest $(1) || { echo "--- once more, one by one: what failed"; \
+# Real editors and servers have clocks of their own: what fails on a busy machine is tried again, alone, and said.
+# A window of VS Code that never comes up was seen in one of fifteen; what fails three times is a defect.
+AGAIN = { echo "--- again, one by one: what failed"; \
 	$(PY) -m pytest --last-failed --last-failed-no-failures none $(1) -n0; }
+TRIED = $(PY) -m pytest $(1) || $(AGAIN) || $(AGAIN)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-editors test-vscode test-peers test-train bench check format dist lock clean
@@ -28,19 +30,19 @@ test-editors: ## the same in real editors (fetched once)
 	@$(INSTALL) --extras llama,dev msgpack
 	@$(PY) tests/editors/setup_neovim.py
 	@$(PY) tests/editors/setup_others.py
-	@$(call TWICE,-n 2 tests/editors --ignore-glob='*test_vscode*' $(PYTEST))
+	@$(call TRIED,-n 2 tests/editors --ignore-glob='*test_vscode*' $(PYTEST))
 
 test-vscode: ## the VS Code extension: types, unit tests, a VSIX of under 500 KB, and that one in a real VS Code
 	@cd clients/vscode && npm ci --silent && npm run --silent typecheck && npm run --silent test && npm run --silent package
 	@size=$$(stat -c %s clients/vscode/graft-ls.vsix); echo "graft-ls.vsix: $$size bytes"; test $$size -lt 500000
 	@$(INSTALL) --extras llama,dev msgpack playwright==1.65.2
 	@$(PY) tests/editors/setup_vscode.py
-	@export GRAFT_PATIENCE=$${GRAFT_PATIENCE:-3}; $(call TWICE,-n 2 --dist loadfile tests/editors/test_vscode*.py $(PYTEST))
+	@export GRAFT_PATIENCE=$${GRAFT_PATIENCE:-3}; $(call TRIED,-n 2 --dist loadfile tests/editors/test_vscode*.py $(PYTEST))
 
 test-peers: ## against llama-server and other engines (fetched once)
 	@$(INSTALL) --extras llama,dev
 	@$(PY) tests/peers/setup_llama.py
-	@$(call TWICE,tests/peers $(PYTEST))
+	@$(call TRIED,tests/peers $(PYTEST))
 
 test-train: ## the training pipeline end to end on tiny data (installs torch)
 	@$(INSTALL) --extras llama,dev,train
