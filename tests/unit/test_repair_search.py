@@ -352,7 +352,12 @@ def test_ctrl_c_at_the_command_line(tmp_path: Path) -> None:
     (root / "test_slow.py").write_text("import time\ndef test(): time.sleep(30)\n")
     before = snapshot(root)
     command = [sys.executable, "-m", "graft_server.cli", "repair", "--root", str(root), "--test", PYTEST, "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def heed() -> None:
+        """A shell's background jobs ignore Ctrl+C, and so would their children."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed)
     time.sleep(2.5)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=20)
