@@ -232,7 +232,8 @@ def describe(best: Completion, truth: str, took: float) -> None:
     parts = ", ".join(f"{kind} of {path} ({tokens} tokens)" for kind, path, tokens in best.usage.parts[:4])
     if best.usage.prompt:
         say(f"     the model saw {best.usage.prompt} tokens" + (f", with {parts}" if parts else ""))
-    verdicts = ", ".join(f"{v.gate}{'' if v.passed else ' NO: ' + v.detail}" for v in best.gates)
+    last = {v.gate: v for v in best.gates}.values()  # a text that was cut back is checked again
+    verdicts = ", ".join(f"{v.gate}{'' if v.passed else ' NO: ' + v.detail}" for v in last)
     if verdicts:
         say(f"     checked: {verdicts}")
 
