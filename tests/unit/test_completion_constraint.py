@@ -7,7 +7,7 @@ import pytest
 from graft_indexer.pygraph import open_graph
 from graft_models.engine import Need, Trigger
 from graft_server.completion.anchor import Place, place_of
-from graft_server.completion.constraint import allowed, importable, name_due, trigger_at
+from graft_server.completion.constraint import allowed, name_due, trigger_at
 from graft_server.completion.model import Snapshot
 from graft_testing.fixture import parse_fixture
 
@@ -112,24 +112,6 @@ def test_what_the_engine_is_told(tmp_path: Path, line: str, generated: str, want
         assert "graft_probe_" not in allow.names
     finally:
         graph.close()
-
-
-@pytest.mark.parametrize(
-    ("line", "names", "left"),
-    [
-        ("from m import ", "a b _c __loader__ __version__", "a b __version__"),
-        ("from m import a, ", "a b", "b"),
-        ("from m import (a, b as c, ", "a b c d", "d"),
-        ("from m import _", "a _c", "a _c"),
-        ("from m import ", "_c _d", "_c _d"),
-        ("from m import a, ", "a _c", "_c"),
-        ("from m import ", "a Used", "a"),
-        ("from m import Us", "a Used", "a Used"),
-    ],
-)
-def test_what_an_import_may_still_take(line: str, names: str, left: str) -> None:
-    head = line[: line.rfind(" ") + 1]
-    assert importable(names.split(), head, line, {"Used"}) == tuple(left.split())
 
 
 def test_a_module_of_the_workspace_offers_what_it_defines(tmp_path: Path) -> None:

@@ -7,21 +7,17 @@ lets the engine go on.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
-from graft_indexer.graph import Origin, SymbolGraph
-from graft_models.engine import Allow, Need, Trigger
-from graft_server.completion import known
+from graft_indexer.graph import Origin, Symbol, SymbolGraph
+from graft_models.engine import Allow, Need, Stop, Trigger
+from graft_server.completion import imports, known
 from graft_server.completion.anchor import Place
 from graft_server.completion.lexical import CODE, bare, scope_of
 from graft_server.completion.stops import head_of
 
 MAX_NAMES = 2000
 _NAME_TAIL = re.compile(r"[A-Za-z_0-9]*\Z")
-_IMPORT_FROM = re.compile(r"^\s*from\s+(\.*)([\w.]*)\s+import\s+(?:\(\s*)?(?:\w+(?:\s+as\s+\w+)?\s*,\s*)*$")
-_IMPORT = re.compile(r"^\s*(?:import\s+(?:[\w.]+\s*,\s*)*|from\s+)(\.*)((?:\w+\.)*)$")
-DUNDERS = ("__version__", "__author__", "__license__", "__all__")
-"""What modules offer under two underscores; the rest is the import system's."""
 TRIGGERS = (Trigger.DOT, Trigger.IMPORT, Trigger.NAME)
 """What is asked for.  `CALL` is not: an argument may be any expression, and its names are asked for one by one."""
 _BINDS = re.compile(r"\b(?:for|lambda|import|as|global|nonlocal|def|class|case|type|except)\b[^=:]*$")
@@ -34,7 +30,7 @@ _PREFIXES = ("f", "r", "b", "u", "rb", "br", "fr", "rf", "F", "R", "B")
 def trigger_at(place: Place) -> Trigger | None:
     """The trigger that the text before the cursor ends with, the beginning of a name after it left out."""
     line = _without_name(place.line)
-    if _IMPORT_FROM.match(line) or _IMPORT.match(line):
+    if imports.from_import(place.before) or imports.module_name(place.before):
         return Trigger.IMPORT
     if re.search(r"[\w)\]}'\"]\.$", line):
         return Trigger.DOT
@@ -45,24 +41,23 @@ def _without_name(text: str) -> str:
     return text[: len(text) - len(_NAME_TAIL.search(text).group())]  # type: ignore[union-attr]
 
 
-def allowed(graph: SymbolGraph, path: str, place: Place, typed: str, need: Need) -> Allow | None:
-    """The names that may stand where `need.text` ends, None to let the engine go on.
+def allowed(graph: SymbolGraph, path: str, place: Place, typed: str, need: Need) -> Allow | Stop | None:
+    """The names that may stand where `need.text` ends, None to let the engine go on, `Stop` where an import has all
+    that the file misses of its module.
 
     `typed` is what of `need.text` stands before the cursor already.  `need.text` may end with the beginning of a name
     that the person typed; the names are whole names all the same.
     """
     generated = need.text[len(typed) :] if need.text.startswith(typed) else need.text
     before = place.before + generated
+    if (item := imports.from_import(before)) is not None:
+        return _imported(graph, path, place, generated, item, need)
+    if (dotted := imports.module_name(before)) is not None:
+        modules = graph.modules(dotted.parent, path, dotted.level)
+        names = tuple(dict.fromkeys(modules.value))
+        wanted = imports.missing(place) if dotted.whole and not dotted.parent else ()
+        return _allow(need, _of(names, wanted, dotted.begun) or names, modules.closed)
     line = _without_name(before[before.rfind("\n") + 1 :])
-    if found := _IMPORT_FROM.match(line):
-        answer = graph.module_members(found.group(2), path, len(found.group(1)))
-        # A module of the workspace that names something from elsewhere uses it; others may pass it on.
-        own = any(s.origin is Origin.WORKSPACE for s in answer.value)
-        used = {s.name for s in answer.value if own and s.origin is not Origin.WORKSPACE}
-        return _allow(need, importable((s.name for s in answer.value), line, before, used), answer.closed)
-    if found := _IMPORT.match(line):
-        modules = graph.modules(found.group(2).rstrip("."), path, len(found.group(1)))
-        return _allow(need, tuple(dict.fromkeys(modules.value)), modules.closed)
     if need.trigger is Trigger.DOT and line.endswith("."):
         return _members(graph, path, place, generated, line, need)
     if need.trigger is Trigger.NAME and name_due(_without_name(before)):
@@ -70,18 +65,32 @@ def allowed(graph: SymbolGraph, path: str, place: Place, typed: str, need: Need)
     return None
 
 
-def importable(names: Iterable[str], line: str, before: str, used: Collection[str] = ()) -> tuple[str, ...]:
-    """Names that a `from` statement may still take: none twice; private ones, and those that the module only uses
-    itself (`used`), once they are begun."""
-    taken = set(re.findall(r"\w+", line.partition("import")[2]))
-    begun = known.begun(before)
-    left = dict.fromkeys(name for name in names if name not in taken)
-    shown = [
-        name
-        for name in left
-        if (begun and name.startswith(begun)) or (name not in used and (not name.startswith("_") or name in DUNDERS))
-    ]
-    return tuple(shown or left)
+def _imported(
+    graph: SymbolGraph, path: str, place: Place, generated: str, item: imports.FromImport, need: Need
+) -> Allow | Stop | None:
+    """Names of the module that the file misses, if there are any; all that can be imported if not."""
+    answer = graph.module_members(item.module, path, item.level)
+    names = importable_of(answer.value, item)
+    wanted = imports.missing(place)
+    if left := _of(names, wanted, item.begun):
+        return _allow(need, left, answer.closed)
+    said = re.search(r"\w(\s*,\s*)\Z", generated)
+    if said is not None and answer.closed and any(name in wanted for name in item.taken):
+        return Stop(keep=said.start(1))
+    return _allow(need, names, answer.closed)
+
+
+def importable_of(members: Sequence[Symbol], item: imports.FromImport) -> tuple[str, ...]:
+    """`imports.importable` of a module's members."""
+    # A module of the workspace that names something from elsewhere uses it; others may pass it on.
+    own = any(s.origin is Origin.WORKSPACE for s in members)
+    used = {s.name for s in members if own and s.origin is not Origin.WORKSPACE}
+    return imports.importable((s.name for s in members), item, used)
+
+
+def _of(names: Collection[str], wanted: Iterable[str], begun: str) -> tuple[str, ...]:
+    """Those of `names` that are wanted and go on from `begun`."""
+    return tuple(name for name in wanted if name in names and name.startswith(begun))
 
 
 def name_due(before: str) -> bool:

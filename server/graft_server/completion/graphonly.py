@@ -9,34 +9,60 @@ from __future__ import annotations
 import keyword
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graft_indexer.facts import DefinitionKind, ParameterKind
 from graft_indexer.graph import Origin, SymbolGraph
+from graft_server.completion import imports
 from graft_server.completion.anchor import Place
 from graft_server.completion.lexical import COMMENT, STRING, scope_of
-from graft_server.completion.options import Option, options_at
+from graft_server.completion.options import Option, Options, options_at
 from graft_server.completion.probe import probing
 from graft_server.completion.ranking import scores, uses
 from graft_server.completion.shape import MINIMUM
 from graft_server.completion.stops import head_of, unmatched
 
 _CALL = re.compile(r"([A-Za-z_][\w.]*)\($")
-_STATEMENT = frozenset(
-    re.findall(
-        r"\w+",
-        "assert async await break class continue def del elif else except finally for from global if import match pass "
-        "nonlocal raise return try while with yield lambda not None True False",
-    )
+
+
+def _table(text: str) -> dict[str, float]:
+    words = text.split()
+    return {word: float(value) for word, value in zip(words[::2], words[1::2], strict=True)}
+
+
+_AT_TOP = _table(
+    "from 2.2 class 1.6 def 1.5 import 1.2 if 0.3 else 0.1 try 0.08 except 0.08 async 0.05 for 0.02 with 0.02 "
+    "assert 0.01 del 0.01 while 0.01 pass 0.01"
 )
-_EXPRESSION = frozenset(re.findall(r"\w+", "and as await else for from if in is lambda not or None True False"))
+_IN_BODY = _table(
+    "if 1.2 return 1.0 def 1.0 raise 0.3 else 0.25 try 0.2 for 0.2 except 0.18 elif 0.12 with 0.1 pass 0.09 async 0.08 "
+    "class 0.05 finally 0.05 while 0.05 assert 0.05 await 0.05 del 0.04 continue 0.04 yield 0.04 from 0.03 import 0.03 "
+    "break 0.03 match 0.02 global 0.01 nonlocal 0.01"
+)
+_EXPRESSION = _table(
+    "None 0.35 not 0.15 in 0.13 is 0.13 True 0.07 False 0.06 and 0.06 as 0.05 or 0.04 for 0.02 if 0.02 else 0.02 "
+    "lambda 0.01 await 0.01 from 0.01"
+)
+"""Keywords that begin a statement at the top of a file or in a body, and those inside one: what each counts beside
+names, about 10 for all of the places (the standard library and six packages, 5,000 and 80,000 statements)."""
+_SAME = re.compile(
+    r"""(?:\b(?:self|cls)\.(?P<attribute>\w+)\s*(?::[^=]+)?=|[(,]\s*(?P<keyword>\w+)\s*=|["'](?P<key>\w+)["']\]?\s*[:=])"""
+    r"\s*\w*$"
+)
+"""`self.name = `, `f(name=`, `{"name": ` and `x["name"] = `: in 60 to 86 of 100 places where a parameter or variable
+has that name, it is what follows (six packages of no training set, 4,445 places)."""
+_SUPER = re.compile(r"\bsuper\(\)\.\w*$")
+_METHOD = re.compile(r"^[ \t]+(?:async[ \t]+)?def[ \t]+(\w+)", re.MULTILINE)
 _STRING_NAME = re.compile(r"""["']([A-Za-z_]\w{3,})$""")
 
 FEATURES = (
     *("typed", "rest", "candidates", "share", "lead", "uses", "distance"),
     *("member", "import", "keyword", "local", "workspace", "line_start", "in_string", "closed", "skeleton"),
+    *("missed", "same"),
 )
-"""In the order of `Guess.features`; lengths, counts and distances as logarithms, shares, and 0 or 1."""
+"""In the order of `Guess.features`; lengths, counts and distances as logarithms, shares, and 0 or 1.  `missed`: the
+file uses the name, and this is an import; `same`: a parameter or variable goes where its name stands already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +94,32 @@ def suggest(graph: SymbolGraph, path: str, place: Place) -> Guess | None:
         text = skeleton(graph, path, place)
         return Guess(text, _skeleton_features(text)) if text else None
     found = options_at(graph, path, place, limit=400)
-    if keyword.iskeyword(found.typed) or (not found.typed and found.where == "name"):
+    missed = [o for o in found.options if o.missed and o.name.startswith(found.typed)]
+    if missed:
+        return _imports(place, found, missed)
+    if keyword.iskeyword(found.typed):
+        return None
+    same = None if quoted else _same(place, found)
+    if not found.typed and found.where == "name" and same is None:
         return None
     names = {o.name: o for o in found.options if o.name.startswith(found.typed) and o.rank >= 0}
-    if found.where == "name" and not quoted:
-        start = not place.line[: len(place.line) - len(found.typed)].strip() and not unmatched(head_of(place.before))[1]
-        for word in _STATEMENT if start else _EXPRESSION:
+    keywords: dict[str, float] = {}
+    if quoted:
+        # Words of a language are no words of its strings.
+        names = {n: o for n, o in names.items() if o.symbol is None or o.symbol.origin is not Origin.BUILTIN}
+    elif found.where == "name":
+        for word, value in _keywords(place, found.typed).items():
             if found.typed and word.startswith(found.typed):
                 names[word] = Option(word, DefinitionKind.VARIABLE, "keyword")
+                keywords[word] = value
     if not names:
         return None
     member = found.where == "member"
-    known = scores(place, names.values(), member=member)
+    known = scores(place, names.values(), member=member, keywords=keywords)
     ordered = sorted(known, key=lambda n: (-known[n], n))
+    if same is not None:
+        ordered.remove(same)
+        ordered.insert(0, same)
     best = ordered[0]
     rest = best[len(found.typed) :]
     if len(rest) < MINIMUM:
@@ -108,8 +147,63 @@ def suggest(graph: SymbolGraph, path: str, place: Place) -> Guess | None:
             float(quoted),
             float(found.closed),
             0.0,
+            0.0,
+            float(same is not None),
         ),
     )
+
+
+def _imports(place: Place, found: Options, missed: Sequence[Option]) -> Guess | None:
+    """All names that the file misses of the module, or the module that it misses."""
+    item = imports.from_import(place.before)
+    names = [o.name for o in missed]
+    text = imports.rest_of_list(item, names, place.line) if item is not None else names[0][len(found.typed) :]
+    if item is not None and place.rest.strip():
+        text = text.partition(",")[0]
+    if len(text) < MINIMUM:
+        return None
+    values = dict.fromkeys(FEATURES, 0.0)
+    values |= {
+        "typed": math.log1p(len(found.typed)),
+        "rest": math.log1p(len(text)),
+        "candidates": math.log1p(len(missed)),
+        "share": 1.0 / len(missed),
+        "import": 1.0,
+        "closed": float(found.closed),
+        "missed": 1.0,
+    }
+    return Guess(text, tuple(values[name] for name in FEATURES))
+
+
+def _keywords(place: Place, typed: str) -> dict[str, float]:
+    lead = place.line[: len(place.line) - len(typed)]
+    if lead.lstrip().startswith("@") or place.language != "python":
+        return {}
+    if lead.strip() or unmatched(head_of(place.before))[1]:
+        return _EXPRESSION
+    return _IN_BODY if lead else _AT_TOP
+
+
+def _same(place: Place, found: Options) -> str | None:
+    """The parameter or variable that has the name of the attribute, argument or key that gets a value here; after
+    `super().` the method that it stands in (90 of 100 places)."""
+    if found.where == "member":
+        method = _METHOD.findall(place.before) if _SUPER.search(place.line) else ()
+        fitting = [o.name for o in found.options if method and o.name == method[-1] and o.name.startswith(found.typed)]
+        return fitting[0] if fitting else None
+    target = _SAME.search(place.line)
+    if target is None or re.match(r"\s*(?:async\s+)?def\b", head_of(place.before)):
+        return None
+    name = next(group for group in target.groups() if group is not None).strip("_")
+    fitting = [
+        o.name
+        for o in found.options
+        if o.kind in (DefinitionKind.LOCAL, DefinitionKind.PARAMETER)
+        and o.symbol is not None
+        and o.name.strip("_") == name
+        and o.name.startswith(found.typed)
+    ]
+    return fitting[0] if name and len(fitting) == 1 else None
 
 
 def _skeleton_features(text: str) -> tuple[float, ...]:

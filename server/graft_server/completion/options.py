@@ -8,20 +8,20 @@ from dataclasses import dataclass
 
 from graft_indexer.facts import DefinitionKind
 from graft_indexer.graph import Symbol, SymbolGraph
-from graft_server.completion import known
+from graft_server.completion import imports, known
 from graft_server.completion.anchor import Place
 from graft_server.completion.lexical import bare
 from graft_server.completion.stops import head_of, unmatched
 
 _MEMBER = re.compile(r"\.(\w*)$")
-_FROM = re.compile(r"^\s*from\s+(\.*)([\w.]*)\s+import\s+(?:\(\s*)?((?:\w+\s*,\s*)*)(\w*)$")
-_IMPORT = re.compile(r"^\s*(?:import|from)\s+(\.*)((?:\w+\.)*)(\w*)$")
 _BINDS = re.compile(
     r"\b(?:def|class|as|global|nonlocal|lambda)\s+\w*$"  # a new name, or one of several
     r"|\bfor\s+[\w, (]*$"
     r"|^\s*(?:async\s+)?def\s+\w+\s*\((?:[^()]*,)?\s*\**\w*$"  # a parameter
 )
 """Where a name is made, not used: nothing that exists is wanted there."""
+
+_MISSED = -2
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,12 @@ class Option:
     detail: str
     symbol: Symbol | None = None
     rank: int = 0
-    """Smaller comes first."""
+    """Smaller comes first; below 0 stands what is asked for: arguments of the call, names that an import is for."""
+
+    @property
+    def missed(self) -> bool:
+        """The file uses the name already, and an import of it is being written."""
+        return self.rank == _MISSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +55,16 @@ class Options:
 def options_at(graph: SymbolGraph, path: str, place: Place, limit: int = 200) -> Options:
     """What may be written at the cursor, best first, filtered by what is typed (case-insensitive beginning)."""
     line = place.line
-    if found := _FROM.match(line):
-        answer = graph.module_members(found.group(2), path, len(found.group(1)))
-        have = set(re.findall(r"\w+", found.group(3)))
-        symbols = [s for s in answer.value if s.name not in have]
-        return _options(found.group(4), symbols, answer.closed, "import", limit)
-    if found := _IMPORT.match(line):
-        modules = graph.modules(found.group(2).rstrip("."), path, len(found.group(1)))
-        fitting = [m for m in modules.value if m.startswith(found.group(3))]
-        made = tuple(Option(m, DefinitionKind.MODULE, "module") for m in fitting[:limit])
-        return Options(found.group(3), made, modules.closed, "import")
+    if (item := imports.from_import(place.before)) is not None:
+        answer = graph.module_members(item.module, path, item.level)
+        symbols = [s for s in answer.value if s.name not in item.taken]
+        return _options(item.begun, symbols, answer.closed, "import", limit, imports.missing(place))
+    if (dotted := imports.module_name(place.before)) is not None:
+        modules = graph.modules(dotted.parent, path, dotted.level)
+        wanted = imports.missing(place) if dotted.whole and not dotted.parent else ()
+        fitting = sorted((m for m in modules.value if m.startswith(dotted.begun)), key=lambda m: m not in wanted)
+        made = tuple(Option(m, DefinitionKind.MODULE, "module", None, _MISSED if m in wanted else 0) for m in fitting)
+        return Options(dotted.begun, made[:limit], modules.closed, "import")
     if found := _MEMBER.search(line):
         typed = found.group(1)
         answer = known.members(graph, path, place)
@@ -86,12 +91,20 @@ def _in_parameters(before: str) -> bool:
     return re.search(r"[(,]\s*\**\w*$", statement) is not None
 
 
-def _options(typed: str, symbols: Sequence[Symbol], closed: bool, where: str, limit: int) -> Options:
+def _options(
+    typed: str, symbols: Sequence[Symbol], closed: bool, where: str, limit: int, missed: Sequence[str] = ()
+) -> Options:
     lower = typed.lower()
     made: dict[str, Option] = {}
     for symbol in symbols:
         if symbol.name.lower().startswith(lower) and symbol.name not in made:
-            made[symbol.name] = Option(symbol.name, symbol.kind, detail_of(symbol), symbol, _rank(symbol, typed))
+            made[symbol.name] = Option(
+                symbol.name,
+                symbol.kind,
+                detail_of(symbol),
+                symbol,
+                _MISSED if symbol.name in missed else _rank(symbol, typed),
+            )
     ordered = sorted(made.values(), key=lambda o: (o.rank, o.name.lower()))
     return Options(typed, tuple(ordered[:limit]), closed, where)
 

@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import math
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from graft_indexer.graph import Origin
@@ -51,15 +51,17 @@ def uses(place: Place, names: Container[str], *, member: bool) -> dict[str, list
 def weight(option: Option) -> float:
     """What a name counts before any use of it is seen."""
     if option.symbol is None:
-        return 0.3 if option.detail == "keyword" else 0.1
+        return 0.1
     if option.symbol.origin is Origin.BUILTIN:
         return 0.05
     return 0.02 if option.name.startswith("__") else 0.1
 
 
-def scores(place: Place, options: Iterable[Option], *, member: bool) -> dict[str, float]:
-    """How much speaks for each name; uses fade with their distance."""
-    weights = {o.name: weight(o) for o in options}
+def scores(
+    place: Place, options: Iterable[Option], *, member: bool, keywords: Mapping[str, float] | None = None
+) -> dict[str, float]:
+    """How much speaks for each name; uses fade with their distance.  `keywords` says what each of those counts."""
+    weights = {o.name: weight(o) for o in options} | dict(keywords or {})
     seen = uses(place, weights.keys(), member=member)
     return {name: w + sum(math.exp(-away / _FADES) for away in seen.get(name, ())) for name, w in weights.items()}
 

@@ -46,15 +46,45 @@ def unbound(tree: ast.Module) -> Iterator[ast.Name]:
 
     Yields nothing where a star import, `exec` or a write through `globals()` could bind anything.
     """
+    scopes = _scopes(tree)
+    for scope in scopes:
+        for name in scope.uses:
+            if not _found(name.id, scope, scopes[0]):
+                yield name
+
+
+def missing_names(tree: ast.Module) -> list[str]:
+    """Names that are read and bound nowhere, in the order of their first use, and after them those that `__all__`
+    promises and the module does not bind: what its imports have to bring.  Empty where anything may be bound."""
+    scopes = _scopes(tree)
+    if not scopes:
+        return []
+    module = scopes[0]
+    unknown = [n for s in scopes for n in s.uses if isinstance(n.ctx, ast.Load) and not _found(n.id, s, module)]
+    unknown.sort(key=lambda n: (n.lineno, n.col_offset))
+    promised = [name for name in _promised(tree) if not _found(name, module, module)]
+    return list(dict.fromkeys([*(n.id for n in unknown), *promised]))
+
+
+def _promised(tree: ast.Module) -> Iterator[str]:
+    for node in tree.body:
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(id="__all__")], value=ast.List(elts=items) | ast.Tuple(elts=items))
+                | ast.AugAssign(target=ast.Name(id="__all__"), value=ast.List(elts=items) | ast.Tuple(elts=items))
+                | ast.AnnAssign(target=ast.Name(id="__all__"), value=ast.List(elts=items) | ast.Tuple(elts=items))
+            ):
+                yield from (i.value for i in items if isinstance(i, ast.Constant) and isinstance(i.value, str))
+
+
+def _scopes(tree: ast.Module) -> list[Scope]:
+    """All scopes, the module's first; none where code that no parser sees may bind anything."""
     builder = _Builder()
     module = builder.scope("module", None)
     builder.body(tree.body, module)
     if any(s.dynamic or (s.star and s.kind == "module") for s in builder.scopes):
-        return
-    for scope in builder.scopes:
-        for name in scope.uses:
-            if not _found(name.id, scope, module):
-                yield name
+        return []
+    return builder.scopes
 
 
 def _found(name: str, scope: Scope, module: Scope) -> bool:

@@ -1,0 +1,229 @@
+"""The import statement at the cursor: what stands there, what the file misses, how the list is completed."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from graft_indexer.pygraph import open_graph
+from graft_models.engine import Allow, Need, ScriptedAnswer, Stop, Trigger
+from graft_server.completion import graphonly
+from graft_server.completion.anchor import Place, place_of
+from graft_server.completion.constraint import allowed
+from graft_server.completion.imports import (
+    FromImport,
+    ModuleName,
+    from_import,
+    importable,
+    in_order,
+    missing,
+    module_name,
+    rest_of_list,
+)
+from graft_server.completion.model import Snapshot
+from graft_server.completion.options import options_at
+from graft_server.diagnosis.scopes import missing_names
+from graft_testing.completing import complete, seen
+from graft_testing.fixture import parse_fixture
+
+LIB = """
+//- /lib.py
+import os
+class Shape: ...
+class Line: ...
+LIMIT = 3
+def make(): ...
+def paint(): ...
+def _hidden(): ...
+"""
+
+
+def at(source: str) -> Place:
+    fixture = parse_fixture(source)
+    return place_of(Snapshot(fixture.path, fixture.text, fixture.offset))
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        ("from m import ", FromImport(0, "m", (), "")),
+        ("x = 1\nfrom ..m.n import a, b as c, be", FromImport(2, "m.n", ("a", "b"), "be")),
+        ("from . import (\n    a,\n    b,  # why\n    ", FromImport(1, "", ("a", "b"), "")),
+        ("from m import a", FromImport(0, "m", (), "a")),
+        ("from m import a ", None),
+        ("from m", None),
+        ("x = [\n    a,\n    ", None),
+        ("yield from m import ", None),
+    ],
+)
+def test_where_a_name_is_imported(before: str, expected: FromImport | None) -> None:
+    assert from_import(before) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        ("import ", ModuleName(0, "", "", True)),
+        ("import a.b as c, os.pa", ModuleName(0, "os", "pa", True)),
+        ("from ..", ModuleName(2, "", "", False)),
+        ("from a.b", ModuleName(0, "a", "b", False)),
+        ("from a import ", None),
+        ("import a as ", None),
+    ],
+)
+def test_where_a_module_is_named(before: str, expected: ModuleName | None) -> None:
+    assert module_name(before) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "names", "left"),
+    [
+        ("from m import ", "a b _c __loader__ __version__", "a b __version__"),
+        ("from m import a, ", "a b", "b"),
+        ("from m import (a, b as c, ", "a b c d", "c d"),
+        ("from m import _", "a _c", "a _c"),
+        ("from m import ", "_c _d", "_c _d"),
+        ("from m import a, ", "a _c", "_c"),
+        ("from m import ", "a Used", "a"),
+        ("from m import Us", "a Used", "a Used"),
+    ],
+)
+def test_what_an_import_may_still_take(line: str, names: str, left: str) -> None:
+    item = from_import(line)
+    assert item is not None
+    assert importable(names.split(), item, {"Used"}) == tuple(left.split())
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("$0\nx = make(Shape)\n", "make Shape"),
+        ("from lib import $0\nx = make(Shape)\n", "make Shape"),
+        ("from lib import $0, Shape\nx = make(Shape)\n", "make"),
+        ("from lib import (\n    $0\n    Shape,\n)\nx = make(Shape)\n", "make"),
+        ("try:\n    from lib import $0\nexcept ImportError:\n    make = None\nx = make(Shape)\n", "Shape"),
+        ("import $0\nfrom a import b\ndef f(b, c: Any):\n    return b + os.sep + later\nlater = 1\n", "Any os"),
+        ("from .a import $0\n__all__ = ['A', 'b']\ndef b(): ...\n", "A"),
+        ("from lib import $0\nfrom other import *\nmake()\n", ""),
+        ("from lib import $0\nglobals().update(x=1)\nmake()\n", ""),
+        ("from lib import $0\nmake(\n", ""),
+        ("from lib import $0\nmake('\\d')\n", "make"),
+    ],
+)
+def test_what_the_file_misses(source: str, expected: str) -> None:
+    assert " ".join(missing(at(source))) == expected
+
+
+def test_names_that_are_only_deleted_are_not_missed() -> None:
+    assert missing_names(ast.parse("del gone\nprint(here)\n")) == ["here"]
+
+
+def test_the_order_of_sorted_imports() -> None:
+    assert in_order(["make", "Shape", "LIMIT", "area", "T", "Line"]) == ["LIMIT", "Line", "Shape", "T", "area", "make"]
+
+
+@pytest.mark.parametrize(
+    ("line", "names", "expected"),
+    [
+        ("from m import ", ["make", "Shape"], "Shape, make"),
+        ("from m import ma", ["make", "Shape"], "ke, Shape"),
+        ("from m import make", ["make", "Shape"], ", Shape"),
+        ("from m import x", ["make"], ""),
+        ("    ", ["make", "Shape"], "Shape,"),
+        ("    make", ["make", "Shape"], ""),
+        ("from m import ", ["a" * 40, "b" * 40, "c" * 40], "a" * 40),
+    ],
+)
+def test_the_rest_of_the_list(line: str, names: list[str], expected: str) -> None:
+    item = from_import(line if "from" in line else f"from m import (\n{line}")
+    assert item is not None
+    assert rest_of_list(item, names, line) == expected
+
+
+def ask(tmp_path: Path, source: str, said: str = "") -> Allow | Stop | None:
+    """What the engine is told once it has said `said`."""
+    fixture = parse_fixture(LIB + source)
+    fixture.write(tmp_path)
+    graph = open_graph(tmp_path)
+    try:
+        graph.open_buffer(fixture.path, fixture.text)
+        place = place_of(Snapshot(fixture.path, fixture.text, fixture.offset))
+        return allowed(graph, fixture.path, place, place.line, Need(3, Trigger.IMPORT, place.line + said))
+    finally:
+        graph.close()
+
+
+@pytest.mark.parametrize(
+    ("source", "said", "expected"),
+    [
+        ("//- /main.py\nfrom lib import $0\nprint(make(Shape))\n", "", "make Shape"),
+        ("//- /main.py\nfrom lib import $0\nprint(make(Shape))\n", "make, ", "Shape"),
+        ("//- /main.py\nfrom lib import (\n    $0\n)\nprint(make(Shape))\n", "", "make Shape"),
+        ("//- /main.py\nfrom lib import p$0\nprint(make(Shape))\n", "", "Line LIMIT Shape make paint"),
+        ("//- /main.py\nfrom lib import $0\nprint(other)\n", "", "Line LIMIT Shape make paint"),
+        ("//- /main.py\nimport $0\nprint(lib.make())\n", "", "lib"),
+    ],
+)
+def test_what_is_missed_is_what_may_come(tmp_path: Path, source: str, said: str, expected: str) -> None:
+    allow = ask(tmp_path, source, said)
+    assert isinstance(allow, Allow)
+    assert sorted(allow.names) == sorted(expected.split())
+
+
+def test_the_list_ends_with_the_last_name_that_is_missed(tmp_path: Path) -> None:
+    source = "//- /main.py\nfrom lib import $0\nprint(make(Shape))\n"
+    assert ask(tmp_path, source, "make, Shape, ") == Stop(keep=len("make, Shape"))
+    assert isinstance(ask(tmp_path, source, "make, "), Allow)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("from lib import $0\nprint(make(Shape))\n", "from lib import Shape, make|"),
+        ("from lib import Shape, $0\nprint(make(Shape))\n", "from lib import Shape, make|"),
+        ("from lib import ma$0\nprint(make(Shape))\n", "from lib import make, Shape|"),
+        ("from lib import (\n    $0\n)\nprint(make(Shape))\n", "    Shape,|"),
+        ("import $0\nprint(lib.make())\n", "import lib|"),
+        ("from lib import $0\n", "(model: said nothing new (end))"),
+        # A parameter goes where its name stands already.
+        ("class A:\n    def __init__(self, width):\n        self._width = $0\n", "        self._width = width|"),
+        (
+            "class A:\n    def __init__(self, width):\n        self.width: int = $0\n",
+            "        self.width: int = width|",
+        ),
+        ("def f(width, wide):\n    g(width=w$0)\n", "    g(width=width|)"),
+        ("def f(width):\n    return {'width': $0}\n", "    return {'width': width|}"),
+        ("def f(width, x):\n    x['width'] = $0\n", "    x['width'] = width|"),
+        ("def f(width):\n    def g(width=$0\n", "(model: said nothing new (end))"),
+        (
+            "class A(Shape):\n    def dry(self): ...\nclass B(A):\n    def dry(self):\n        super().$0\n",
+            "        super().dry|",
+        ),
+        ("def f(height, self):\n    self.width = $0\n", "(model: said nothing new (end))"),
+    ],
+)
+async def test_said_without_a_model(tmp_path: Path, source: str, expected: str) -> None:
+    completions, text, _ = await complete(f"{LIB}//- /main.py\n{source}", "", root=tmp_path)
+    assert seen(completions, text) == expected
+
+
+async def test_the_models_list_ends_where_nothing_is_missed(tmp_path: Path) -> None:
+    source = f"{LIB}//- /main.py\nfrom lib import $0\nprint(make(Shape))\n"
+    said = ScriptedAnswer("", tokens=("make", ", ", "Shape", ", ", "paint", ", ", "Line", "\n"))
+    completions, text, _ = await complete(source, said, root=tmp_path)
+    assert seen(completions, text) == "from lib import make, Shape|"
+
+
+def test_missed_names_lead_the_list(tmp_path: Path) -> None:
+    fixture = parse_fixture(f"{LIB}//- /main.py\nfrom lib import $0\nprint(paint(Shape))\n")
+    fixture.write(tmp_path)
+    graph = open_graph(tmp_path)
+    try:
+        graph.open_buffer(fixture.path, fixture.text)
+        place = place_of(Snapshot(fixture.path, fixture.text, fixture.offset))
+        found = options_at(graph, fixture.path, place)
+        assert [o.name for o in found.options[:2]] == ["paint", "Shape"]
+        guess = graphonly.suggest(graph, fixture.path, place)
+        assert guess is not None and guess.text == "Shape, paint"
+    finally:
+        graph.close()
