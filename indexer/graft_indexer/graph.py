@@ -77,6 +77,8 @@ class Symbol:
     """As in `facts.Definition`: source text without the `@`."""
     header: str | None = None
     """Outside Python: the line that defines it as it is written there, without its body."""
+    unsure: bool = False
+    """Only a line that does not parse may bind it."""
 
 
 @dataclass(frozen=True, slots=True)

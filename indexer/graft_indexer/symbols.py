@@ -174,7 +174,7 @@ def lost_symbol(file: PyFile, name: str) -> Symbol:
     span = Span(*found.span()) if found is not None else _NOTHING
     return Symbol(
         name, f"{file.name}.{name}", DefinitionKind.VARIABLE, file.path, span, span,
-        module=file.name, origin=file.origin,
+        module=file.name, origin=file.origin, unsure=True,
     )  # fmt: skip
 
 

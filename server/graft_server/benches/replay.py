@@ -8,8 +8,8 @@ Keys of the answer, all flat:
 - `off_GATE_shown`, `off_GATE_right_percent`, `off_GATE_saved_percent`: the same with one gate (or the graph's own
   suggestions, or the filter) switched off.  No setting does that.
 - `jedi_*`: of the suggestions shown (and of those an editor would show when asked by hand), the share with a name that
-  jedi cannot resolve in the completed file, with constraint and gates and without; `jedi_truth_*` is jedi's own error
-  rate on the true text.
+  jedi cannot resolve in the completed file, with constraint and gates and without; `jedi_*_real_percent` is the part of
+  it that stands in the real file so, jedi's own error; `jedi_truth_*` is that error on the true text.
 - `next_identifier_*`: where a name begins, the share of names that are right, with and without constraint;
   `next_member_*`: the same after a dot.
 - `similarity_*`: mean edit similarity to the true rest of the line, with and without constraint and gates.

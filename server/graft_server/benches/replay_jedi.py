@@ -3,7 +3,8 @@
 A name counts as unresolved if jedi finds no definition where one must be: for a bare name none in scope, for a member
 none although jedi knows what stands before the dot, for an imported name none although it finds the module.  What jedi
 cannot know (members of unknown receivers) is not held against anybody.  On the true text the same procedure gives
-jedi's own error rate.
+jedi's own error rate; `jedi_*_real_percent` is the share of texts with such a name that stand in the real file as they
+are.
 """
 
 from __future__ import annotations
@@ -117,12 +118,15 @@ def judged(
             unique = {(s.key.spot, s.key.line, (_line(s) + t).strip()): (s, t) for s, t in texts}
             sample = chance.sample([*unique.values()], min(count, len(unique)))
             bad: list[str] = []
+            real = 0
             for said, text in sample:
                 wrong = _judge(judge, recorded, said, text)
                 if wrong:
                     bad.append(f"{_line(said).strip()}⟦{text}⟧ {wrong[0]}")
+                    real += said.key.truth.startswith(text)
             out[f"jedi_{name}_judged"] = len(sample)
             out[f"jedi_{name}_unresolved_percent"] = round(100 * len(bad) / len(sample), 2) if sample else 0.0
+            out[f"jedi_{name}_real_percent"] = round(100 * real / len(sample), 2) if sample else 0.0
             out[f"jedi_{name}_examples"] = " | ".join(b.replace("\n", "\\n") for b in bad[:6])
     return out
 

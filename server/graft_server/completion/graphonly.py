@@ -102,7 +102,8 @@ def suggest(graph: SymbolGraph, path: str, place: Place) -> Guess | None:
     same = None if quoted else _same(place, found)
     if not found.typed and found.where == "name" and same is None:
         return None
-    names = {o.name: o for o in found.options if o.name.startswith(found.typed) and o.rank >= 0}
+    fitting = [o for o in found.options if o.name.startswith(found.typed) and o.rank >= 0]
+    names = {o.name: o for o in fitting if o.symbol is None or not o.symbol.unsure}
     keywords: dict[str, float] = {}
     if quoted:
         # Words of a language are no words of its strings.

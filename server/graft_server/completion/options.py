@@ -110,6 +110,8 @@ def _options(
 
 
 def _rank(symbol: Symbol, typed: str) -> int:
+    if symbol.unsure:
+        return 3
     if symbol.name.startswith("__") and not typed.startswith("__"):
         return 3
     if symbol.name.startswith("_") and not typed.startswith("_"):
