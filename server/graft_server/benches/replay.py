@@ -10,7 +10,8 @@ Keys of the answer, all flat:
 - `jedi_*`: of the suggestions shown (and of those an editor would show when asked by hand), the share with a name that
   jedi cannot resolve in the completed file, with constraint and gates and without; `jedi_*_real_percent` is the part of
   it that stands in the real file so, jedi's own error; `jedi_truth_*` is that error on the true text.
-- `next_identifier_*`: where a name begins, the share of names that are right, with and without constraint;
+- `next_identifier_*`: where a name begins, the share of names that are right, with and without constraint, and of the
+  likelier one of the model's and the graph's (`with_graph`), shown or not;
   `next_member_*`: the same after a dot.
 - `similarity_*`: mean edit similarity to the true rest of the line, with and without constraint and gates.
 """
@@ -26,6 +27,7 @@ import random
 import re
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +123,7 @@ def summary(recorded: Any, args: argparse.Namespace, packages: list[Path]) -> di
     out |= session_figures("threshold_only_", play(said, chooser(Judgement(by_threshold, lambda g: (g.sure, 0.0)))))
     loose = play(said, chooser(product, free=True, fallback=False))
     out |= session_figures("off_constraint_and_graph_gates_", loose)
-    out |= names_and_similarity(said)
+    out |= names_and_similarity(said, chooser(Judgement(everything, every_guess)))
     if args.judge:
         from graft_server.benches.replay_jedi import judged
 
@@ -149,8 +151,9 @@ def session_figures(prefix: str, session: Any) -> dict[str, Any]:
     return out
 
 
-def names_and_similarity(said: list[Any]) -> dict[str, Any]:
-    """Next name, and edit similarity to the rest of the line, with and without constraint and gates."""
+def names_and_similarity(said: list[Any], choose: Callable[[Any], tuple[str, str]]) -> dict[str, Any]:
+    """Next name, and edit similarity to the rest of the line, with and without constraint and gates; `choose` says what
+    is likeliest of the model's text and the graph's."""
     from graft_server.benches.code_items import NAME, edit_similarity
 
     members, names = Counter[str](), Counter[str]()
@@ -165,10 +168,12 @@ def names_and_similarity(said: list[Any]) -> dict[str, Any]:
         begins = not re.search(r"\w$", key.before) and key.before.rpartition("\n")[2].strip()
         if wanted is not None and begins and not keyword.iskeyword(wanted.group()):
             found, loose = NAME.match(offer.best), NAME.match(each.free.best)
+            likeliest = NAME.match(choose(each)[0] or offer.best)
             for tally in (names, members) if key.before.endswith(".") else (names,):
                 tally["places"] += 1
                 tally["closed"] += each.constrained
                 tally["right"] += found is not None and found.group() == wanted.group()
+                tally["likeliest"] += likeliest is not None and likeliest.group() == wanted.group()
                 tally["loose"] += loose is not None and loose.group() == wanted.group()
         if key.column % 4 == 0:
             similar.append(edit_similarity(offer.best.partition("\n")[0], truth))
@@ -178,6 +183,7 @@ def names_and_similarity(said: list[Any]) -> dict[str, Any]:
         out[f"next_{name}_places"] = tally["places"]
         out[f"next_{name}_places_closed"] = tally["closed"]
         out[f"next_{name}_percent"] = percent(tally["right"], tally["places"])
+        out[f"next_{name}_with_graph_percent"] = percent(tally["likeliest"], tally["places"])
         out[f"next_{name}_without_percent"] = percent(tally["loose"], tally["places"])
     out["similarity_percent"] = percent(sum(similar), len(similar))
     out["similarity_without_percent"] = percent(sum(loose_similar), len(loose_similar))
