@@ -20,6 +20,7 @@ from pathlib import Path
 
 from graft_models.engine import Request, ScriptedAnswer
 from graft_models.scripted import ScriptedEngine
+from graft_server import garbage
 from graft_server.benches.code_items import Key, files, keys, spots, workspace
 from graft_server.completion.model import Snapshot
 from graft_server.completion.pipeline import Pipeline
@@ -35,6 +36,7 @@ def quantile(values: list[float], share: float) -> float:
 
 async def measure(root: Path, most: int, seed: int, pause: float, *, profile: bool) -> None:
     """Type with `pause` milliseconds after each answer, and print."""
+    garbage.relax()
     settings = Settings(completion_delay="none")
     graph = graph_thread(open_graph, str(root), settings)
     graph.submit(lambda g: None).result()
@@ -58,6 +60,7 @@ async def measure(root: Path, most: int, seed: int, pause: float, *, profile: bo
         # As in an editor: the file was opened, and checked, before the first key.
         graph.sync(spot.path, spot.before + spot.hidden + spot.after)
         graph.submit(lambda g, path=spot.path: diagnose(g, path, settings)).result()
+        garbage.tidy()
         key: Key
         for key in keys(index, spot):
             text = key.before + key.after
