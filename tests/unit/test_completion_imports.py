@@ -129,6 +129,7 @@ def test_the_order_of_sorted_imports() -> None:
         ("from m import ma", ["make", "Shape"], "ke, Shape"),
         ("from m import make", ["make", "Shape"], ", Shape"),
         ("from m import x", ["make"], ""),
+        ("from m import a,", ["make"], " make"),
         ("    ", ["make", "Shape"], "Shape,"),
         ("    make", ["make", "Shape"], ""),
         ("from m import ", ["a" * 40, "b" * 40, "c" * 40], "a" * 40),

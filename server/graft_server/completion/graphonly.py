@@ -9,13 +9,14 @@ from __future__ import annotations
 import keyword
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from graft_indexer.facts import DefinitionKind, ParameterKind
 from graft_indexer.graph import Origin, SymbolGraph
 from graft_server.completion import imports
 from graft_server.completion.anchor import Place
+from graft_server.completion.homes import completed, homes
 from graft_server.completion.lexical import COMMENT, STRING, scope_of
 from graft_server.completion.options import Option, Options, options_at
 from graft_server.completion.probe import probing
@@ -94,6 +95,9 @@ def suggest(graph: SymbolGraph, path: str, place: Place) -> Guess | None:
         text = skeleton(graph, path, place)
         return Guess(text, _skeleton_features(text)) if text else None
     found = options_at(graph, path, place, limit=400)
+    dotted = imports.module_name(place.before)
+    if dotted is not None and not dotted.whole and (modules := homes(graph, path, place, dotted)):
+        return _module(place, dotted, modules, found)
     missed = [o for o in found.options if o.missed and o.name.startswith(found.typed)]
     if missed:
         return _imports(place, found, missed)
@@ -154,6 +158,17 @@ def suggest(graph: SymbolGraph, path: str, place: Place) -> Guess | None:
     )
 
 
+def _module(place: Place, item: imports.ModuleName, known: Mapping[str, Sequence[str]], found: Options) -> Guess | None:
+    """The module that defines most of what the file misses, and those names."""
+    best, *others = known
+    text = completed(item, best, known[best], place.line)
+    if place.rest.strip() or (others and len(known[others[0]]) == len(known[best])):
+        # Something follows, or another one is as likely: the module alone.
+        text = text.partition(" ")[0]
+    share = len(known[best]) / sum(map(len, known.values()))
+    return _missed(text, item.begun, len(known), share, found.closed)
+
+
 def _imports(place: Place, found: Options, missed: Sequence[Option]) -> Guess | None:
     """All names that the file misses of the module, or the module that it misses."""
     item = imports.from_import(place.before)
@@ -161,16 +176,21 @@ def _imports(place: Place, found: Options, missed: Sequence[Option]) -> Guess | 
     text = imports.rest_of_list(item, names, place.line) if item is not None else names[0][len(found.typed) :]
     if item is not None and place.rest.strip():
         text = text.partition(",")[0]
+    return _missed(text, found.typed, len(missed), 1.0 / len(missed), found.closed)
+
+
+def _missed(text: str, typed: str, candidates: int, share: float, closed: bool) -> Guess | None:
+    """A guess that is made of names which the file misses."""
     if len(text) < MINIMUM:
         return None
     values = dict.fromkeys(FEATURES, 0.0)
     values |= {
-        "typed": math.log1p(len(found.typed)),
+        "typed": math.log1p(len(typed)),
         "rest": math.log1p(len(text)),
-        "candidates": math.log1p(len(missed)),
-        "share": 1.0 / len(missed),
+        "candidates": math.log1p(candidates),
+        "share": share,
         "import": 1.0,
-        "closed": float(found.closed),
+        "closed": float(closed),
         "missed": 1.0,
     }
     return Guess(text, tuple(values[name] for name in FEATURES))

@@ -135,6 +135,8 @@ def rest_of_list(item: FromImport, names: Sequence[str], line: str) -> str:
     if not wanted or not wanted[0].startswith(item.begun):
         return ""
     text = wanted[0][len(item.begun) :]
+    if line.endswith(","):
+        text = f" {text}"
     if not _BEGINS.match(line):
         return f"{text}," if text else ""
     for name in wanted[1:]:

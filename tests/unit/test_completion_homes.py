@@ -1,0 +1,74 @@
+"""Which module a `from` statement is for: the one that defines what the file misses."""
+
+from pathlib import Path
+
+import pytest
+
+from graft_indexer.pygraph import open_graph
+from graft_server.completion import graphonly
+from graft_server.completion.anchor import place_of
+from graft_server.completion.homes import homes
+from graft_server.completion.imports import module_name
+from graft_server.completion.model import Snapshot
+from graft_testing.fixture import parse_fixture
+
+REPOSITORY = """
+//- /app/__init__.py
+//- /app/shapes/__init__.py
+class Shape: ...
+//- /app/shapes/paint.py
+def brush(): ...
+def dip(): ...
+class Tin:
+    def lid(self): ...
+//- /app/wide.py
+def brush_all(): ...
+//- /app/text/lines.py
+def split(): ...
+"""
+
+
+def check(tmp_path: Path, source: str, expected: str, guess: str | None = None) -> None:
+    """The modules with their names, and what the graph says first."""
+    fixture = parse_fixture(REPOSITORY + source)
+    fixture.write(tmp_path)
+    graph = open_graph(tmp_path)
+    try:
+        graph.open_buffer(fixture.path, fixture.text)
+        place = place_of(Snapshot(fixture.path, fixture.text, fixture.offset))
+        item = module_name(place.before)
+        assert item is not None
+        found = homes(graph, fixture.path, place, item)
+        assert "; ".join(f"{module} {' '.join(names)}" for module, names in found.items()) == expected
+        if guess is not None:
+            said = graphonly.suggest(graph, fixture.path, place)
+            assert (said.text if said is not None else "") == guess
+    finally:
+        graph.close()
+
+
+@pytest.mark.parametrize(
+    ("source", "expected", "guess"),
+    [
+        ("from $0\nbrush()\n", "app.shapes.paint brush", "app.shapes.paint import brush"),
+        ("from .$0\nbrush(dip)\n", ".shapes.paint brush dip", "shapes.paint import brush, dip"),
+        ("from .shapes.p$0\nbrush()\n", ".shapes.paint brush", "aint import brush"),
+        ("from app.$0\nbrush(Shape)\n", "app.shapes Shape; app.shapes.paint brush", "shapes"),
+        ("from .wide import brush_all\nfrom $0\nbrush()\n", ".shapes.paint brush", ".shapes.paint import brush"),
+        ("from .$0 import brush\nbrush()\n", "", None),
+        ("from .$0\nlid()\n", "", None),
+        ("from os$0\nbrush()\n", "", None),
+    ],
+)
+def test_beside_its_package(tmp_path: Path, source: str, expected: str, guess: str | None) -> None:
+    check(tmp_path, f"//- /app/main.py\n{source}", expected, guess)
+
+
+def test_dots_lead_up(tmp_path: Path) -> None:
+    check(tmp_path, "//- /app/text/words.py\nfrom ..$0\nbrush()\n", "..shapes.paint brush", "shapes.paint import brush")
+    check(tmp_path, "//- /app/text/words.py\nfrom .$0\nbrush(split)\n", ".lines split", "lines import split")
+
+
+def test_a_name_of_many_modules_says_nothing(tmp_path: Path) -> None:
+    many = "".join(f"//- /app/m{i}.py\ndef run(): ...\n" for i in range(4))
+    check(tmp_path, f"{many}//- /app/main.py\nfrom .$0\nrun()\n", "")
