@@ -48,11 +48,13 @@ _EXPRESSION = _table(
 """Keywords that begin a statement at the top of a file or in a body, and those inside one: what each counts beside
 names, about 10 for all of the places (the standard library and six packages, 5,000 and 80,000 statements)."""
 _SAME = re.compile(
-    r"""(?:\b(?:self|cls)\.(?P<attribute>\w+)\s*(?::[^=]+)?=|[(,]\s*(?P<keyword>\w+)\s*=|["'](?P<key>\w+)["']\]?\s*[:=])"""
-    r"\s*\w*$"
+    r"""(?:\b(?:self|cls)\.(?P<attribute>\w+)\s*(?::[^=]+)?=|["'](?P<key>\w+)["']\]?\s*[:=]"""
+    r"""|(?:^|[(,])\s*(?P<keyword>\w+)=)(?P<blank>\s*)\w*$"""
 )
-"""`self.name = `, `f(name=`, `{"name": ` and `x["name"] = `: in 60 to 86 of 100 places where a parameter or variable
-has that name, it is what follows (six packages of no training set, 4,445 places)."""
+"""`self.name = `, `f(name=`, `{"name": ` and `x["name"] = `."""
+SAME_SHARE = 0.75
+"""How often what follows there is the parameter or variable of that name, if there is one (six packages of no training
+set, 4,445 places: 60 to 86 of 100 by form); after `super().` the method that it stands in follows in 90 of 100."""
 _SUPER = re.compile(r"\bsuper\(\)\.\w*$")
 _METHOD = re.compile(r"^[ \t]+(?:async[ \t]+)?def[ \t]+(\w+)", re.MULTILINE)
 _STRING_NAME = re.compile(r"""["']([A-Za-z_]\w{3,})$""")
@@ -60,10 +62,10 @@ _STRING_NAME = re.compile(r"""["']([A-Za-z_]\w{3,})$""")
 FEATURES = (
     *("typed", "rest", "candidates", "share", "lead", "uses", "distance"),
     *("member", "import", "keyword", "local", "workspace", "line_start", "in_string", "closed", "skeleton"),
-    *("missed", "same"),
+    "missed",
 )
 """In the order of `Guess.features`; lengths, counts and distances as logarithms, shares, and 0 or 1.  `missed`: the
-file uses the name, and this is an import; `same`: a parameter or variable goes where its name stands already."""
+file uses the name, and this is an import."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def suggest(graph: SymbolGraph, path: str, place: Place) -> Guess | None:
         return _module(place, dotted, modules, found)
     missed = [o for o in found.options if o.missed and o.name.startswith(found.typed)]
     if missed:
-        return _imports(place, found, missed)
+        return _imports(graph, path, place, found, missed)
     if keyword.iskeyword(found.typed):
         return None
     same = None if quoted else _same(place, found)
@@ -132,6 +134,11 @@ def suggest(graph: SymbolGraph, path: str, place: Place) -> Guess | None:
     option, total = names[best], sum(known.values())
     symbol = option.symbol
     second = known[ordered[1]] if len(ordered) > 1 else 0.0
+    share, lead = known[best] / total, (known[best] - second) / total
+    if same is not None:
+        share, lead = max(share, SAME_SHARE), max(lead, SAME_SHARE)
+        if not found.typed and _wants_blank(place.line):
+            rest = f" {rest}"
     near = uses(place, {best}, member=member).get(best, [])
     return Guess(
         rest,
@@ -139,8 +146,8 @@ def suggest(graph: SymbolGraph, path: str, place: Place) -> Guess | None:
             math.log1p(len(found.typed)),
             math.log1p(len(rest)),
             math.log1p(len(names)),
-            known[best] / total,
-            (known[best] - second) / total,
+            share,
+            lead,
             math.log1p(len(near)),
             math.log1p(min(near, default=1000.0)),
             float(member),
@@ -153,7 +160,6 @@ def suggest(graph: SymbolGraph, path: str, place: Place) -> Guess | None:
             float(found.closed),
             0.0,
             0.0,
-            float(same is not None),
         ),
     )
 
@@ -169,13 +175,17 @@ def _module(place: Place, item: imports.ModuleName, known: Mapping[str, Sequence
     return _missed(text, item.begun, len(known), share, found.closed)
 
 
-def _imports(place: Place, found: Options, missed: Sequence[Option]) -> Guess | None:
+def _imports(graph: SymbolGraph, path: str, place: Place, found: Options, missed: Sequence[Option]) -> Guess | None:
     """All names that the file misses of the module, or the module that it misses."""
     item = imports.from_import(place.before)
-    names = [o.name for o in missed]
-    text = imports.rest_of_list(item, names, place.line) if item is not None else names[0][len(found.typed) :]
-    if item is not None and place.rest.strip():
-        text = text.partition(",")[0]
+    if item is None:
+        text = missed[0].name[len(found.typed) :]
+    else:
+        offered = {s.name for s in graph.module_members(item.module, path, item.level).value}
+        names = [name for name in imports.missing(place) if name in offered and name not in item.taken]
+        text = imports.rest_of_list(item, names, place.line)
+        if place.rest.strip():
+            text = text.partition(",")[0]
     return _missed(text, found.typed, len(missed), 1.0 / len(missed), found.closed)
 
 
@@ -194,6 +204,12 @@ def _missed(text: str, typed: str, candidates: int, share: float, closed: bool) 
         "missed": 1.0,
     }
     return Guess(text, tuple(values[name] for name in FEATURES))
+
+
+def _wants_blank(line: str) -> bool:
+    """Whether `line` ends right after the sign of an assignment or a key."""
+    target = _SAME.search(line)
+    return target is not None and target["keyword"] is None and not target["blank"]
 
 
 def _keywords(place: Place, typed: str) -> dict[str, float]:
@@ -215,7 +231,9 @@ def _same(place: Place, found: Options) -> str | None:
     target = _SAME.search(place.line)
     if target is None or re.match(r"\s*(?:async\s+)?def\b", head_of(place.before)):
         return None
-    name = next(group for group in target.groups() if group is not None).strip("_")
+    if target["keyword"] is not None and not unmatched(head_of(place.before))[1].endswith("("):
+        return None
+    name = next(target[form] for form in ("attribute", "key", "keyword") if target[form] is not None).strip("_")
     fitting = [
         o.name
         for o in found.options
