@@ -178,6 +178,9 @@ class SymbolGraph(Protocol):
     def find(self, name: str) -> Sequence[Symbol]:
         """Workspace definitions by simple name, dotted suffix (`Class.method`) or full qualified name."""
 
+    def files_defining(self, name: str) -> Sequence[str]:
+        """Files of the workspace with a definition of a simple name; none of them is read."""
+
     def definition_at(self, path: str, offset: int) -> Answer[Sequence[Symbol]]:
         """What the name at `offset` refers to; imports are followed to the definition."""
 

@@ -200,6 +200,10 @@ class PyGraph:
         found.sort(key=lambda s: (s.kind in (DefinitionKind.VARIABLE, DefinitionKind.ATTRIBUTE), s.path, s.span.start))
         return found
 
+    def files_defining(self, name: str) -> Sequence[str]:
+        """Files of the workspace with a definition of a simple name; none of them is read."""
+        return self.source.files_defining(name)
+
     def definition_at(self, path: str, offset: int) -> Answer[Sequence[Symbol]]:
         """What the name at `offset` refers to; imports are followed to the definition.  Closed and empty: it provably
         refers to nothing.  Stricter than the lists: it asks for this one name everywhere."""

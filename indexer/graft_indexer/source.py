@@ -37,6 +37,9 @@ class FactSource(Protocol):
     def definitions_named(self, name: str) -> Sequence[tuple[str, Definition]]:
         """Every definition of a simple name, as (path, definition)."""
 
+    def files_defining(self, name: str) -> Sequence[str]:
+        """Files with a definition of a simple name."""
+
     def files_with(self, name: str) -> Sequence[str]:
         """Files whose text contains the identifier."""
 

@@ -391,6 +391,10 @@ class Workspace:
                 found += [(path, definition_of(row)) for row in record.definitions if row[0] == name]
         return found
 
+    def files_defining(self, name: str) -> Sequence[str]:
+        """Files with a definition of a simple name, sorted; none of them is read."""
+        return self._with(normalize("NFKC", name), DEFINES)
+
     def files_with(self, name: str) -> Sequence[str]:
         """Files whose text contains the identifier, sorted."""
         return self._with(normalize("NFKC", name), 0)

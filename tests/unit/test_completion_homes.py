@@ -23,6 +23,13 @@ class Tin:
     def lid(self): ...
 //- /app/wide.py
 def brush_all(): ...
+//- /app/__main__.py
+def main_entry(): ...
+//- /scripts/01-intro.py
+def intro(): ...
+//- /tests/test_it.py
+def check_it(): ...
+//- /app/text/__init__.py
 //- /app/text/lines.py
 def split(): ...
 """
@@ -53,11 +60,15 @@ def check(tmp_path: Path, source: str, expected: str, guess: str | None = None) 
         ("from $0\nbrush()\n", "app.shapes.paint brush", "app.shapes.paint import brush"),
         ("from .$0\nbrush(dip)\n", ".shapes.paint brush dip", "shapes.paint import brush, dip"),
         ("from .shapes.p$0\nbrush()\n", ".shapes.paint brush", "aint import brush"),
-        ("from app.$0\nbrush(Shape)\n", "app.shapes Shape; app.shapes.paint brush", "shapes"),
+        ("from app.$0\nbrush(Shape)\n", "app.shapes Shape; app.shapes.paint brush", None),
         ("from .wide import brush_all\nfrom $0\nbrush()\n", ".shapes.paint brush", ".shapes.paint import brush"),
         ("from .$0 import brush\nbrush()\n", "", None),
         ("from .$0\nlid()\n", "", None),
         ("from os$0\nbrush()\n", "", None),
+        # No more dots than packages, no files that nobody imports.
+        ("from ..$0\nbrush()\n", "", None),
+        ("from $0\nintro(dip)\n", "app.shapes.paint dip", None),
+        ("from $0\ncheck_it(main_entry)\n", "", None),
     ],
 )
 def test_beside_its_package(tmp_path: Path, source: str, expected: str, guess: str | None) -> None:
@@ -69,6 +80,18 @@ def test_dots_lead_up(tmp_path: Path) -> None:
     check(tmp_path, "//- /app/text/words.py\nfrom .$0\nbrush(split)\n", ".lines split", "lines import split")
 
 
+def test_from_outside_the_package_that_passes_a_name_on_is_asked(tmp_path: Path) -> None:
+    source = "//- /kit/__init__.py\nfrom kit.core import Engine\n//- /kit/core.py\nclass Engine: ...\nclass Part: ...\n"
+    check(tmp_path, f"{source}//- /use.py\nfrom kit$0\nEngine(Part)\n", "kit Engine; kit.core Part")
+    check(tmp_path, f"{source}//- /kit/more.py\nfrom kit$0\nEngine(Part)\n", "kit.core Engine Part")
+
+
+def test_sources_in_a_folder_of_their_own(tmp_path: Path) -> None:
+    source = "//- /src/own/__init__.py\n//- /src/own/a.py\ndef go(): ...\n//- /src/other/b.py\ndef stop(): ...\n"
+    check(tmp_path, f"{source}//- /src/own/m.py\nfrom .$0\ngo(stop)\n", ".a go", "a import go")
+    check(tmp_path, f"{source}//- /src/own/m.py\nfrom ..$0\ngo(stop)\n", "")
+
+
 def test_a_name_of_many_modules_says_nothing(tmp_path: Path) -> None:
-    many = "".join(f"//- /app/m{i}.py\ndef run(): ...\n" for i in range(4))
+    many = "".join(f"//- /app/m{i}.py\ndef run(): ...\n" for i in range(7))
     check(tmp_path, f"{many}//- /app/main.py\nfrom .$0\nrun()\n", "")

@@ -7,10 +7,9 @@ lets the engine go on.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
 
-from graft_indexer.graph import Origin, Symbol, SymbolGraph
-from graft_models.engine import Allow, Need, Stop, Trigger
+from graft_indexer.graph import Origin, SymbolGraph
+from graft_models.engine import Allow, Need, Trigger
 from graft_server.completion import imports, known
 from graft_server.completion.anchor import Place
 from graft_server.completion.lexical import CODE, bare, scope_of
@@ -41,9 +40,8 @@ def _without_name(text: str) -> str:
     return text[: len(text) - len(_NAME_TAIL.search(text).group())]  # type: ignore[union-attr]
 
 
-def allowed(graph: SymbolGraph, path: str, place: Place, typed: str, need: Need) -> Allow | Stop | None:
-    """The names that may stand where `need.text` ends, None to let the engine go on, `Stop` where an import has all
-    that the file misses of its module.
+def allowed(graph: SymbolGraph, path: str, place: Place, typed: str, need: Need) -> Allow | None:
+    """The names that may stand where `need.text` ends, None to let the engine go on.
 
     `typed` is what of `need.text` stands before the cursor already.  `need.text` may end with the beginning of a name
     that the person typed; the names are whole names all the same.
@@ -51,46 +49,20 @@ def allowed(graph: SymbolGraph, path: str, place: Place, typed: str, need: Need)
     generated = need.text[len(typed) :] if need.text.startswith(typed) else need.text
     before = place.before + generated
     if (item := imports.from_import(before)) is not None:
-        return _imported(graph, path, place, generated, item, need)
+        answer = graph.module_members(item.module, path, item.level)
+        # A module of the workspace that names something from elsewhere uses it; others may pass it on.
+        own = any(s.origin is Origin.WORKSPACE for s in answer.value)
+        used = {s.name for s in answer.value if own and s.origin is not Origin.WORKSPACE}
+        return _allow(need, imports.importable((s.name for s in answer.value), item, used), answer.closed)
     if (dotted := imports.module_name(before)) is not None:
         modules = graph.modules(dotted.parent, path, dotted.level)
-        names = tuple(dict.fromkeys(modules.value))
-        wanted = imports.missing(place) if dotted.whole and not dotted.parent else ()
-        return _allow(need, _of(names, wanted, dotted.begun) or names, modules.closed)
+        return _allow(need, tuple(dict.fromkeys(modules.value)), modules.closed)
     line = _without_name(before[before.rfind("\n") + 1 :])
     if need.trigger is Trigger.DOT and line.endswith("."):
         return _members(graph, path, place, generated, line, need)
     if need.trigger is Trigger.NAME and name_due(_without_name(before)):
         return _visible(graph, path, place, generated, need)
     return None
-
-
-def _imported(
-    graph: SymbolGraph, path: str, place: Place, generated: str, item: imports.FromImport, need: Need
-) -> Allow | Stop | None:
-    """Names of the module that the file misses, if there are any; all that can be imported if not."""
-    answer = graph.module_members(item.module, path, item.level)
-    names = importable_of(answer.value, item)
-    wanted = imports.missing(place)
-    if left := _of(names, wanted, item.begun):
-        return _allow(need, left, answer.closed)
-    said = re.search(r"\w(\s*,\s*)\Z", generated)
-    if said is not None and answer.closed and any(name in wanted for name in item.taken):
-        return Stop(keep=said.start(1))
-    return _allow(need, names, answer.closed)
-
-
-def importable_of(members: Sequence[Symbol], item: imports.FromImport) -> tuple[str, ...]:
-    """`imports.importable` of a module's members."""
-    # A module of the workspace that names something from elsewhere uses it; others may pass it on.
-    own = any(s.origin is Origin.WORKSPACE for s in members)
-    used = {s.name for s in members if own and s.origin is not Origin.WORKSPACE}
-    return imports.importable((s.name for s in members), item, used)
-
-
-def _of(names: Collection[str], wanted: Iterable[str], begun: str) -> tuple[str, ...]:
-    """Those of `names` that are wanted and go on from `begun`."""
-    return tuple(name for name in wanted if name in names and name.startswith(begun))
 
 
 def name_due(before: str) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from graft_indexer.graph import SymbolGraph
 from graft_indexer.syntax import language_of_id, languages
-from graft_models.engine import Allow, Engine, Need, Request, Stop
+from graft_models.engine import Allow, Engine, Need, Request
 from graft_models.power import Power
 from graft_models.prompt import ContextPart, Neighbour
 from graft_server.completion import budget, constraint, context
@@ -303,19 +303,19 @@ class Decoder:
         answer = self._answerer(snapshot.path, place, typed) if constrained else _nothing
         return Flight(engine, request, place, rule_for(place, wish.mode), answer)
 
-    def _answerer(self, path: str, place: Place, typed: str) -> Callable[[Need], Awaitable[Allow | Stop | None]]:
+    def _answerer(self, path: str, place: Place, typed: str) -> Callable[[Need], Awaitable[Allow | None]]:
         graph = self._graph
         assert graph is not None
-        ahead: asyncio.Task[Allow | Stop | None] | None = None
+        ahead: asyncio.Task[Allow | None] | None = None
         if (trigger := constraint.trigger_at(place)) is not None:
             # What the engine will ask first is known: look it up while the prompt is read.
             first = Need(0, trigger, typed)
             ahead = asyncio.create_task(graph.ask(lambda g: constraint.allowed(g, path, place, typed, first), None))
 
-        async def answer(need: Need) -> Allow | Stop | None:
+        async def answer(need: Need) -> Allow | None:
             if ahead is not None and need.text == typed:
                 allow = await ahead
-                return replace(allow, need=need.need) if isinstance(allow, Allow) else allow
+                return replace(allow, need=need.need) if allow is not None else None
             return await graph.ask(
                 lambda g: constraint.allowed(g, path, place, typed, need), None, wait_ms=self._wait(NEED_WAIT_MS)
             )

@@ -20,7 +20,7 @@ log = logging.getLogger("graft.completion")
 GRACE_SECONDS = 0.015
 """A decode without readers goes on so long, for a request that joins it."""
 
-Answerer = Callable[[Need], Awaitable[Allow | Stop | None]]
+Answerer = Callable[[Need], Awaitable[Allow | None]]
 
 
 @dataclass(slots=True)
@@ -99,24 +99,14 @@ class Flight:
             if isinstance(event, Token):
                 self._take(event)
             elif isinstance(event, Need):
-                reply: Allow | Stop | None = None
+                allow = None
                 try:
-                    reply = await self._answer(event)
-                    if isinstance(reply, Stop):
-                        self._stop(event, reply)
-                    elif reply is not None:
-                        self.constrained += not reply.open
+                    allow = await self._answer(event)
+                    self.constrained += allow is not None and not allow.open
                 finally:
-                    self._job.answer(reply if reply is not None else Allow(event.need, (), open=True))
+                    self._job.answer(allow if allow is not None else Allow(event.need, (), open=True))
             elif isinstance(event, Done):
                 self._finish(event)
-
-    def _stop(self, need: Need, stop: Stop) -> None:
-        """The answer to `need` ends its candidate."""
-        if need.index < len(self.raws) and stop.keep is not None:
-            raw = self.raws[need.index]
-            raw.text = raw.text[: stop.keep]
-            raw.stopped = True
 
     def _take(self, token: Token) -> None:
         if token.forced or token.index >= len(self.raws):

@@ -6,11 +6,10 @@ choice as features; `confidence` decides whether that is likely enough to be sho
 
 from __future__ import annotations
 
-import keyword
 import math
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from keyword import iskeyword, kwlist
 
 from graft_indexer.facts import DefinitionKind, ParameterKind
 from graft_indexer.graph import Origin, SymbolGraph
@@ -18,18 +17,20 @@ from graft_server.completion import imports
 from graft_server.completion.anchor import Place
 from graft_server.completion.homes import completed, homes
 from graft_server.completion.lexical import COMMENT, STRING, scope_of
-from graft_server.completion.options import Option, Options, options_at
+from graft_server.completion.options import Option, Options, missed_of, options_at
 from graft_server.completion.probe import probing
 from graft_server.completion.ranking import scores, uses
 from graft_server.completion.shape import MINIMUM
 from graft_server.completion.stops import head_of, unmatched
 
+LEAST = 0.005
+"""What a keyword counts that is in no table."""
 _CALL = re.compile(r"([A-Za-z_][\w.]*)\($")
 
 
 def _table(text: str) -> dict[str, float]:
     words = text.split()
-    return {word: float(value) for word, value in zip(words[::2], words[1::2], strict=True)}
+    return dict.fromkeys(kwlist, LEAST) | {w: float(v) for w, v in zip(words[::2], words[1::2], strict=True)}
 
 
 _AT_TOP = _table(
@@ -48,15 +49,18 @@ _EXPRESSION = _table(
 """Keywords that begin a statement at the top of a file or in a body, and those inside one: what each counts beside
 names, about 10 for all of the places (the standard library and six packages, 5,000 and 80,000 statements)."""
 _SAME = re.compile(
-    r"""(?:\b(?:self|cls)\.(?P<attribute>\w+)\s*(?::[^=]+)?=|["'](?P<key>\w+)["']\]?\s*[:=]"""
+    r"""(?:^\s*(?:self|cls)\.(?P<attribute>\w+)(?P<gap>\s*)(?::[^=]+)?="""
+    r"""|["'](?P<item>\w+)["']\](?P<space>\s*)="""
+    r"""|(?:[{,]\s*|^\s*)["'](?P<key>\w+)["']\s*:"""
     r"""|(?:^|[(,])\s*(?P<keyword>\w+)=)(?P<blank>\s*)\w*$"""
 )
-"""`self.name = `, `f(name=`, `{"name": ` and `x["name"] = `."""
+"""`self.name = `, `x["name"] = `, `{"name": ` and `f(name=`."""
+_WITHIN = {"key": "{", "keyword": "("}
+"""The bracket that must be the innermost open one."""
 SAME_SHARE = 0.75
 """How often what follows there is the parameter or variable of that name, if there is one (six packages of no training
 set, 4,445 places: 60 to 86 of 100 by form); after `super().` the method that it stands in follows in 90 of 100."""
 _SUPER = re.compile(r"\bsuper\(\)\.\w*$")
-_METHOD = re.compile(r"^[ \t]+(?:async[ \t]+)?def[ \t]+(\w+)", re.MULTILINE)
 _STRING_NAME = re.compile(r"""["']([A-Za-z_]\w{3,})$""")
 
 FEATURES = (
@@ -97,19 +101,14 @@ def suggest(graph: SymbolGraph, path: str, place: Place) -> Guess | None:
         text = skeleton(graph, path, place)
         return Guess(text, _skeleton_features(text)) if text else None
     found = options_at(graph, path, place, limit=400)
-    dotted = imports.module_name(place.before)
-    if dotted is not None and not dotted.whole and (modules := homes(graph, path, place, dotted)):
-        return _module(place, dotted, modules, found)
-    missed = [o for o in found.options if o.missed and o.name.startswith(found.typed)]
-    if missed:
-        return _imports(graph, path, place, found, missed)
-    if keyword.iskeyword(found.typed):
+    if (guess := _missed(graph, path, place, found)) is not None:
+        return guess
+    if iskeyword(found.typed):
         return None
-    same = None if quoted else _same(place, found)
-    if not found.typed and found.where == "name" and same is None:
+    same = None if quoted else _same(graph, path, place, found)
+    if not found.typed and same is None and (found.where == "name" or re.search(r"\bimport\s.*[ ,]$", place.line)):
         return None
-    fitting = [o for o in found.options if o.name.startswith(found.typed) and o.rank >= 0]
-    names = {o.name: o for o in fitting if o.symbol is None or not o.symbol.unsure}
+    names = {o.name: o for o in found.options if o.name.startswith(found.typed) and o.rank >= 0}
     keywords: dict[str, float] = {}
     if quoted:
         # Words of a language are no words of its strings.
@@ -164,52 +163,51 @@ def suggest(graph: SymbolGraph, path: str, place: Place) -> Guess | None:
     )
 
 
-def _module(place: Place, item: imports.ModuleName, known: Mapping[str, Sequence[str]], found: Options) -> Guess | None:
-    """The module that defines most of what the file misses, and those names."""
-    best, *others = known
-    text = completed(item, best, known[best], place.line)
-    if place.rest.strip() or (others and len(known[others[0]]) == len(known[best])):
-        # Something follows, or another one is as likely: the module alone.
-        text = text.partition(" ")[0]
-    share = len(known[best]) / sum(map(len, known.values()))
-    return _missed(text, item.begun, len(known), share, found.closed)
-
-
-def _imports(graph: SymbolGraph, path: str, place: Place, found: Options, missed: Sequence[Option]) -> Guess | None:
-    """All names that the file misses of the module, or the module that it misses."""
-    item = imports.from_import(place.before)
-    if item is None:
-        text = missed[0].name[len(found.typed) :]
-    else:
-        offered = {s.name for s in graph.module_members(item.module, path, item.level).value}
-        names = [name for name in imports.missing(place) if name in offered and name not in item.taken]
+def _missed(graph: SymbolGraph, path: str, place: Place, found: Options) -> Guess | None:
+    """What an import brings that the file misses: the module that defines most of it with its names, the names of a
+    module that stands there, or the module that is missed itself."""
+    item, dotted = imports.from_import(place.before), imports.module_name(place.before)
+    candidates, share = 1, 1.0
+    if item is not None:
+        members = graph.module_members(item.module, path, item.level).value
+        names = missed_of(members, item, place)
         text = imports.rest_of_list(item, names, place.line)
-        if place.rest.strip():
-            text = text.partition(",")[0]
-    return _missed(text, found.typed, len(missed), 1.0 / len(missed), found.closed)
-
-
-def _missed(text: str, typed: str, candidates: int, share: float, closed: bool) -> Guess | None:
-    """A guess that is made of names which the file misses."""
+        if place.rest.strip(")]} \t"):
+            text = text.partition(",")[0] if not text.startswith(",") else ""
+    elif dotted is not None and dotted.whole:
+        missed = [o.name for o in found.options if o.missed and o.name.startswith(found.typed)]
+        candidates, share = len(missed), 1 / max(1, len(missed))
+        text = imports.blank_after(place.line) + missed[0][len(found.typed) :] if missed else ""
+    elif dotted is not None:
+        modules = homes(graph, path, place, dotted)
+        best, *others = modules or [""]
+        if not best or (others and len(modules[others[0]]) == len(modules[best])):
+            return None
+        candidates, share = len(modules), len(modules[best]) / sum(map(len, modules.values()))
+        text = completed(dotted, best, modules[best], place.line)
+    else:
+        return None
     if len(text) < MINIMUM:
         return None
     values = dict.fromkeys(FEATURES, 0.0)
     values |= {
-        "typed": math.log1p(len(typed)),
+        "typed": math.log1p(len(found.typed)),
         "rest": math.log1p(len(text)),
         "candidates": math.log1p(candidates),
         "share": share,
         "import": 1.0,
-        "closed": float(closed),
+        "closed": float(found.closed),
         "missed": 1.0,
     }
     return Guess(text, tuple(values[name] for name in FEATURES))
 
 
 def _wants_blank(line: str) -> bool:
-    """Whether `line` ends right after the sign of an assignment or a key."""
+    """Whether `line` ends right after a sign that has a blank behind it: as it has one before it, or after a key."""
     target = _SAME.search(line)
-    return target is not None and target["keyword"] is None and not target["blank"]
+    if target is None or target["blank"] or target["keyword"] is not None:
+        return False
+    return target["key"] is not None or bool(target["gap"] or target["space"]) or ":" in target.group()
 
 
 def _keywords(place: Place, typed: str) -> dict[str, float]:
@@ -221,28 +219,31 @@ def _keywords(place: Place, typed: str) -> dict[str, float]:
     return _IN_BODY if lead else _AT_TOP
 
 
-def _same(place: Place, found: Options) -> str | None:
+def _same(graph: SymbolGraph, path: str, place: Place, found: Options) -> str | None:
     """The parameter or variable that has the name of the attribute, argument or key that gets a value here; after
-    `super().` the method that it stands in (90 of 100 places)."""
+    `super().` the method that it stands in."""
+    fitting: list[str] = []
     if found.where == "member":
-        method = _METHOD.findall(place.before) if _SUPER.search(place.line) else ()
-        fitting = [o.name for o in found.options if method and o.name == method[-1] and o.name.startswith(found.typed)]
-        return fitting[0] if fitting else None
-    target = _SAME.search(place.line)
-    if target is None or re.match(r"\s*(?:async\s+)?def\b", head_of(place.before)):
-        return None
-    if target["keyword"] is not None and not unmatched(head_of(place.before))[1].endswith("("):
-        return None
-    name = next(target[form] for form in ("attribute", "key", "keyword") if target[form] is not None).strip("_")
-    fitting = [
-        o.name
-        for o in found.options
-        if o.kind in (DefinitionKind.LOCAL, DefinitionKind.PARAMETER)
-        and o.symbol is not None
-        and o.name.strip("_") == name
-        and o.name.startswith(found.typed)
-    ]
-    return fitting[0] if name and len(fitting) == 1 else None
+        if _SUPER.search(place.line):
+            with probing(graph, path, place) as end:
+                around = [s.name for s in graph.enclosing(path, end) if s.kind is DefinitionKind.METHOD][:1]
+            fitting = [o.name for o in found.options if o.name in around and o.name.startswith(found.typed)]
+    elif (target := _SAME.search(place.line)) is not None:
+        form = next(form for form in ("attribute", "item", "key", "keyword") if target[form] is not None)
+        head = head_of(place.before)
+        if form in _WITHIN and not unmatched(head)[1].endswith(_WITHIN[form]):
+            return None
+        if re.match(r"\s*(?:async\s+)?def\b", head) or not (name := target[form].strip("_")):
+            return None
+        fitting = [
+            o.name
+            for o in found.options
+            if o.kind in (DefinitionKind.LOCAL, DefinitionKind.PARAMETER)
+            and o.symbol is not None
+            and o.name.strip("_") == name
+            and o.name.startswith(found.typed)
+        ]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def _skeleton_features(text: str) -> tuple[float, ...]:

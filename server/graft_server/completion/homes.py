@@ -4,72 +4,91 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import PurePosixPath
+from keyword import iskeyword
 
 from graft_indexer.facts import DefinitionKind
 from graft_indexer.graph import Symbol, SymbolGraph
-from graft_server.completion import imports
+from graft_server.completion import imports, known
 from graft_server.completion.anchor import Place
+from graft_server.completion.probe import probing
 
 MOST_NAMES = 12
 """Missing names that are looked up, in the order of their first use."""
-MOST_HOMES = 3
-"""A name that more modules define says nothing."""
+MOST_FILES = 6
+"""A name that more files define says nothing."""
 _RELATIVE = re.compile(r"^from\s+\.", re.MULTILINE)
 _OTHER = re.compile(r"^from\s+(\w+)", re.MULTILINE)
 _NOT_IMPORTED = (DefinitionKind.ATTRIBUTE, DefinitionKind.LOCAL, DefinitionKind.PARAMETER)
+_RUN = frozenset({"__main__", "setup", "conftest"})
+"""Modules that are run, or read by pytest, and not imported."""
+_TESTS = re.compile(r"tests?|testing|test_.*|.*_test")
 
 
 def homes(graph: SymbolGraph, path: str, place: Place, item: imports.ModuleName) -> dict[str, list[str]]:
     """Modules of the workspace as the statement would name them, dots included, each with the missing names that it
     defines; those that define most come first.  Only modules that go on from what is typed."""
-    typed = "." * item.level + (f"{item.parent}." if item.parent else "") + item.begun
-    relative = bool(item.level) or (not typed and _prefers_dots(path, place))
+    start = known.before_name(place)
+    every = known.once("homes", graph, path, start, lambda: _homes(graph, path, start, item))
+    return {module: names for module, names in every.items() if module.startswith(item.typed)}
+
+
+def _homes(graph: SymbolGraph, path: str, place: Place, item: imports.ModuleName) -> dict[str, list[str]]:
+    wanted = [n for n in imports.missing(place)[:MOST_NAMES] if 0 < len(graph.files_defining(n)) <= MOST_FILES]
+    if not wanted:
+        return {}
+    with probing(graph, path, place) as offset:
+        around = graph.enclosing(path, offset)
+    own = around[-1].module.split(".") if around else []
+    package = own if path.endswith(("/__init__.py", "/__init__.pyi")) else own[:-1]
+    dots = bool(item.level) or (not item.parent and _prefers_dots(package, place))
     found: dict[str, list[str]] = {}
-    for name in imports.missing(place)[:MOST_NAMES]:
-        written = {
-            module
-            for symbol in graph.find(name)
-            if _importable(symbol, path)
-            and (module := _relative(path, symbol.path, item.level) if relative else symbol.module)
-        }
-        if len(written) <= MOST_HOMES:
-            for module in written:
-                if module.startswith(typed):
-                    found.setdefault(module, []).append(name)
+    for name in wanted:
+        modules = {_module(graph, path, package, symbol) for symbol in graph.find(name) if _importable(symbol, path)}
+        for module in modules:
+            written = _relative(package, module.split("."), item.level) if dots else module
+            if written:
+                found.setdefault(written, []).append(name)
     return dict(sorted(found.items(), key=lambda pair: (-len(pair[1]), pair[0])))
 
 
 def completed(item: imports.ModuleName, module: str, names: Sequence[str], line: str) -> str:
     """What completes the statement: the rest of the module's name and the names that are missed of it."""
-    typed = "." * item.level + (f"{item.parent}." if item.parent else "") + item.begun
-    text = f"{module[len(typed) :]} import "
+    text = f"{module[len(item.typed) :]} import "
     return text + imports.rest_of_list(imports.FromImport(0, "", (), ""), names, line + text)
 
 
 def _importable(symbol: Symbol, path: str) -> bool:
-    own = symbol.path == path or not symbol.path.endswith((".py", ".pyi"))
-    return not own and symbol.kind not in _NOT_IMPORTED and symbol.qualified_name == f"{symbol.module}.{symbol.name}"
+    """Whether a definition of another file may be what an import of this one is for."""
+    parts = symbol.module.split(".")
+    if symbol.path == path or not symbol.path.endswith((".py", ".pyi")) or symbol.kind in _NOT_IMPORTED:
+        return False
+    if symbol.qualified_name != f"{symbol.module}.{symbol.name}" or parts[-1] in _RUN:
+        return False
+    tests = any(map(_TESTS.fullmatch, parts)) and not any(map(_TESTS.fullmatch, path.removesuffix(".py").split("/")))
+    return not tests and all(part.isidentifier() and not iskeyword(part) for part in parts)
 
 
-def _prefers_dots(path: str, place: Place) -> bool:
+def _module(graph: SymbolGraph, path: str, package: Sequence[str], symbol: Symbol) -> str:
+    """The module to import a definition from: seen from outside the package itself, if that passes the name on."""
+    top = symbol.module.partition(".")[0]
+    if top == symbol.module or (package and package[0] == top):
+        return symbol.module
+    return top if any(s.name == symbol.name for s in graph.module_members(top, path).value) else symbol.module
+
+
+def _prefers_dots(package: Sequence[str], place: Place) -> bool:
     """Whether the file imports its own package by dots."""
     text = f"{place.before}\n{place.after}"
-    own = PurePosixPath(path).parts
-    return bool(_RELATIVE.search(text)) and not any(name in own[:-1] for name in _OTHER.findall(text))
+    return bool(package and _RELATIVE.search(text)) and package[0] not in _OTHER.findall(text)
 
 
-def _relative(path: str, target: str, level: int) -> str:
-    """`target`'s module seen from `path`, with `level` dots (0: as few as lead there); empty if they do not."""
-    package = PurePosixPath(path).parts[:-1]
-    parts = list(PurePosixPath(target).with_suffix("").parts)
-    if parts[-1] == "__init__":
-        parts.pop()
+def _relative(package: Sequence[str], target: Sequence[str], level: int) -> str:
+    """A module seen from `package`, with `level` dots (0: as few as lead there); empty if they do not."""
     same = 0
-    while same < min(len(package), len(parts)) and package[same] == parts[same]:
+    while same < min(len(package), len(target)) and package[same] == target[same]:
         same += 1
-    dots = len(package) - same + 1
-    if not same or (level and level < dots):
+    least = len(package) - same + 1
+    dots = level or least
+    if not same or not least <= dots <= len(package):
         return ""
-    dots = level or dots
-    return "." * dots + ".".join(parts[len(package) - dots + 1 :])
+    return "." * dots + ".".join(target[len(package) - dots + 1 :])

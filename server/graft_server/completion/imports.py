@@ -1,8 +1,7 @@
 """The import statement at the cursor, and the names that the file still misses.
 
 Who writes an import has often used the name already, further down: what the file reads and binds nowhere is what its
-imports are for.  Nothing is proven by it, so it only orders names that the graph allows, and tells when the statement
-has all of them.
+imports are for.  Nothing is proven by it: it orders what may come, and forbids nothing.
 """
 
 from __future__ import annotations
@@ -14,30 +13,39 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from graft_indexer.facts import DefinitionKind
+from graft_indexer.graph import Origin, Symbol
 from graft_server.completion.anchor import Place
 from graft_server.completion.lexical import bare
-from graft_server.completion.stops import head_of, tail_of, unmatched
+from graft_server.completion.stops import tail_of
 from graft_server.diagnosis.scopes import missing_names
 
-MOST_CHARACTERS = 150_000
-"""Larger files are not parsed for it: about 4,000 lines, 30 ms."""
+MOST_CHARACTERS = 60_000
+"""Larger files are not parsed for it: about 1,500 lines, 40 ms of a 2 GHz core, once per statement."""
+MOST_LINES = 60
+"""Of one statement."""
 LINE_LENGTH = 88
 """Columns that a list of names may fill at most."""
 DUNDERS = ("__version__", "__author__", "__license__", "__all__")
 """What modules offer under two underscores; the rest is the import system's."""
-_FROM = re.compile(r"\s*from\s+(\.*)([\w.]*)\s+import\s+(?:\(\s*)?((?:\w+(?:\s+as\s+\w+)?\s*,\s*)*)(\w*)\Z")
-_MODULE = re.compile(r"\s*(import\s+(?:[\w.]+(?:\s+as\s+\w+)?\s*,\s*)*|from\s+)(\.*)((?:\w+\.)*)(\w*)\Z")
+_NAMES = r"((?:\w+(?:\s+as\s+\w+)?\s*,\s*)*)"
+_FROM = re.compile(rf"\s*from\s+(\.*)([\w.]*)\s+import\s+(?:\(\s*)?{_NAMES}(\w*)\Z")
+_MODULE = re.compile(r"\s*(import\s+((?:[\w.]+(?:\s+as\s+\w+)?\s*,\s*)*)|from\s+)(\.*)((?:\w+\.)*)(\w*)\Z")
 _BEGINS = re.compile(r"\s*(?:from|import)\b")
+_LISTED = re.compile(r"[\w\s,(]*(?:#.*)?\Z")
+_ITEM = re.compile(r"([\w.]+)(?:\s+as\s+(\w+))?")
 
 
 @dataclass(frozen=True, slots=True)
 class FromImport:
-    """`from MODULE import A, B, be`: `level` dots, the names `taken` already, and the beginning of the next one."""
+    """`from MODULE import A, B as C, be`: `level` dots, the names that are `taken` (A, B), those that are `bound`
+    (A, C), and the beginning of the next one."""
 
     level: int
     module: str
     taken: tuple[str, ...]
     begun: str
+    bound: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +57,23 @@ class ModuleName:
     begun: str
     whole: bool
     """`import`: the module itself is bound, not names of it."""
+    bound: tuple[str, ...] = ()
+    """What the same statement binds before."""
+
+    @property
+    def typed(self) -> str:
+        """What stands there of the module's name, dots included."""
+        return "." * self.level + (f"{self.parent}." if self.parent else "") + self.begun
 
 
 def from_import(before: str) -> FromImport | None:
-    """The `from` statement that `before` ends in, at one of its names; brackets and several lines may be open."""
+    """The `from` statement that `before` ends in, at one of its names; a bracket and several lines may be open."""
     found = _FROM.match(_statement(before))
     if found is None:
         return None
-    taken = tuple(re.findall(r"(\w+)(?:\s+as\s+\w+)?\s*,", found.group(3)))
-    return FromImport(len(found.group(1)), found.group(2), taken, found.group(4))
+    items = _ITEM.findall(found.group(3))
+    taken, bound = tuple(name for name, _ in items), tuple(alias or name for name, alias in items)
+    return FromImport(len(found.group(1)), found.group(2), taken, found.group(4), bound)
 
 
 def module_name(before: str) -> ModuleName | None:
@@ -65,15 +81,32 @@ def module_name(before: str) -> ModuleName | None:
     found = _MODULE.match(_statement(before))
     if found is None:
         return None
+    bound = tuple(alias or name.partition(".")[0] for name, alias in _ITEM.findall(found.group(2) or ""))
     return ModuleName(
-        len(found.group(2)), found.group(3).rstrip("."), found.group(4), found.group(1).startswith("import")
+        len(found.group(3)), found.group(4).rstrip("."), found.group(5), found.group(1).startswith("import"), bound
     )
 
 
+def _begin(before: str) -> int | None:
+    """Where the import statement begins that `before` ends in, in characters; None if it ends in none."""
+    end = len(before)
+    for _ in range(MOST_LINES):
+        start = before.rfind("\n", 0, end) + 1
+        line = before[start:end]
+        if _BEGINS.match(line):
+            rest = before[end:]
+            # Several lines take a bracket, or a backslash at the end of each.
+            whole = not rest or "(" in line or all(x.endswith("\\") for x in before[start:].split("\n")[:-1])
+            return start if whole and ")" not in bare(before[start:]) else None
+        if start == 0 or not _LISTED.match(line):
+            return None
+        end = start - 1
+    return None
+
+
 def _statement(before: str) -> str:
-    line = before[before.rfind("\n") + 1 :]
-    head = line if _BEGINS.match(line) else head_of(before)
-    return bare(head) if _BEGINS.match(head) else ""
+    start = _begin(before)
+    return bare(before[start:]).replace("\\\n", " ") if start is not None else ""
 
 
 def importable(names: Iterable[str], item: FromImport, used: Collection[str] = ()) -> tuple[str, ...]:
@@ -90,15 +123,22 @@ def importable(names: Iterable[str], item: FromImport, used: Collection[str] = (
 
 
 def missing(place: Place) -> tuple[str, ...]:
-    """Names that the file reads, or lists in `__all__`, and binds nowhere, the statement at the cursor left out, in the
-    order of their first use.  Empty where the rest of the file does not parse, or may bind anything (a star import)."""
-    head = head_of(place.before)
-    first = head.partition("\n")[0]
-    lead = first[: len(first) - len(first.lstrip())]
-    tail = tail_of(place.after, len(lead)) if unmatched(head)[1] else place.rest
-    found = _missing(place.before[: len(place.before) - len(head)], lead, place.after[len(tail) :])
-    there = set(re.findall(r"\w+", bare(tail)))
-    return tuple(name for name in found if name not in there)
+    """Names that the file reads, or lists in `__all__`, and binds nowhere, in the order of their first use; what the
+    import statement at the cursor binds, before and behind it, counts.
+
+    Empty where the rest of the file does not parse, or may bind anything (a star import).
+    """
+    start = _begin(place.before)
+    if start is None:
+        return ()
+    head = place.before[start:]
+    lead = head[: len(head) - len(head.lstrip())]
+    tail = tail_of(place.after, len(lead)) if "(" in head else place.rest
+    found = _missing(place.before[:start], lead, place.after[len(tail) :])
+    item, dotted = from_import(place.before), module_name(place.before)
+    bound = item.bound if item is not None else dotted.bound if dotted is not None else ()
+    behind = [alias or name.partition(".")[0] for name, alias in _ITEM.findall(bare(tail))]
+    return tuple(name for name in found if name not in bound and name not in behind)
 
 
 @lru_cache(maxsize=4)
@@ -134,9 +174,7 @@ def rest_of_list(item: FromImport, names: Sequence[str], line: str) -> str:
     wanted.sort(key=lambda name: not name.startswith(item.begun))
     if not wanted or not wanted[0].startswith(item.begun):
         return ""
-    text = wanted[0][len(item.begun) :]
-    if line.endswith(","):
-        text = f" {text}"
+    text = blank_after(line) + wanted[0][len(item.begun) :]
     if not _BEGINS.match(line):
         return f"{text}," if text else ""
     for name in wanted[1:]:
@@ -144,3 +182,18 @@ def rest_of_list(item: FromImport, names: Sequence[str], line: str) -> str:
             break
         text += f", {name}"
     return text
+
+
+def blank_after(line: str) -> str:
+    """The blank that belongs after a comma at the end of `line`."""
+    return " " if line.endswith(",") else ""
+
+
+def passes_on(symbol: Symbol, module: str, level: int) -> bool:
+    """Whether an import of `module` may well be for this member of it: it is defined there, in a part of it, or in the
+    private module behind it, and not something that the module imports for itself."""
+    if level:
+        return symbol.origin is Origin.WORKSPACE
+    if symbol.kind is DefinitionKind.MODULE:
+        return symbol.qualified_name.startswith(f"{module}.")
+    return symbol.module.partition(".")[0].lstrip("_") == module.partition(".")[0].lstrip("_")

@@ -61,7 +61,8 @@ def before_name(place: Place, generated: str = "") -> Place:
     return replace(place, before=text[: len(text) - len(begun(text))])
 
 
-def _once(what: str, graph: SymbolGraph, path: str, place: Place, ask: Callable[[], T]) -> T:
+def once(what: str, graph: SymbolGraph, path: str, place: Place, ask: Callable[[], T]) -> T:
+    """What `ask` says, kept for a moment per place."""
     key = (what, id(graph), path, place.before, place.after)
     answers = _kept.answers
     have = answers.get(key)
@@ -91,11 +92,10 @@ def visible(graph: SymbolGraph, path: str, place: Place) -> Names:
         symbols = tuple(s for s in answer.value if s.name != NAME)
         if outside and not re.search(r":[^=]*$", start.line):
             # Outside of functions code runs as it stands: what the file binds further down is not there yet.
-            above = frozenset(re.findall(r"\w+", start.before))
-            symbols = tuple(s for s in symbols if s.path != path or s.name in above)
+            symbols = tuple(s for s in symbols if s.path != path or s.span.start < offset)
         return Names(symbols, answer.closed, keywords, call is not None)
 
-    return _once("visible", graph, path, start, ask)
+    return once("visible", graph, path, start, ask)
 
 
 def members(graph: SymbolGraph, path: str, place: Place, generated: str = "") -> Answer[Sequence[Symbol]]:
@@ -106,4 +106,4 @@ def members(graph: SymbolGraph, path: str, place: Place, generated: str = "") ->
         with probing(graph, path, start) as offset:
             return graph.members_at(path, offset - 1)
 
-    return _once("members", graph, path, start, ask)
+    return once("members", graph, path, start, ask)

@@ -58,11 +58,13 @@ def options_at(graph: SymbolGraph, path: str, place: Place, limit: int = 200) ->
     if (item := imports.from_import(place.before)) is not None:
         answer = graph.module_members(item.module, path, item.level)
         symbols = [s for s in answer.value if s.name not in item.taken]
-        return _options(item.begun, symbols, answer.closed, "import", limit, imports.missing(place))
+        missed = missed_of(answer.value, item, place)
+        return _options(item.begun, symbols, answer.closed, "import", limit, missed)
     if (dotted := imports.module_name(place.before)) is not None:
         modules = graph.modules(dotted.parent, path, dotted.level)
         wanted = imports.missing(place) if dotted.whole and not dotted.parent else ()
-        fitting = sorted((m for m in modules.value if m.startswith(dotted.begun)), key=lambda m: m not in wanted)
+        new = [m for m in modules.value if m.startswith(dotted.begun) and (dotted.parent or m not in dotted.bound)]
+        fitting = sorted(new, key=lambda m: m not in wanted)
         made = tuple(Option(m, DefinitionKind.MODULE, "module", None, _MISSED if m in wanted else 0) for m in fitting)
         return Options(dotted.begun, made[:limit], modules.closed, "import")
     if found := _MEMBER.search(line):
@@ -79,8 +81,25 @@ def options_at(graph: SymbolGraph, path: str, place: Place, limit: int = 200) ->
         for name in names.keywords
         if name.startswith(typed)
     ]
-    found_names = _options(typed, names.symbols, names.closed, "name", limit)
+    symbols = [s for s in names.symbols if not s.unsure or _may_hold(s, place)]
+    found_names = _options(typed, symbols, names.closed, "name", limit)
     return Options(typed, (*arguments, *found_names.options)[:limit], names.closed, "name")
+
+
+def _may_hold(symbol: Symbol, place: Place) -> bool:
+    """Whether a name that only a broken line may bind is likely to be bound at the cursor: that line stands above, and
+    not deeper than the cursor's."""
+    above = place.before.encode("utf-8", "surrogateescape")
+    if symbol.span.start >= len(above):
+        return False
+    line = above[above.rfind(b"\n", 0, symbol.span.start) + 1 : symbol.span.start]
+    return len(line) - len(line.lstrip()) <= len(place.line) - len(place.line.lstrip())
+
+
+def missed_of(members: Sequence[Symbol], item: imports.FromImport, place: Place) -> list[str]:
+    """What the file misses of a module's members, in the order of first use."""
+    offered = {s.name for s in members if imports.passes_on(s, item.module, item.level)}
+    return [name for name in imports.missing(place) if name in offered and name not in item.taken]
 
 
 def _in_parameters(before: str) -> bool:
@@ -110,8 +129,6 @@ def _options(
 
 
 def _rank(symbol: Symbol, typed: str) -> int:
-    if symbol.unsure:
-        return 3
     if symbol.name.startswith("__") and not typed.startswith("__"):
         return 3
     if symbol.name.startswith("_") and not typed.startswith("_"):

@@ -55,15 +55,29 @@ def unbound(tree: ast.Module) -> Iterator[ast.Name]:
 
 def missing_names(tree: ast.Module) -> list[str]:
     """Names that are read and bound nowhere, in the order of their first use, and after them those that `__all__`
-    promises and the module does not bind: what its imports have to bring.  Empty where anything may be bound."""
+    promises, or annotations name in quotes, and the module does not bind: what its imports have to bring.  Empty where
+    anything may be bound."""
     scopes = _scopes(tree)
     if not scopes:
         return []
     module = scopes[0]
     unknown = [n for s in scopes for n in s.uses if isinstance(n.ctx, ast.Load) and not _found(n.id, s, module)]
     unknown.sort(key=lambda n: (n.lineno, n.col_offset))
-    promised = [name for name in _promised(tree) if not _found(name, module, module)]
-    return list(dict.fromkeys([*(n.id for n in unknown), *promised]))
+    others = [name for name in (*_quoted(tree), *_promised(tree)) if not _found(name, module, module)]
+    return list(dict.fromkeys([*(n.id for n in unknown), *others]))
+
+
+def _quoted(tree: ast.Module) -> Iterator[str]:
+    """Names in annotations that are written as strings, type parameters and inner classes among them."""
+    for node in ast.walk(tree):
+        annotation = getattr(node, "annotation", None) or getattr(node, "returns", None)
+        for part in ast.walk(annotation) if isinstance(annotation, ast.AST) else ():
+            if isinstance(part, ast.Constant) and isinstance(part.value, str) and len(part.value) < 200:
+                try:
+                    inside = ast.parse(part.value.strip(), mode="eval")
+                except (SyntaxError, ValueError):
+                    continue
+                yield from (n.id for n in ast.walk(inside) if isinstance(n, ast.Name))
 
 
 def _promised(tree: ast.Module) -> Iterator[str]:
