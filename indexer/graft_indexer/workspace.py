@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import sqlite3
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
@@ -352,8 +353,9 @@ class Workspace:
 
     def imports(self, path: str) -> Sequence[Import]:
         """The import statements among a file's facts, which costs less than all of them."""
-        record = self.record(path)
-        return tuple(map(import_of, record.imports)) if record is not None else ()
+        record = self.record(path) if path in self._buffers or path in self._records else None
+        rows = self._guarded(lambda: self._layers.imports(path)) if record is None else record.imports
+        return tuple(map(import_of, rows))
 
     def text(self, path: str) -> str | None:
         """The text that offsets refer to: the buffer's, else the file's; None if it is gone or unreadable.
@@ -409,13 +411,16 @@ class Workspace:
 
     def _with(self, name: str, roles: int) -> list[str]:
         word = encode(name)
-        found = {p for p in self._guarded(lambda: self._layers.with_word(word, roles)) if p not in self._buffers}
+        found = list(self._guarded(lambda: self._layers.with_word(word, roles)))
         for path, buffer in self._buffers.items():
+            at = bisect_left(found, path)
+            if at < len(found) and found[at] == path:
+                del found[at]
             if word not in buffer.words or PurePosixPath(path).is_absolute():
                 continue
             if not roles or roles_of(buffer.record.definitions, buffer.record.imports).get(word, 0) & roles:
-                found.add(path)
-        return sorted(found)
+                found.insert(at, path)
+        return found
 
     def close(self) -> None:
         """Release the store."""
