@@ -479,9 +479,13 @@ class PyGraph:
         """What changed between `before` and the file's present facts, as seen from other files."""
         return self._references.exposure(path, before)
 
-    def usages(self, path: str, offset: int, limit: int = 4) -> Sequence[Window]:
+    def usages(self, path: str, offset: int, limit: int = 4, *, patient: bool = False) -> Sequence[Window]:
         """Windows of about 20 lines from other files that look like the code around `offset`, best first."""
-        return self._usages.windows(path, offset, limit)
+        return self._usages.windows(path, offset, limit, patient=patient)
+
+    def prepare_usages(self, path: str, offset: int) -> bool:
+        """Look into some of the files that `usages` leaves out for want of time; whether there are still others."""
+        return self._usages.prepare(path, offset)
 
     def repository_map(self, path: str = "", budget: int = 1024) -> str:
         """Outline of the most important definitions, at most `budget` tokens (estimated at 4 bytes each)."""
