@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from graft_indexer.extract import Record
-from graft_indexer.packed import DamagedError, Extracted, unpack, unpack_imports
+from graft_indexer.packed import DamagedError, Extracted, unpack, unpack_imports, unpack_words
 from graft_indexer.rows import ImportRow
 from graft_indexer.store import FileRow, Store, delete, held
 
@@ -118,23 +118,28 @@ class Layers:
     # -- reading ------------------------------------------------------------------------------------------------------
     def read(self, path: str, *, words: bool) -> Record | None:
         """Facts of a file as rows, its words only if asked for; None if there is none."""
-        blob = self._facts(path)
+        blob = self._blob(path, Store.facts)
         if blob is None:
             return None
         store, row = self.rows[path]
         return unpack(blob, store.words(row.id) if words else None)
 
+    def words(self, path: str) -> dict[bytes, int]:
+        """The words of a file -> how often."""
+        blob = self._blob(path, Store.words)
+        return unpack_words(blob) if blob is not None else {}
+
     def imports(self, path: str) -> list[ImportRow]:
         """The imports among a file's facts."""
-        blob = self._facts(path)
+        blob = self._blob(path, Store.facts)
         return unpack_imports(blob) if blob is not None else []
 
-    def _facts(self, path: str) -> bytes | None:
+    def _blob(self, path: str, read: Callable[[Store, int], bytes | None]) -> bytes | None:
         known = self.rows.get(path)
         if known is None:
             return None
         store, row = known
-        blob = store.facts(row.id)
+        blob = read(store, row.id)
         if blob is not None:
             return blob
         if store.writable:
@@ -142,7 +147,7 @@ class Layers:
         # The writer has just replaced this file: see what it has written, and ask again.
         self.follow()
         again = self.rows.get(path)
-        return self._facts(path) if again is not None and again[1].id != row.id else None
+        return self._blob(path, read) if again is not None and again[1].id != row.id else None
 
     def with_word(self, word: bytes, roles: int) -> Sequence[str]:
         """Files with a word, in one of the given roles if any, sorted.  Kept until a file changes on disk: whoever

@@ -30,7 +30,7 @@ from graft_indexer.positions import scope_at
 from graft_indexer.pyfile import PyFile
 from graft_indexer.receivers import Inference
 from graft_indexer.references import References, version_branch
-from graft_indexer.repomap import repository_map
+from graft_indexer.repomap import RepositoryMap
 from graft_indexer.repository import Repository
 from graft_indexer.scopes import visible
 from graft_indexer.source import FactSource
@@ -89,6 +89,7 @@ class PyGraph:
         self.member_answers = Members(self.inference, self.repository)
         self._references = References(self)
         self._usages = usages.Usages(source)
+        self._map = RepositoryMap(source)
 
     @property
     def root(self) -> str:
@@ -489,7 +490,7 @@ class PyGraph:
 
     def repository_map(self, path: str = "", budget: int = 1024) -> str:
         """Outline of the most important definitions, at most `budget` tokens (estimated at 4 bytes each)."""
-        return repository_map(self.source, path, budget)
+        return self._map.outline(path, budget)
 
     def close(self) -> None:
         """Release the store."""

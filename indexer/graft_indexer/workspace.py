@@ -6,7 +6,7 @@ import builtins
 import sqlite3
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal, TypeVar
 from unicodedata import normalize
@@ -28,7 +28,7 @@ from graft_indexer.files import (
 from graft_indexer.layers import Layers
 from graft_indexer.overlay import Buffer, base_words
 from graft_indexer.packed import DEFINES, IMPORTS, DamagedError, roles_of
-from graft_indexer.rows import Kind
+from graft_indexer.rows import DefinitionRow, Kind
 from graft_indexer.source import COMPUTED
 from graft_indexer.store import database_path
 from graft_indexer.syntax import language_of
@@ -350,6 +350,20 @@ class Workspace:
         if len(self._facts) > CACHED_FACTS:
             self._facts.popitem(last=False)
         return found
+
+    def definitions(self, path: str) -> Sequence[DefinitionRow]:
+        """The definitions among a file's facts as rows.  They are not kept: whoever asks for all files would crowd out
+        what is asked for again."""
+        known = self._records.get(path)
+        if known is None:
+            buffer = self._buffers.get(path)
+            known = buffer.record if buffer is not None else self._guarded(lambda: self._layers.read(path, words=False))
+        return known.definitions if known is not None else ()
+
+    def counts(self, path: str) -> Mapping[bytes, int]:
+        """Every identifier-like word of a file -> how often."""
+        buffer = self._buffers.get(path)
+        return buffer.words if buffer is not None else self._guarded(lambda: self._layers.words(path))
 
     def imports(self, path: str) -> Sequence[Import]:
         """The import statements among a file's facts, which costs less than all of them."""
