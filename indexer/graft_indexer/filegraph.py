@@ -66,8 +66,8 @@ class FileGraph:
         self.source = source
         self.files: dict[str, File] = {}
         self._definers: dict[bytes, set[str]] = {}
-        self._useful: dict[bytes, list[str]] = {}
-        """The definers of names that few files define; sorted, since sums depend on the order."""
+        self._useful: dict[bytes, list[int]] = {}
+        """The numbers of the files that define a name, if they are few; sorted, since sums depend on the order."""
         self._used: Counter[bytes] = Counter()
         """How many files use a name that others define."""
         self._numbers: dict[str, int] = {}
@@ -96,7 +96,7 @@ class FileGraph:
         for name in touched:
             where = self._definers[name]
             if 0 < len(where) <= _MAX_DEFINERS:
-                self._useful[name] = sorted(where)
+                self._useful[name] = sorted(map(self._numbers.__getitem__, where))
             else:
                 self._useful.pop(name, None)
             if not first:
@@ -129,13 +129,13 @@ class FileGraph:
 
     def _connect(self, path: str) -> None:
         """Find out anew what a file uses."""
-        file, useful = self.files[path], self._useful
-        edges: defaultdict[str, float] = defaultdict(float)
+        file, useful, number = self.files[path], self._useful, self._numbers[path]
+        edges: defaultdict[int, float] = defaultdict(float)
         uses: list[bytes] = []
         words = self.source.counts(path)
         for name in [word for word in words if word in useful]:
             where = useful[name]
-            if path not in where:
+            if number not in where:
                 uses.append(name)
                 weight = math.sqrt(words[name]) / len(where)
                 for definer in where:
@@ -143,13 +143,13 @@ class FileGraph:
         before, file.uses = file.uses, frozenset(uses)
         self._count(before, file.uses)
         whole = sum(edges.values()) / _DAMPING
-        numbers = self._numbers
-        self._shares[numbers[path]] = [(numbers[target], weight / whole) for target, weight in edges.items()]
+        self._shares[number] = [(target, weight / whole) for target, weight in edges.items()]
 
     def _count(self, before: frozenset[bytes], after: frozenset[bytes]) -> None:
         """Take over which names a file uses."""
-        self._used.update(after - before)
-        self._used.subtract(before - after)
+        self._used.update(after - before if before else after)
+        if before:
+            self._used.subtract(before - after)
         for name in before ^ after if self._ordered else ():
             for definer in self._definers[name] & self._ordered:
                 self.files[definer].ordered = None

@@ -29,9 +29,9 @@ _MAX_FILES = 12
 _QUERY_LINES = 10
 _K, _B = 1.2, 0.75
 _UNIT = 1 << 20
-_FRESH = 120_000
+_FRESH = 100_000
 """Bytes of files that were not read before and are read for one question: 30 to 60 microseconds per 1,000."""
-_TOO_LARGE = 3
+_TOO_LARGE = 2
 """After so many that do not fit into it no more are tried."""
 _KEPT = 3_000_000
 """Bytes of the files whose words are kept; these take three times as much."""
