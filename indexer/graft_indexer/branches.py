@@ -13,12 +13,24 @@ class Known:
     version: tuple[int, int] = (3, 11)
 
 
+_ASKING = frozenset({"version_info", "platform", "hexversion", "TYPE_CHECKING", "MYPY", "PY2", "PY3", "implementation"})
+
+
 def is_guard(test: ast.expr) -> bool:
     """Whether a condition asks for a version, a platform or a type checker in a way that is not decided."""
-    for node in ast.walk(test):
-        name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
-        if name in ("version_info", "platform", "hexversion", "TYPE_CHECKING", "MYPY", "PY2", "PY3", "implementation"):
-            return True
+    stack: list[ast.AST] = [test]
+    while stack:
+        node = stack.pop()
+        kind = node.__class__
+        if kind is ast.Name:
+            if node.id in _ASKING:  # type: ignore[attr-defined]
+                return True
+        elif kind is ast.Attribute:
+            if node.attr in _ASKING:  # type: ignore[attr-defined]
+                return True
+            stack.append(node.value)  # type: ignore[attr-defined]
+        elif kind is not ast.Constant:
+            stack.extend(ast.iter_child_nodes(node))
     return False
 
 

@@ -241,8 +241,14 @@ class SymbolGraph(Protocol):
     def exposure(self, path: str, before: Facts) -> Exposure:
         """What changed between `before` and the file's present facts, as seen from other files."""
 
-    def usages(self, path: str, offset: int, limit: int = 4) -> Sequence[Window]:
-        """Windows of about 20 lines from other files that look like the code around `offset`, best first."""
+    def usages(self, path: str, offset: int, limit: int = 4, *, patient: bool = False) -> Sequence[Window]:
+        """Windows of about 20 lines from other files that look like the code around `offset`, best first.
+
+        Files that no such question was asked about before are looked into for some milliseconds only, the likeliest
+        first, unless `patient`."""
+
+    def prepare_usages(self, path: str, offset: int) -> bool:
+        """Look into some of the files that `usages` leaves out for want of time; whether there are still others."""
 
     def repository_map(self, path: str = "", budget: int = 1024) -> str:
         """Outline of the most important definitions, at most `budget` tokens (estimated at 4 bytes each)."""

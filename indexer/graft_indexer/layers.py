@@ -12,10 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from graft_indexer.extract import Record
-from graft_indexer.packed import DamagedError, Extracted, unpack
+from graft_indexer.packed import DamagedError, Extracted, unpack, unpack_imports, unpack_words
+from graft_indexer.rows import ImportRow
 from graft_indexer.store import FileRow, Store, delete, held
 
 log = logging.getLogger("graft.index")
+
+MOST_FOUND = 100_000
+"""Paths that are kept of answers about words, for 8 bytes each."""
 
 
 class Layers:
@@ -29,7 +33,10 @@ class Layers:
         self._path = path
         self._forget = forget
         self._memory: Store | None = None
-        self._ids: dict[tuple[int, int], str] = {}
+        self._ids: dict[int, dict[int, str]] = {}
+        """Paths by the ids of their files, for each store by its own id."""
+        self._found: dict[tuple[bytes, int], list[str]] = {}
+        self._found_size = 0
         self.disk: Store | None = None
         self.rows: dict[str, tuple[Store, FileRow]] = {}
         """Every file, the store that has it, and the state in which it was read."""
@@ -106,33 +113,61 @@ class Layers:
         self.disk = self._memory = None
         self.rows.clear()
         self._ids.clear()
+        self._forget_found()
 
     # -- reading ------------------------------------------------------------------------------------------------------
     def read(self, path: str, *, words: bool) -> Record | None:
         """Facts of a file as rows, its words only if asked for; None if there is none."""
+        blob = self._blob(path, Store.facts)
+        if blob is None:
+            return None
+        store, row = self.rows[path]
+        return unpack(blob, store.words(row.id) if words else None)
+
+    def words(self, path: str) -> dict[bytes, int]:
+        """The words of a file -> how often."""
+        blob = self._blob(path, Store.words)
+        return unpack_words(blob) if blob is not None else {}
+
+    def imports(self, path: str) -> list[ImportRow]:
+        """The imports among a file's facts."""
+        blob = self._blob(path, Store.facts)
+        return unpack_imports(blob) if blob is not None else []
+
+    def _blob(self, path: str, read: Callable[[Store, int], bytes | None]) -> bytes | None:
         known = self.rows.get(path)
         if known is None:
             return None
         store, row = known
-        blob = store.facts(row.id)
+        blob = read(store, row.id)
         if blob is not None:
-            return unpack(blob, store.words(row.id) if words else None)
+            return blob
         if store.writable:
             raise DamagedError
         # The writer has just replaced this file: see what it has written, and ask again.
         self.follow()
         again = self.rows.get(path)
-        return self.read(path, words=words) if again is not None and again[1].id != row.id else None
+        return self._blob(path, read) if again is not None and again[1].id != row.id else None
 
-    def with_word(self, word: bytes, roles: int) -> list[str]:
-        """Files with a word, in one of the given roles if any."""
-        found: list[str] = []
+    def with_word(self, word: bytes, roles: int) -> Sequence[str]:
+        """Files with a word, in one of the given roles if any, sorted.  Kept until a file changes on disk: whoever
+        types asks for the same words again."""
+        known = self._found.get((word, roles))
+        if known is not None:
+            return known
+        found: set[str] = set()
         for store in self._stores():
-            for file in store.with_name(word, roles):
-                path = self._ids.get((id(store), file))
-                if path is not None:
-                    found.append(path)
-        return found
+            paths = self._ids.get(id(store), {})
+            found.update(path for path in map(paths.get, store.with_name(word, roles)) if path is not None)
+        if self._found_size > MOST_FOUND:
+            self._forget_found()
+        kept = self._found[word, roles] = sorted(found)
+        self._found_size += 1 + len(kept)
+        return kept
+
+    def _forget_found(self) -> None:
+        self._found.clear()
+        self._found_size = 0
 
     def names(self, prefix: bytes) -> set[bytes]:
         """Names that begin with `prefix` and are defined somewhere."""
@@ -141,7 +176,7 @@ class Layers:
             name
             for store in self._stores()
             for name, files in store.names(prefix)
-            if any((id(store), file) in ids for file in files)
+            if not ids.get(id(store), {}).keys().isdisjoint(files)
         }
 
     # -- writing ------------------------------------------------------------------------------------------------------
@@ -217,11 +252,13 @@ class Layers:
 
     def _put(self, path: str, store: Store, row: FileRow) -> None:
         self._pop(path)
+        self._forget_found()
         self.rows[path] = (store, row)
-        self._ids[(id(store), row.id)] = path
+        self._ids.setdefault(id(store), {})[row.id] = path
 
     def _pop(self, path: str) -> None:
         before = self.rows.pop(path, None)
         if before is not None:
-            self._ids.pop((id(before[0]), before[1].id), None)
+            self._forget_found()
+            self._ids.get(id(before[0]), {}).pop(before[1].id, None)
         self._forget(path)

@@ -163,8 +163,8 @@ class PolyGraph(PyGraph):
         tongue = self.tongue(path)
         return super().enclosing(path, offset) if tongue is None else tongue.enclosing(path, offset)
 
-    def usages(self, path: str, offset: int, limit: int = 4) -> Sequence[Window]:
+    def usages(self, path: str, offset: int, limit: int = 4, *, patient: bool = False) -> Sequence[Window]:
         """Windows of about 20 lines from other files of the same language that look like the code around `offset`."""
         family = family_of(path)
-        found = super().usages(path, offset, 3 * limit if len(self._tongues) else limit)
+        found = super().usages(path, offset, 3 * limit if len(self._tongues) else limit, patient=patient)
         return [w for w in found if family_of(w.path) == family][:limit]

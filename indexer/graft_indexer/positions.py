@@ -210,6 +210,9 @@ def path_to(tree: Tree, offset: int) -> list[ast.AST]:
     return path + index.path(line - node.lineno, line, column)  # type: ignore[attr-defined]
 
 
+_LEAVES = frozenset({ast.Name, ast.Constant})
+
+
 class _Index:
     """The nodes of one statement by where they begin; lines count from the statement's own, so that it may be moved."""
 
@@ -226,6 +229,9 @@ class _Index:
             at = len(self.nodes)
             self.nodes.append(node)
             self.outer.append(outer)
+            if node.__class__ in _LEAVES:  # half of all nodes
+                keys.append((node.lineno - base, node.col_offset, at))  # type: ignore[attr-defined]
+                continue
             if isinstance(node, ast.match_case) or hasattr(node, "lineno"):
                 line, column = _begin(node)
                 keys.append((line - base, column, at))

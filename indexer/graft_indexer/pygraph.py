@@ -30,7 +30,7 @@ from graft_indexer.positions import scope_at
 from graft_indexer.pyfile import PyFile
 from graft_indexer.receivers import Inference
 from graft_indexer.references import References, version_branch
-from graft_indexer.repomap import repository_map
+from graft_indexer.repomap import RepositoryMap
 from graft_indexer.repository import Repository
 from graft_indexer.scopes import visible
 from graft_indexer.source import FactSource
@@ -89,6 +89,7 @@ class PyGraph:
         self.member_answers = Members(self.inference, self.repository)
         self._references = References(self)
         self._usages = usages.Usages(source)
+        self._map = RepositoryMap(source)
 
     @property
     def root(self) -> str:
@@ -483,13 +484,17 @@ class PyGraph:
         """What changed between `before` and the file's present facts, as seen from other files."""
         return self._references.exposure(path, before)
 
-    def usages(self, path: str, offset: int, limit: int = 4) -> Sequence[Window]:
+    def usages(self, path: str, offset: int, limit: int = 4, *, patient: bool = False) -> Sequence[Window]:
         """Windows of about 20 lines from other files that look like the code around `offset`, best first."""
-        return self._usages.windows(path, offset, limit)
+        return self._usages.windows(path, offset, limit, patient=patient)
+
+    def prepare_usages(self, path: str, offset: int) -> bool:
+        """Look into some of the files that `usages` leaves out for want of time; whether there are still others."""
+        return self._usages.prepare(path, offset)
 
     def repository_map(self, path: str = "", budget: int = 1024) -> str:
         """Outline of the most important definitions, at most `budget` tokens (estimated at 4 bytes each)."""
-        return repository_map(self.source, path, budget)
+        return self._map.outline(path, budget)
 
     def close(self) -> None:
         """Release the store."""

@@ -526,7 +526,8 @@ def _collect(file: PyFile, scope: Scope, body: list[ast.stmt], found: list[Cls])
     for statement in body:
         if isinstance(statement, ast.ClassDef):
             found.append(class_of(file, statement, scope))
-            _collect(file, scope_of(scope, statement), statement.body, found)
+            if file.tree.data.find(b"class", file.tree.start(statement) + len("class"), file.tree.end(statement)) >= 0:
+                _collect(file, scope_of(scope, statement), statement.body, found)
         elif isinstance(statement, FUNCTIONS):
             if b"class" in file.tree.data[file.tree.start(statement) : file.tree.end(statement)] and _has_class(
                 statement

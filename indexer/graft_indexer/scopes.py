@@ -12,12 +12,15 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from graft_indexer.bindings import COMPREHENSIONS, FUNCTIONS, Binding, Function, How, ScopeNode
 from graft_indexer.branches import Known
 from graft_indexer.collector import Collector
 from graft_indexer.dynamic import dynamic_module
 from graft_indexer.pytree import Tree, children
+
+_COLLECTED = ("bindings", "globals", "nonlocals", "stars", "dynamic")
 
 
 @dataclass(eq=False)
@@ -35,9 +38,19 @@ class Scope:
     globals: set[str] = field(default_factory=set)
     nonlocals: set[str] = field(default_factory=set)
     stars: list[Binding] = field(default_factory=list)
-    dynamic: str = ""
+    dynamic: str = field(default_factory=str)
     """Why names may exist that cannot be seen (`exec`, writes to `globals()`); empty if none can."""
     nested: dict[int, Scope] = field(default_factory=dict)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> object:
+            # Many a scope is only where something stands, and nobody asks what it binds: that is found out then.
+            if name not in _COLLECTED:
+                raise AttributeError(name)
+            self.bindings, self.globals, self.nonlocals, self.stars, self.dynamic = {}, set(), set(), [], ""
+            _collect(self)
+            return getattr(self, name)
 
     @property
     def is_module(self) -> bool:
@@ -156,17 +169,22 @@ def _moved(binding: Binding, scope: Scope, origin: Scope) -> Binding:
 
 
 def _make(node: ScopeNode, parent: Scope) -> Scope:
-    tests = Known()
-    root = parent.module
-    version = getattr(root, "_version", None)
-    if version is not None:
-        tests = Known(version)
     prefix = f"{parent.name}." if parent.name else ""
     if parent.is_function and parent.name:
         prefix = f"{parent.name}.<locals>."
     name = getattr(node, "name", "<lambda>" if isinstance(node, ast.Lambda) else "<comprehension>")
     scope = Scope(node, parent, parent.tree, prefix + name)
-    walrus = ":=" in parent.tree.text
+    for name in _COLLECTED:
+        delattr(scope, name)
+    return scope
+
+
+def _collect(scope: Scope) -> None:
+    """Fill in what a scope binds."""
+    node = scope.node
+    version = getattr(scope.module, "_version", None)
+    tests = Known(version) if version is not None else Known()
+    walrus = ":=" in scope.tree.text
     collector = Collector(scope, tests, walrus=walrus)
     if isinstance(node, (*FUNCTIONS, ast.Lambda)):
         collector.parameters(node.args)
@@ -183,7 +201,6 @@ def _make(node: ScopeNode, parent: Scope) -> Scope:
     elif isinstance(node, COMPREHENSIONS):
         for generator in node.generators:
             collector.target(generator.target, How.FOR, generator.iter, None, None, is_async=bool(generator.is_async))
-    return scope
 
 
 def type_parameter_scope(scope: Scope, node: Function | ast.ClassDef) -> Scope:

@@ -45,7 +45,9 @@ def _signature(tree: Tree, node: Function | ast.Lambda) -> Signature:
     if isinstance(node, ast.Lambda):
         return Signature(tuple(parameters))
     returns = tree.source(node.returns) if node.returns is not None else None
-    return Signature(tuple(parameters), returns, isinstance(node, ast.AsyncFunctionDef), is_generator(node))
+    # Most bodies do not say the word and need not be walked.
+    yields = tree.data.find(b"yield", tree.start(node), tree.end(node)) >= 0 and is_generator(node)
+    return Signature(tuple(parameters), returns, isinstance(node, ast.AsyncFunctionDef), yields)
 
 
 def _is_dunder(name: str) -> bool:

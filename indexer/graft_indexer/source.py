@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from graft_indexer.facts import Definition, Facts, Import
+from graft_indexer.rows import DefinitionRow
 
 COMPUTED = "*"
 """Among the names that classes derive from: there may be bases that are computed."""
@@ -27,6 +28,9 @@ class FactSource(Protocol):
 
     def facts(self, path: str) -> Facts | None:
         """Facts of one file, None if it is not part of the workspace."""
+
+    def definitions(self, path: str) -> Sequence[DefinitionRow]:
+        """The definitions among a file's facts as rows (see `rows`), which costs a fraction."""
 
     def imports(self, path: str) -> Sequence[Import]:
         """The import statements among a file's facts, which costs less than all of them."""
@@ -51,6 +55,9 @@ class FactSource(Protocol):
 
     def changed_since(self, mark: int) -> tuple[int, Sequence[str]]:
         """(a new mark, files whose text changed since `mark`, the latest first)."""
+
+    def counts(self, path: str) -> Mapping[bytes, int]:
+        """Every identifier-like word of a file -> how often."""
 
     def words(self, path: str) -> frozenset[bytes] | None:
         """The identifiers in an open buffer; None for a file that is not open."""

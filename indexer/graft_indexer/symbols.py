@@ -115,15 +115,22 @@ def binding_symbol(file: PyFile, binding: Binding, name: str | None = None) -> S
 
 def _moved(symbol: Symbol, moves: list[Move]) -> Symbol | None:
     """The same symbol after edits elsewhere in its file; None if one of them touched it."""
-    span, name = symbol.span, symbol.name_span
+    start, end = symbol.span.start, symbol.span.end
+    name_start, name_end = symbol.name_span.start, symbol.name_span.end
+    # As `Move.of`, in integers: there may be dozens of moves, and hundreds of symbols.
     for move in moves:
-        after, after_name = move.of(span), move.of(name)
-        if after is None or after_name is None:
-            return None
-        span, name = after, after_name
-    if span == symbol.span and name == symbol.name_span:
+        begin, over, shift = move.begin, move.end, move.shift
+        if end > begin:
+            if start < over:
+                return None
+            start, end = start + shift, end + shift
+        if name_end > begin:
+            if name_start < over:
+                return None
+            name_start, name_end = name_start + shift, name_end + shift
+    if start == symbol.span.start and end == symbol.span.end and name_start == symbol.name_span.start:
         return symbol
-    return replace(symbol, span=span, name_span=name)
+    return replace(symbol, span=Span(start, end), name_span=Span(name_start, name_end))
 
 
 def _binding_symbol(file: PyFile, binding: Binding, name: str | None) -> Symbol:

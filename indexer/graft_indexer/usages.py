@@ -7,12 +7,14 @@ Files that share the rarer identifiers and imports come first, and only so many 
 
 from __future__ import annotations
 
+import heapq
 import itertools
 import math
 import re
+import string
+from array import array
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 
 from graft_indexer.embedded import has_view
 from graft_indexer.facts import Span
@@ -22,77 +24,158 @@ from graft_indexer.text import Lines, encode
 
 WINDOW = 20
 _STEP = 10
+_MAX_LINES = 4_000
 _MAX_FILES = 12
 _QUERY_LINES = 10
 _K, _B = 1.2, 0.75
-_KEPT = 64
+_UNIT = 1 << 20
+_FRESH = 100_000
+"""Bytes of files that were not read before and are read for one question: 30 to 60 microseconds per 1,000."""
+_TOO_LARGE = 2
+"""After so many that do not fit into it no more are tried."""
+_KEPT = 3_000_000
+"""Bytes of the files whose words are kept; these take three times as much."""
 _IMPORTS_KEPT = 2_000
 _WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]{2,}")
 _COMMON = frozenset(
     b"self cls def class return import from None True False not and for the with this that pass raise else elif try "
     b"except finally lambda yield await async str int len print isinstance assert while".split()
 )
+_FIRST = string.ascii_letters + "_"
+_SHORT = frozenset(f"{a}{b}".encode() for a in _FIRST for b in ("", *_FIRST, *string.digits))
+_SILENT = _COMMON | _SHORT
+"""Words that say nothing.  The short ones stand here one by one, since sets are subtracted faster than lengths are
+compared."""
+_BLANKS = bytes(c if chr(c) in _FIRST + string.digits else 0x20 for c in range(256))
 
 
-@dataclass(frozen=True, slots=True)
 class _File:
-    """A file's windows, numbered: their lines (from, to), how many words each holds, and which windows hold a word."""
+    """The words of a file: of each stretch of `_STEP` lines.  Window `n` is the stretches `n` and `n + 1`.
 
-    digest: str
-    data: bytes
-    places: list[tuple[int, int]]
-    words: list[int]
-    holding: dict[bytes, list[int]]
+    A table from words to windows would be asked as quickly, but takes a third of the time more to make.
+    """
+
+    __slots__ = ("counts", "digest", "ends", "size", "stretches", "total")
+
+    def __init__(self, digest: str, data: bytes) -> None:
+        starts = Lines(data).starts
+        self.digest = digest
+        self.size = len(data)
+        self.ends = array("I", starts[: _MAX_LINES + _STEP + 1 : _STEP])
+        """Where the stretches begin, and where the last one ends."""
+        if len(starts) <= _MAX_LINES + _STEP:
+            self.ends.append(self.size)
+        found = [words(data[a:b]) for a, b in itertools.pairwise(self.ends)]
+        self.stretches = list(map(tuple, found))
+        pairs = itertools.pairwise(found) if len(found) > 1 else [(found[0], found[0])]
+        self.counts = array("H", [len(a | b) for a, b in pairs])
+        """How many words each window holds."""
+        self.total = sum(self.counts)
+
+    def matches(self, query: frozenset[bytes]) -> Iterator[tuple[int, frozenset[bytes]]]:
+        """(number, words) of the windows that hold at least two of some words."""
+        found = list(map(query.intersection, self.stretches))
+        for number, (one, other) in enumerate(itertools.pairwise(found) if len(found) > 1 else [(found[0], found[0])]):
+            if len(one) + len(other) >= 2 and len(both := one | other) >= 2:
+                yield number, both
+
+    def span(self, number: int) -> Span:
+        """Bytes of a window."""
+        return Span(self.ends[number], self.ends[min(number + 2, len(self.ends) - 1)])
+
+
+def _scores(
+    query: frozenset[bytes], rarity: Mapping[bytes, float], files: Sequence[tuple[str, _File]]
+) -> list[tuple[float, str, int]]:
+    """(score of 0 to -1, path, number) of the windows of files that hold at least two of the query's words."""
+    filled = sum(len(file.counts) - file.counts.count(0) for _, file in files)
+    mean = sum(file.total for _, file in files) / max(1, filled)
+    # Sums of integers are the same in any order; sorting the words of each window took as long as the rest.
+    weights = {word: round(value * _UNIT) for word, value in rarity.items()}
+    most = sum(weights.values())
+    found: list[tuple[float, str, int]] = []
+    for path, file in files:
+        counts = file.counts
+        for number, shared in file.matches(query):
+            length = 1 + _K * (1 - _B + _B * counts[number] / mean)
+            found.append((max(-1.0, -sum(map(weights.__getitem__, shared)) / (length * most)), path, number))
+    return found
 
 
 class Usages:
-    """Keeps the windows of files it has read, by digest."""
+    """Keeps the words of files it has read, by digest."""
 
     def __init__(self, source: FactSource) -> None:
         self.source = source
-        self._windows: OrderedDict[str, _File] = OrderedDict()
+        self._files: OrderedDict[str, _File] = OrderedDict()
+        self._size = 0
         self._imports: OrderedDict[str, tuple[str, frozenset[str]]] = OrderedDict()
 
-    def windows(self, path: str, offset: int, limit: int = 4) -> Sequence[Window]:
-        """The best windows of other files, best first; one file gives at most two, never overlapping."""
-        text = self.source.text(path)
-        if text is None:
-            return ()
-        data = encode(text)
-        lines = Lines(data)
-        line = lines.line_at(offset)
-        start = lines.starts[max(0, line - _QUERY_LINES)]
-        query = words(data[start:offset])
+    def windows(self, path: str, offset: int, limit: int = 4, *, patient: bool = False) -> Sequence[Window]:
+        """The best windows of other files, best first; one file gives at most two, never overlapping.
+
+        Of files that were not read before, only the best few are looked into unless `patient`: `prepare` reads more.
+        """
+        query = self._query(path, offset)
         if not query:
-            return ()
-        holders = {word: self.source.files_with(word.decode()) for word in query}
+            return []
+        holders = self._holders(query)
         total = max(1, len(self.source.paths()))
         rarity = {word: math.log(1 + (total + 0.5) / (len(files) + 0.5)) for word, files in holders.items()}
-        most = sum(rarity.values()) * (_K + 1)
-        read = [(c, self._of(c)) for c in self._candidates(path, holders)]
-        mean = sum(sum(file.words) for _, file in read) / max(1, sum(len(file.words) for _, file in read))
-        scored: list[tuple[float, str, int, int]] = []
-        for candidate, file in read:
-            shared: dict[int, list[float]] = {}
-            for word in sorted(query & file.holding.keys()):
-                for number in file.holding[word]:
-                    shared.setdefault(number, []).append(rarity[word])
-            for number, weights in shared.items():
-                if len(weights) >= 2:
-                    length = 1 + _K * (1 - _B + _B * file.words[number] / mean)
-                    score = sum(weights) * (_K + 1) / length
-                    scored.append((min(1.0, score / most), candidate, *file.places[number]))
-        scored.sort(key=lambda item: (-item[0], item[1], item[2]))
+        read = self._read(self._candidates(path, holders), math.inf if patient else _FRESH)
+        scored = _scores(query, rarity, read)
+        heapq.heapify(scored)
         taken: dict[str, list[int]] = {}
         found: list[Window] = []
-        for score, candidate, first, last in scored:
+        while scored and len(found) < limit:
+            score, candidate, number = heapq.heappop(scored)
             near = taken.setdefault(candidate, [])
-            if len(near) >= 2 or any(abs(first - other) < WINDOW for other in near):
+            if len(near) >= 2 or any(abs(number - other) * _STEP < WINDOW for other in near):
                 continue
-            near.append(first)
-            found.append(self._window(candidate, first, last, score))
-            if len(found) >= limit:
-                break
+            near.append(number)
+            window = self._window(candidate, number, -score)
+            if window is not None:
+                found.append(window)
+        return found
+
+    def prepare(self, path: str, offset: int) -> bool:
+        """Read some of the files that `windows` would look into, for 5 to 15 milliseconds; whether some are left."""
+        query = self._query(path, offset)
+        room = _FRESH
+        for candidate in self._candidates(path, self._holders(query)):
+            if self._known(candidate) is not None:
+                continue
+            if room <= 0:
+                return True
+            room -= self._made(candidate, encode(self.source.text(candidate) or "")).size
+        return False
+
+    def _query(self, path: str, offset: int) -> frozenset[bytes]:
+        """The words before a place."""
+        data = encode(self.source.text(path) or "")
+        start = min(offset, len(data))
+        for _ in range(_QUERY_LINES + 1):
+            start = max(data.rfind(b"\n", 0, start), data.rfind(b"\r", 0, start), 0)
+        return words(data[start:offset])
+
+    def _holders(self, query: frozenset[bytes]) -> dict[bytes, Sequence[str]]:
+        return {word: self.source.files_with(word.decode()) for word in query}
+
+    def _read(self, paths: Sequence[str], room: float) -> list[tuple[str, _File]]:
+        """The words of files; of those that were not read before as many as have room, in bytes."""
+        found: list[tuple[str, _File]] = []
+        passed = 0
+        for path in paths:
+            file = self._known(path)
+            if file is None and passed < _TOO_LARGE:
+                data = encode(self.source.text(path) or "")
+                if len(data) <= room:
+                    room -= len(data)
+                    file = self._made(path, data)
+                else:
+                    passed += 1
+            if file is not None:
+                found.append((path, file))
         return found
 
     def _candidates(self, path: str, holders: Mapping[bytes, Sequence[str]]) -> list[str]:
@@ -102,12 +185,13 @@ class Usages:
         rare = [(len(files), files) for files in holders.values() if 1 < len(files) <= max(8, total // 4)]
         rare.sort(key=lambda item: item[0])
         for count, files in rare[:16]:
+            weight = 1.0 / count
             for file in files:
-                if has_view(file):
-                    continue  # Its text is filled with what is no code; an open notebook's is there besides.
-                weights[file] = weights.get(file, 0.0) + 1.0 / count
+                weights[file] = weights.get(file, 0.0) + weight
         weights.pop(path, None)
-        best = sorted(weights, key=lambda p: (-weights[p], p))[: 3 * _MAX_FILES]
+        # A view's text is filled with what is no code; an open notebook's is there besides.
+        ordered = (file for file in sorted(weights, key=lambda p: (-weights[p], p)) if not has_view(file))
+        best = list(itertools.islice(ordered, 3 * _MAX_FILES))
         mine = self._imported(path)
         if mine:
             for file in best:
@@ -127,42 +211,42 @@ class Usages:
                 self._imports.popitem(last=False)
         return known[1]
 
-    def _of(self, path: str) -> _File:
-        digest = self.source.digest(path) or ""
-        known = self._windows.get(path)
-        if known is not None and known.digest == digest:
-            self._windows.move_to_end(path)
-            return known
-        data = encode(self.source.text(path) or "")
-        lines = Lines(data)
-        made = _File(digest, data, [], [], {})
-        # Each stretch of `_STEP` lines belongs to two windows, and is read once.
-        starts = [*(lines.starts[n] for n in range(0, min(len(lines), 4000 + _STEP), _STEP)), len(data)]
-        stretches = [words(data[a:b]) for a, b in itertools.pairwise(starts)]
-        for number, first in enumerate(range(0, min(len(lines), 4000), _STEP)):
-            last = min(first + WINDOW, len(lines))
-            have = frozenset().union(*stretches[number : number + WINDOW // _STEP])
-            for word in have:
-                made.holding.setdefault(word, []).append(len(made.places))
-            if have:
-                made.places.append((first, last))
-                made.words.append(len(have))
-            if last == len(lines):
-                break
-        self._windows[path] = made
-        while len(self._windows) > _KEPT:
-            self._windows.popitem(last=False)
+    def _known(self, path: str) -> _File | None:
+        """The words of a file that was read before and is as it was."""
+        known = self._files.get(path)
+        if known is None or known.digest != (self.source.digest(path) or ""):
+            return None
+        self._files.move_to_end(path)
+        return known
+
+    def _made(self, path: str, data: bytes) -> _File:
+        known = self._files.get(path)
+        # Asking for the text has a file read again that was changed meanwhile.
+        made = _File(self.source.digest(path) or "", data)
+        if known is not None:
+            self._size -= known.size
+        self._files[path] = made
+        self._files.move_to_end(path)
+        self._size += made.size
+        while self._size > _KEPT and len(self._files) > _MAX_FILES:
+            self._size -= self._files.popitem(last=False)[1].size
         return made
 
-    def _window(self, path: str, first: int, last: int, score: float) -> Window:
-        data = self._windows[path].data
-        lines = Lines(data)
-        start = lines.starts[first]
-        end = lines.starts[last] if last < len(lines) else len(data)
-        text = data[start:end].decode("utf-8", "replace")
-        return Window(path, Span(start, end), first + 1, text, round(score, 4))
+    def _window(self, path: str, number: int, score: float) -> Window | None:
+        """A window with its text; None if the file was changed since its words were taken."""
+        data = encode(self.source.text(path) or "")
+        file = self._files[path]
+        if file.digest != (self.source.digest(path) or ""):
+            return None
+        span = file.span(number)
+        text = data[span.start : span.end].decode("utf-8", "replace")
+        return Window(path, span, number * _STEP + 1, text, round(score, 4))
 
 
 def words(data: bytes) -> frozenset[bytes]:
     """Identifiers of a piece of text that say something."""
-    return frozenset(_WORD.findall(data)) - _COMMON
+    found = frozenset(data.translate(_BLANKS).split()) - _SILENT
+    numbers = [word for word in found if word[0] < 0x3A] if found and min(found) < b":" else ()
+    if numbers:
+        found = found.difference(numbers).union(*map(_WORD.findall, numbers)) - _SILENT
+    return found

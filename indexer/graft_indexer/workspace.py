@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import builtins
 import sqlite3
+from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal, TypeVar
 from unicodedata import normalize
@@ -27,7 +28,7 @@ from graft_indexer.files import (
 from graft_indexer.layers import Layers
 from graft_indexer.overlay import Buffer, base_words
 from graft_indexer.packed import DEFINES, IMPORTS, DamagedError, roles_of
-from graft_indexer.rows import Kind
+from graft_indexer.rows import DefinitionRow, Kind
 from graft_indexer.source import COMPUTED
 from graft_indexer.store import database_path
 from graft_indexer.syntax import language_of
@@ -350,10 +351,25 @@ class Workspace:
             self._facts.popitem(last=False)
         return found
 
+    def definitions(self, path: str) -> Sequence[DefinitionRow]:
+        """The definitions among a file's facts as rows.  They are not kept: whoever asks for all files would crowd out
+        what is asked for again."""
+        known = self._records.get(path)
+        if known is None:
+            buffer = self._buffers.get(path)
+            known = buffer.record if buffer is not None else self._guarded(lambda: self._layers.read(path, words=False))
+        return known.definitions if known is not None else ()
+
+    def counts(self, path: str) -> Mapping[bytes, int]:
+        """Every identifier-like word of a file -> how often."""
+        buffer = self._buffers.get(path)
+        return buffer.words if buffer is not None else self._guarded(lambda: self._layers.words(path))
+
     def imports(self, path: str) -> Sequence[Import]:
         """The import statements among a file's facts, which costs less than all of them."""
-        record = self.record(path)
-        return tuple(map(import_of, record.imports)) if record is not None else ()
+        record = self.record(path) if path in self._buffers or path in self._records else None
+        rows = self._guarded(lambda: self._layers.imports(path)) if record is None else record.imports
+        return tuple(map(import_of, rows))
 
     def text(self, path: str) -> str | None:
         """The text that offsets refer to: the buffer's, else the file's; None if it is gone or unreadable.
@@ -413,13 +429,16 @@ class Workspace:
 
     def _with(self, name: str, roles: int) -> list[str]:
         word = encode(name)
-        found = {p for p in self._guarded(lambda: self._layers.with_word(word, roles)) if p not in self._buffers}
+        found = list(self._guarded(lambda: self._layers.with_word(word, roles)))
         for path, buffer in self._buffers.items():
+            at = bisect_left(found, path)
+            if at < len(found) and found[at] == path:
+                del found[at]
             if word not in buffer.words or PurePosixPath(path).is_absolute():
                 continue
             if not roles or roles_of(buffer.record.definitions, buffer.record.imports).get(word, 0) & roles:
-                found.add(path)
-        return sorted(found)
+                found.insert(at, path)
+        return found
 
     def close(self) -> None:
         """Release the store."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
+from graft_indexer import usages
 from graft_indexer.memo import LateError, Memo
 from graft_server.completion import context
 from graft_server.completion.context import SlowParts, Wanted, gather
@@ -114,3 +116,19 @@ def test_an_edit_is_taken_over_whole_though_nobody_waits_for_the_question() -> N
             fixed.graph.definition_at("c.py", 20)
         names = {s.name for s in fixed.graph.members_at(path, offset - 1).value}
         assert {"one", "two", "three"} <= names
+
+
+def test_files_for_windows_are_read_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usages, "_FRESH", 100)
+    code = "".join(f"alpha_{n} = beta_gamma(delta_{n})\n" for n in range(6))
+    source = f"//- /a.py\n{code}$0\n" + "".join(f"//- /b{n}.py\nfirst_{n} = 1\n{code}" for n in range(4))
+    with graph_of(source) as fixed:
+        path, offset = fixed.here
+        wanted = Wanted(path, fixed.graph.text(path) or "", offset, deadline_ms=5000.0)
+        kept, steps = SlowParts(), 0
+        assert not kept.prepare(fixed.graph, replace(wanted, kinds=frozenset({"outline"}))), "nobody wants windows"
+        while kept.prepare(fixed.graph, wanted):
+            steps += 1
+        assert steps == 3
+        kept.fill(fixed.graph, wanted)
+        assert {p.kind for p in gather(fixed.graph, wanted, kept).parts} == {"usage"}

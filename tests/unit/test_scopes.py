@@ -15,6 +15,7 @@ from graft_indexer.branches import Known, truth
 from graft_indexer.positions import path_to, scope_at
 from graft_indexer.reparse import parse
 from graft_indexer.scopes import is_generator, lookup, module_scope, visible
+from graft_indexer.signatures import signature_of
 from graft_testing.fixture import parse_fixture
 
 
@@ -266,3 +267,33 @@ def test_edits_parse_to_the_same_tree(first: str, second: str, data: st.DataObje
         assert ast.dump(ast.Module(tree.body, []), include_attributes=True) == ast.dump(
             expected, include_attributes=True
         )
+
+
+def test_what_a_scope_binds_is_found_when_somebody_asks() -> None:
+    source = "class C:\n    a = 1\n    def f(self, b):\n        global g\n        c = b\n        g = 1\n"
+    tree = parse(source)
+    module = module_scope(tree)
+    node = tree.body[0]
+    assert isinstance(node, ast.ClassDef) and isinstance(node.body[1], ast.FunctionDef)
+    method = module.child(node).child(node.body[1])
+    assert method.name == "C.f" and method.is_function and method.enclosing_class is module.child(node)
+    assert "bindings" not in vars(method) and "bindings" not in vars(module.child(node))
+    assert sorted(method.bindings) == ["__class__", "b", "c", "global g", "self"] and method.globals == {"g"}
+    assert method.dynamic == "" and method.stars == [] and method.nonlocals == set()
+    assert sorted(module.child(node).bindings) == ["__module__", "__qualname__", "a", "f"]
+    with pytest.raises(AttributeError):
+        _ = method.nothing  # type: ignore[attr-defined]
+
+
+def test_signatures_of_generators() -> None:
+    def check(source: str, expected: bool) -> None:
+        tree = parse(source)
+        node = tree.body[-1]
+        assert isinstance(node, ast.FunctionDef)
+        assert signature_of(tree, node).is_generator is expected
+
+    check("def f():\n    x = yield 1\n", True)
+    check("def f():\n    yield from x\n", True)
+    check("def f():\n    return 'yield'\n", False)
+    check("def f():\n    def g(): yield 1\n", False)
+    check("@yields\ndef f(): ...\n", False)

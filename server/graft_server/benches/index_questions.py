@@ -77,7 +77,11 @@ def _scopes(scope: Any, body: list[Any]) -> None:
 def questions(args: argparse.Namespace) -> dict[str, Any]:
     """Each question at random places of random files, after an edit of one line of the file: `level2_edit` is the edit
     reaching the graph's second level, `..._ms` the question then, `..._with_edit_ms` both.  And all names, receivers
-    and calls of a file together, for the first time and after an edit."""
+    and calls of a file together, for the first time and after an edit.  As in the server, whole collections wait until
+    nobody does."""
+    from graft_server import garbage
+
+    garbage.relax()
     graph = _graph(args)
     choose = random.Random(args.seed)
     paths = [p for p in graph.paths() if p.endswith(".py") and "/test" not in p and not p.startswith("test/")]

@@ -101,7 +101,7 @@ def _ask(graph: SymbolGraph, kind: str, name: str) -> tuple[list[dict[str, Any]]
             raise UserError(f"query {kind} needs FILE:LINE:COL, not {name}")
         where = _offset(graph, place)
         if kind == "usages":
-            windows = [_window(graph, w) for w in graph.usages(*where)]
+            windows = [_window(graph, w) for w in graph.usages(*where, patient=True)]
             return windows, "open", "usages are found by likeness"
         return _answer(graph, [graph.visible_names(*where)])
     if place is not None and kind in ("members", "signature", "def"):

@@ -140,8 +140,14 @@ class SlowParts:
         have = self._kept.get((path, scope))
         return have[1] if have is not None and self._clock() - have[0] < FRESH_SECONDS else None
 
+    def prepare(self, graph: SymbolGraph, request: Wanted) -> bool:
+        """Do a part of what `fill` would take long for, some milliseconds; whether there is more to do."""
+        wanted = request.kinds is None or any(kind in request.kinds for kind, _ in SLOW)
+        return wanted and graph.prepare_usages(request.path, request.offset)
+
     def fill(self, graph: SymbolGraph, request: Wanted, *, late: bool = False) -> None:
-        """Gather them now; takes tens of milliseconds.  `late`: also what there was no time for before."""
+        """Gather them now; takes tens of milliseconds if nothing was prepared.  `late`: also what there was no time
+        for before."""
         work = _Gathering(graph, request, [], time.perf_counter() + 0.5)
         _run(work, (*FAST, *SLOW) if late else SLOW)
         self._kept[(request.path, scope_name(graph, request))] = (self._clock(), tuple(work.parts))
@@ -335,7 +341,7 @@ def _outlines(work: _Gathering) -> None:
 
 def _usages(work: _Gathering) -> None:
     """Windows of other files that look like the code at the cursor: the best one before the definitions."""
-    for rank, window in enumerate(work.graph.usages(work.path, work.offset, limit=2)):
+    for rank, window in enumerate(work.graph.usages(work.path, work.offset, limit=2, patient=True)):
         if work.late() or window.score < work.request.alike:
             return
         work.add(window.path, window.text, "usage", (USAGE_VALUE + 0.4 * window.score) / (1 + rank))

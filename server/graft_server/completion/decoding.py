@@ -218,7 +218,18 @@ class Decoder:
         live.context_known = True
         if found.missing or found.missed:
             # Gathered while the engine reads; the next hole in this function will have them.
-            self._graph.submit(lambda graph: self._slow.fill(graph, wanted, late=found.missed), BACKGROUND)
+            self._gather_slowly(self._graph, wanted, late=found.missed)
+
+    def _gather_slowly(self, thread: GraphThread, wanted: context.Wanted, *, late: bool) -> None:
+        """Gather the slow parts on the graph's thread, a step at a time: whoever types is answered between two."""
+
+        def step(graph: SymbolGraph) -> None:
+            if self._slow.prepare(graph, wanted):
+                thread.submit(step, BACKGROUND)
+            else:
+                self._slow.fill(graph, wanted, late=late)
+
+        thread.submit(step, BACKGROUND)
 
     def _look_around(self, engine: Engine, wish: Wish) -> asyncio.Task[None] | None:
         """Find the files near a document, in the background, now and then; nobody typing waits for them."""
