@@ -248,7 +248,8 @@ def _same(graph: SymbolGraph, path: str, place: Place, found: Options) -> str | 
 
 def _skeleton_features(text: str) -> tuple[float, ...]:
     values = dict.fromkeys(FEATURES, 0.0)
-    values |= {"rest": math.log1p(len(text)), "share": 1.0, "lead": 1.0, "closed": 1.0, "skeleton": 1.0}
+    # One argument is as likely to be right as four are.
+    values |= {"rest": math.log1p(min(len(text), 8)), "share": 1.0, "lead": 1.0, "closed": 1.0, "skeleton": 1.0}
     return tuple(values[name] for name in FEATURES)
 
 
