@@ -60,7 +60,7 @@ def check(tmp_path: Path, source: str, expected: str, guess: str | None = None) 
         ("from $0\nbrush()\n", "app.shapes.paint brush", "app.shapes.paint import brush"),
         ("from .$0\nbrush(dip)\n", ".shapes.paint brush dip", "shapes.paint import brush, dip"),
         ("from .shapes.p$0\nbrush()\n", ".shapes.paint brush", "aint import brush"),
-        ("from app.$0\nbrush(Shape)\n", "app.shapes Shape; app.shapes.paint brush", None),
+        ("from app.$0\nbrush(Shape)\n", "app.shapes.paint brush; app.shapes Shape", "shapes.paint import brush"),
         ("from .wide import brush_all\nfrom $0\nbrush()\n", ".shapes.paint brush", ".shapes.paint import brush"),
         ("from .$0 import brush\nbrush()\n", "", None),
         ("from .$0\nlid()\n", "", None),

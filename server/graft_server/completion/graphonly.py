@@ -180,8 +180,8 @@ def _missed(graph: SymbolGraph, path: str, place: Place, found: Options) -> Gues
         text = imports.blank_after(place.line) + missed[0][len(found.typed) :] if missed else ""
     elif dotted is not None:
         modules = homes(graph, path, place, dotted)
-        best, *others = modules or [""]
-        if not best or (others and len(modules[others[0]]) == len(modules[best])):
+        best = next(iter(modules), "")
+        if not best:
             return None
         candidates, share = len(modules), len(modules[best]) / sum(map(len, modules.values()))
         text = completed(dotted, best, modules[best], place.line)

@@ -26,7 +26,8 @@ _TESTS = re.compile(r"tests?|testing|test_.*|.*_test")
 
 def homes(graph: SymbolGraph, path: str, place: Place, item: imports.ModuleName) -> dict[str, list[str]]:
     """Modules of the workspace as the statement would name them, dots included, each with the missing names that it
-    defines; those that define most come first.  Only modules that go on from what is typed."""
+    defines; those that define most come first, of these the one whose name is used first.  Only modules that go on from
+    what is typed."""
     start = known.before_name(place)
     every = known.once("homes", graph, path, start, lambda: _homes(graph, path, start, item))
     return {module: names for module, names in every.items() if module.startswith(item.typed)}
@@ -44,11 +45,11 @@ def _homes(graph: SymbolGraph, path: str, place: Place, item: imports.ModuleName
     found: dict[str, list[str]] = {}
     for name in wanted:
         modules = {_module(graph, path, package, symbol) for symbol in graph.find(name) if _importable(symbol, path)}
-        for module in modules:
+        for module in sorted(modules):
             written = _relative(package, module.split("."), item.level) if dots else module
             if written:
                 found.setdefault(written, []).append(name)
-    return dict(sorted(found.items(), key=lambda pair: (-len(pair[1]), pair[0])))
+    return dict(sorted(found.items(), key=lambda pair: -len(pair[1])))
 
 
 def completed(item: imports.ModuleName, module: str, names: Sequence[str], line: str) -> str:
