@@ -78,7 +78,7 @@ class Symbol:
     header: str | None = None
     """Outside Python: the line that defines it as it is written there, without its body."""
     unsure: bool = False
-    """Only a line that does not parse may bind it."""
+    """It may not be there: only a line that does not parse may bind it, or a file sets it on something unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -262,7 +262,8 @@ class Repository:
                 continue
             offset = outside.stores.get(name, 0)
             span = Span(offset, offset + len(name.encode()))
-            symbol = Symbol(name, f"{owner}.{name}", DefinitionKind.ATTRIBUTE, path, span, span, module=module)
+            kind = DefinitionKind.ATTRIBUTE
+            symbol = Symbol(name, f"{owner}.{name}", kind, path, span, span, module=module, unsure=True)
             made[name] = (outside, symbol)
         self._symbols_outside[owner] = made
         while len(self._symbols_outside) > _MAX_OWNERS:

@@ -198,6 +198,14 @@ async def test_a_model_may_import_anything_that_is_there(tmp_path: Path, source:
         ("def f(x):\n    try:\n        pass\n    final$0\n", "    finally|"),
         # What a line binds that does not parse.
         ("def f(x):\n    summed = sum(x\n    return summ$0\n", "    return summed|"),
+        # Not what this very statement binds first.
+        ("def f(x):\n    item_list = [str(item_l$0\n", "(model: said nothing new (end))"),
+        ("def f(item_list):\n    item_list = [str(item_l$0\n", "    item_list = [str(item_list|"),
+        # Not what some file sets on it knows what.
+        (
+            "from lib import Shape\ndef g(it):\n    it.shade = 1\nx = Shape()\nx.sh$0\n",
+            "(model: said nothing new (end))",
+        ),
         # Not what is bound below, or within a function.
         (
             "def a():\n    day = 1\n    return day\n\n\nda$0\n    for x in (1, 2):\n        day = x\n",

@@ -56,7 +56,10 @@ class Judge:
             if script.goto(line, column, follow_imports=True) or script.infer(line, column):
                 return False
             before = leaf.get_previous_leaf()
-            if before is not None and before.value == ".":
+            member = before is not None and before.value == "."
+            if not member and script.goto(line, column):
+                return False  # The file binds it: by the import of a package that is not installed here.
+            if before is not None and member:
                 if leaf.parent.type == "dotted_name" or leaf.get_definition(import_name_always=True) is not None:
                     return False
                 receiver = before.get_previous_leaf()

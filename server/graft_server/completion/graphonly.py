@@ -108,7 +108,8 @@ def suggest(graph: SymbolGraph, path: str, place: Place) -> Guess | None:
     same = None if quoted else _same(graph, path, place, found)
     if not found.typed and same is None and (found.where == "name" or re.search(r"\bimport\s.*[ ,]$", place.line)):
         return None
-    names = {o.name: o for o in found.options if o.name.startswith(found.typed) and o.rank >= 0}
+    fitting = [o for o in found.options if o.name.startswith(found.typed) and o.rank >= 0]
+    names = {o.name: o for o in fitting if found.where != "member" or o.symbol is None or not o.symbol.unsure}
     keywords: dict[str, float] = {}
     if quoted:
         # Words of a language are no words of its strings.

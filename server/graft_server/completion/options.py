@@ -21,6 +21,7 @@ _BINDS = re.compile(
 )
 """Where a name is made, not used: nothing that exists is wanted there."""
 
+_TARGETS = re.compile(r"\s*([A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*)\s*(?::[^=]+)?=(?!=)")
 _MISSED = -2
 
 
@@ -81,9 +82,27 @@ def options_at(graph: SymbolGraph, path: str, place: Place, limit: int = 200) ->
         for name in names.keywords
         if name.startswith(typed)
     ]
-    symbols = [s for s in names.symbols if not s.unsure or _may_hold(s, place)]
+    target = _own_target(place)
+    symbols = [
+        s for s in names.symbols if (not s.unsure or _may_hold(s, place)) and not _is_bound_here(s, path, target)
+    ]
     found_names = _options(typed, symbols, names.closed, "name", limit)
     return Options(typed, (*arguments, *found_names.options)[:limit], names.closed, "name")
+
+
+def _own_target(place: Place) -> tuple[int, frozenset[str]]:
+    """Where the assignment at the cursor begins, in bytes, and the names that it binds; none behind no `=`."""
+    head = head_of(place.before)
+    found = _TARGETS.match(head)
+    start = len(place.before[: len(place.before) - len(head)].encode("utf-8", "surrogateescape"))
+    return start, frozenset(re.findall(r"\w+", found.group(1))) if found is not None else frozenset()
+
+
+def _is_bound_here(symbol: Symbol, path: str, target: tuple[int, frozenset[str]]) -> bool:
+    """Whether the statement at the cursor is the first to bind a name: it cannot be read in it."""
+    start, names = target
+    assigned = symbol.kind in (DefinitionKind.LOCAL, DefinitionKind.VARIABLE) and symbol.path == path
+    return assigned and symbol.name in names and symbol.span.start >= start
 
 
 def _may_hold(symbol: Symbol, place: Place) -> bool:
@@ -129,6 +148,8 @@ def _options(
 
 
 def _rank(symbol: Symbol, typed: str) -> int:
+    if symbol.unsure and symbol.kind is DefinitionKind.ATTRIBUTE:
+        return 3
     if symbol.name.startswith("__") and not typed.startswith("__"):
         return 3
     if symbol.name.startswith("_") and not typed.startswith("_"):
