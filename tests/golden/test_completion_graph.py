@@ -70,6 +70,13 @@ async def shown(root: Path, source: str, said: str, *, switches: Switches | None
         ("total = $0\n", "total + 1\n", "(names: total is not defined yet)"),
         ("int = $0\n", "int + 1\n", "int = int + 1|"),
         ("def f(xs):\n    names = $0\n", "[names for names in xs]\n", "    names = [names for names in xs]|"),
+        ("def f():\n    names = $0\n", "[n for n in names]\n", "(names: names is not defined yet)"),
+        (
+            "def f(xs):\n    names = $0\n",
+            "[n for n in xs for names in n]\n",
+            "    names = [n for n in xs for names in n]|",
+        ),
+        ("names = $0\n\n\nlater = 1\n", "[n for n in later]\n", "(names: later is not defined yet)"),
         ("def f(a):\n    key = lambda $0\n", "key: key.x\n", "    key = lambda key: key.x|"),
         # Nor before it is bound, where code runs as it stands.
         ("x = $0\n\n\ndef later(): ...\n", "later()\n", "(names: later is not defined yet)"),

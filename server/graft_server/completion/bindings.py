@@ -84,7 +84,7 @@ def reads_itself(node: Node, name: str) -> bool:
     """
     statement = node
     while statement.parent is not None and statement.type != "assignment":
-        if statement.type in _OWN_SCOPES or statement.type in ("block", "module"):
+        if _own_scope(statement, node) or statement.type in ("block", "module"):
             return False  # A comprehension or a lambda may bind the name itself.
         statement = statement.parent
     left = statement.child_by_field_name("left")
@@ -104,6 +104,16 @@ def reads_itself(node: Node, name: str) -> bool:
     return re.search(pattern, above) is None and (scope.type == "function_definition" or name not in _BUILTIN)
 
 
+def _own_scope(scope: Node, node: Node) -> bool:
+    """Whether `scope` has names of its own that `node`, inside it, sees: all of a lambda or a comprehension does, but
+    for what the first `for` of a comprehension goes through."""
+    if scope.type not in _OWN_SCOPES:
+        return False
+    first = next((child for child in scope.children if child.type == "for_in_clause"), None)
+    source = first.child_by_field_name("right") if first is not None else None
+    return source is None or not source.start_byte <= node.start_byte < source.end_byte
+
+
 def runs_before(node: Node, name: str) -> bool:
     """Whether code outside of functions reads a name that the file binds only further down.
 
@@ -111,7 +121,7 @@ def runs_before(node: Node, name: str) -> bool:
     """
     scope: Node | None = node.parent
     while scope is not None:
-        if scope.type in ("function_definition", "lambda", "type") or scope.type in _OWN_SCOPES:
+        if scope.type in ("function_definition", "lambda", "type") or _own_scope(scope, node):
             return False
         scope = scope.parent
     root = _root(node)
