@@ -27,6 +27,8 @@ def brush_all(): ...
 def main_entry(): ...
 //- /scripts/01-intro.py
 def intro(): ...
+//- /examples/demo.py
+def show_it(): ...
 //- /tests/test_it.py
 def check_it(): ...
 //- /app/text/__init__.py
@@ -67,6 +69,7 @@ def check(tmp_path: Path, source: str, expected: str, guess: str | None = None) 
         ("from os$0\nbrush()\n", "", None),
         # No more dots than packages, no files that nobody imports.
         ("from ..$0\nbrush()\n", "", None),
+        ("from $0\nshow_it(dip)\n", "app.shapes.paint dip", None),
         ("from $0\nintro(dip)\n", "app.shapes.paint dip", None),
         ("from $0\ncheck_it(main_entry)\n", "", None),
     ],
@@ -90,6 +93,26 @@ def test_sources_in_a_folder_of_their_own(tmp_path: Path) -> None:
     source = "//- /src/own/__init__.py\n//- /src/own/a.py\ndef go(): ...\n//- /src/other/b.py\ndef stop(): ...\n"
     check(tmp_path, f"{source}//- /src/own/m.py\nfrom .$0\ngo(stop)\n", ".a go", "a import go")
     check(tmp_path, f"{source}//- /src/own/m.py\nfrom ..$0\ngo(stop)\n", "")
+
+
+def test_what_a_module_uses_itself_is_not_what_it_is_imported_for(tmp_path: Path) -> None:
+    fixture = parse_fixture(
+        "//- /kit/__init__.py\nfrom kit.a import Alpha\n//- /kit/a.py\nclass Alpha: ...\n"
+        "//- /kit/b.py\nfrom kit.a import Alpha\nclass Beta(Alpha): ...\n"
+        "//- /main.py\nfrom kit.b import $0\nAlpha(Beta)\n//- /other.py\nfrom kit import $1\nAlpha(Beta)\n"
+    )
+    fixture.write(tmp_path)
+    graph = open_graph(tmp_path)
+    try:
+        for mark, expected in ((0, "Beta"), (1, "Alpha")):
+            path, offset = fixture.marks[mark]
+            text = fixture.files[path]
+            graph.open_buffer(path, text)
+            place = place_of(Snapshot(path, text, offset))
+            said = graphonly.suggest(graph, path, place)
+            assert said is not None and said.text == expected
+    finally:
+        graph.close()
 
 
 def test_a_name_of_many_modules_says_nothing(tmp_path: Path) -> None:

@@ -182,6 +182,12 @@ async def test_a_model_may_import_anything_that_is_there(tmp_path: Path, source:
         ("from lib import $0\nprint(os.sep, make())\n", "from lib import make|"),
         ("from pathlib import $0\nprint(os.sep, sys.path, Path())\n", "from pathlib import Path|"),
         ("from typing import $0\nprint(os.sep, sys.path)\nx: Any\n", "from typing import Any|"),
+        (
+            "from collections.abc import $0\ndef f(x: Iterable, y: Mapping): ...\n",
+            "from collections.abc import Iterable, Mapping|",
+        ),
+        ("from os.path import $0\nprint(join, exists)\n", "from os.path import exists, join|"),
+        ("import $0\nprint(main.x)\n", "(model: said nothing new (end))"),
         ("import os, $0\nprint(os.sep)\n", "(model: said nothing new (end))"),
         ("import os,$0\nprint(lib.make(), os)\n", "import os, lib|"),
         ("from lib import $0\n", "(model: said nothing new (end))"),
@@ -195,7 +201,14 @@ async def test_a_model_may_import_anything_that_is_there(tmp_path: Path, source:
         ("class A:\n    def f(self, width):\n        self.width=$0\n", "        self.width=width|"),
         ("def f(width, x):\n    if x == 'width':$0\n", "(model: said nothing new (end))"),
         ("def f(self, start, a, b):\n    b[self.start: a] = $0\n", "(model: said nothing new (end))"),
+        ("class A:\n    def f(self, width):\n        self.width:int=$0\n", "        self.width:int=width|"),
+        ("def f(xs):\n    g(width=$0)\n    width = xs\n", "(model: said nothing new (end))"),
+        ("def f(width):\n    return f'{width:w$0}'\n", "(model: said nothing new (end))"),
+        # Keywords where they may stand.
         ("def f(x):\n    try:\n        pass\n    final$0\n", "    finally|"),
+        ("def f(x):\n    return retu$0\n", "(model: said nothing new (end))"),
+        ("def f(x):\n    x = impo$0\n", "(model: said nothing new (end))"),
+        ("retu$0\n", "(model: said nothing new (end))"),
         # What a line binds that does not parse.
         ("def f(x):\n    summed = sum(x\n    return summ$0\n", "    return summed|"),
         # Not what this very statement binds first.
@@ -224,6 +237,10 @@ async def test_a_model_may_import_anything_that_is_there(tmp_path: Path, source:
         (
             "class A:\n    def wet(self): ...\nclass B(A):\n    def wet(s):\n        def i(): 1\n        super().$0\n",
             "        super().wet|",
+        ),
+        (
+            "class A:\n    def wet(self): ...\nclass B(A):\n    @property\n    def wet(s):\n        super(B, s).$0\n",
+            "        super(B, s).wet|",
         ),
         ("def f(height, self):\n    self.width = $0\n", "(model: said nothing new (end))"),
     ],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from keyword import iskeyword, kwlist
+from keyword import iskeyword
 
 from graft_indexer.facts import DefinitionKind, ParameterKind
 from graft_indexer.graph import Origin, SymbolGraph
@@ -24,33 +24,44 @@ from graft_server.completion.shape import MINIMUM
 from graft_server.completion.stops import head_of, unmatched
 
 LEAST = 0.005
-"""What a keyword counts that is in no table."""
+"""What a keyword counts that is not in its table."""
 _CALL = re.compile(r"([A-Za-z_][\w.]*)\($")
 
 
-def _table(text: str) -> dict[str, float]:
+_STATEMENTS = (
+    "assert async await class def del elif else except finally for from global if import lambda match not pass raise "
+    "try while with False None True"
+)
+_IN_FUNCTIONS = "break continue nonlocal return yield"
+_EXPRESSIONS = "and as await else for from if in is lambda not or None True False"
+
+
+def _table(allowed: str, text: str) -> dict[str, float]:
     words = text.split()
-    return dict.fromkeys(kwlist, LEAST) | {w: float(v) for w, v in zip(words[::2], words[1::2], strict=True)}
+    return dict.fromkeys(allowed.split(), LEAST) | {w: float(v) for w, v in zip(words[::2], words[1::2], strict=True)}
 
 
 _AT_TOP = _table(
+    _STATEMENTS,
     "from 2.2 class 1.6 def 1.5 import 1.2 if 0.3 else 0.1 try 0.08 except 0.08 async 0.05 for 0.02 with 0.02 "
-    "assert 0.01 del 0.01 while 0.01 pass 0.01"
+    "assert 0.01 del 0.01 while 0.01 pass 0.01",
 )
 _IN_BODY = _table(
+    f"{_STATEMENTS} {_IN_FUNCTIONS}",
     "if 1.2 return 1.0 def 1.0 raise 0.3 else 0.25 try 0.2 for 0.2 except 0.18 elif 0.12 with 0.1 pass 0.09 async 0.08 "
     "class 0.05 finally 0.05 while 0.05 assert 0.05 await 0.05 del 0.04 continue 0.04 yield 0.04 from 0.03 import 0.03 "
-    "break 0.03 match 0.02 global 0.01 nonlocal 0.01"
+    "break 0.03 match 0.02 global 0.01 nonlocal 0.01",
 )
 _EXPRESSION = _table(
+    _EXPRESSIONS,
     "None 0.35 not 0.15 in 0.13 is 0.13 True 0.07 False 0.06 and 0.06 as 0.05 or 0.04 for 0.02 if 0.02 else 0.02 "
-    "lambda 0.01 await 0.01 from 0.01"
+    "lambda 0.01 await 0.01 from 0.01",
 )
 """Keywords that begin a statement at the top of a file or in a body, and those inside one: what each counts beside
 names, about 10 for all of the places (the standard library and six packages, 5,000 and 80,000 statements)."""
 _SAME = re.compile(
-    r"""(?:^\s*(?:self|cls)\.(?P<attribute>\w+)(?P<gap>\s*)(?::[^=]+)?="""
-    r"""|["'](?P<item>\w+)["']\](?P<space>\s*)="""
+    r"""(?:^\s*(?:self|cls)\.(?P<attribute>\w+)\s*(?::[^=]+)?="""
+    r"""|["'](?P<item>\w+)["']\]\s*="""
     r"""|(?:[{,]\s*|^\s*)["'](?P<key>\w+)["']\s*:"""
     r"""|(?:^|[(,])\s*(?P<keyword>\w+)=)(?P<blank>\s*)\w*$"""
 )
@@ -60,7 +71,8 @@ _WITHIN = {"key": "{", "keyword": "("}
 SAME_SHARE = 0.75
 """How often what follows there is the parameter or variable of that name, if there is one (six packages of no training
 set, 4,445 places: 60 to 86 of 100 by form); after `super().` the method that it stands in follows in 90 of 100."""
-_SUPER = re.compile(r"\bsuper\(\)\.\w*$")
+_SUPER = re.compile(r"\bsuper\([\w, ]*\)\.\w*$")
+_METHODS = (DefinitionKind.METHOD, DefinitionKind.PROPERTY)
 _STRING_NAME = re.compile(r"""["']([A-Za-z_]\w{3,})$""")
 
 FEATURES = (
@@ -106,7 +118,7 @@ def suggest(graph: SymbolGraph, path: str, place: Place) -> Guess | None:
     if iskeyword(found.typed):
         return None
     same = None if quoted else _same(graph, path, place, found)
-    if not found.typed and same is None and (found.where == "name" or re.search(r"\bimport\s.*[ ,]$", place.line)):
+    if not found.typed and same is None and (found.where == "name" or re.search(r"\bimport\b.*[ ,]$", place.line)):
         return None
     fitting = [o for o in found.options if o.name.startswith(found.typed) and o.rank >= 0]
     names = {o.name: o for o in fitting if found.where != "member" or o.symbol is None or not o.symbol.unsure}
@@ -208,7 +220,7 @@ def _wants_blank(line: str) -> bool:
     target = _SAME.search(line)
     if target is None or target["blank"] or target["keyword"] is not None:
         return False
-    return target["key"] is not None or bool(target["gap"] or target["space"]) or ":" in target.group()
+    return target["key"] is not None or line[-2:-1] == " "
 
 
 def _keywords(place: Place, typed: str) -> dict[str, float]:
@@ -227,20 +239,23 @@ def _same(graph: SymbolGraph, path: str, place: Place, found: Options) -> str | 
     if found.where == "member":
         if _SUPER.search(place.line):
             with probing(graph, path, place) as end:
-                around = [s.name for s in graph.enclosing(path, end) if s.kind is DefinitionKind.METHOD][:1]
+                around = [s.name for s in graph.enclosing(path, end) if s.kind in _METHODS][:1]
             fitting = [o.name for o in found.options if o.name in around and o.name.startswith(found.typed)]
     elif (target := _SAME.search(place.line)) is not None:
         form = next(form for form in ("attribute", "item", "key", "keyword") if target[form] is not None)
         head = head_of(place.before)
         if form in _WITHIN and not unmatched(head)[1].endswith(_WITHIN[form]):
             return None
+        offset = len(place.before.encode("utf-8", "surrogateescape"))
         if re.match(r"\s*(?:async\s+)?def\b", head) or not (name := target[form].strip("_")):
             return None
         fitting = [
             o.name
             for o in found.options
-            if o.kind in (DefinitionKind.LOCAL, DefinitionKind.PARAMETER)
-            and o.symbol is not None
+            if o.symbol is not None
+            and (
+                o.kind is DefinitionKind.PARAMETER or (o.kind is DefinitionKind.LOCAL and o.symbol.span.start < offset)
+            )
             and o.name.strip("_") == name
             and o.name.startswith(found.typed)
         ]
@@ -260,7 +275,7 @@ def _in_field(line: str) -> bool:
     if opened is None:
         return False
     inside = opened.group().replace("{{", "").replace("}}", "")
-    return inside.count("{") > inside.count("}")
+    return inside.count("{") > inside.count("}") and ":" not in inside.rpartition("{")[2]
 
 
 def skeleton(graph: SymbolGraph, path: str, place: Place) -> str:

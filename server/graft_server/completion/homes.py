@@ -22,6 +22,8 @@ _NOT_IMPORTED = (DefinitionKind.ATTRIBUTE, DefinitionKind.LOCAL, DefinitionKind.
 _RUN = frozenset({"__main__", "setup", "conftest"})
 """Modules that are run, or read by pytest, and not imported."""
 _TESTS = re.compile(r"tests?|testing|test_.*|.*_test")
+_BESIDE = re.compile(r"examples?|docs?|scripts?|benchmarks?|demos?|tools|typings|stubs")
+"""Folders beside a package that nobody imports from."""
 
 
 def homes(graph: SymbolGraph, path: str, place: Place, item: imports.ModuleName) -> dict[str, list[str]]:
@@ -65,8 +67,10 @@ def _importable(symbol: Symbol, path: str) -> bool:
         return False
     if symbol.qualified_name != f"{symbol.module}.{symbol.name}" or parts[-1] in _RUN:
         return False
-    tests = any(map(_TESTS.fullmatch, parts)) and not any(map(_TESTS.fullmatch, path.removesuffix(".py").split("/")))
-    return not tests and all(part.isidentifier() and not iskeyword(part) for part in parts)
+    own = path.removesuffix(".py").split("/")
+    tests = any(map(_TESTS.fullmatch, parts)) and not any(map(_TESTS.fullmatch, own))
+    beside = _BESIDE.fullmatch(parts[0]) is not None and parts[0] not in own
+    return not tests and not beside and all(part.isidentifier() and not iskeyword(part) for part in parts)
 
 
 def _module(graph: SymbolGraph, path: str, package: Sequence[str], symbol: Symbol) -> str:

@@ -20,14 +20,16 @@ from graft_server.completion.lexical import bare
 from graft_server.completion.stops import tail_of
 from graft_server.diagnosis.scopes import missing_names
 
-MOST_CHARACTERS = 60_000
-"""Larger files are not parsed for it: about 1,500 lines, 40 ms of a 2 GHz core, once per statement."""
+MOST_CHARACTERS = 40_000
+"""Larger files, of about 1,000 lines, are not parsed for it."""
 MOST_LINES = 60
 """Of one statement."""
 LINE_LENGTH = 88
 """Columns that a list of names may fill at most."""
 DUNDERS = ("__version__", "__author__", "__license__", "__all__")
 """What modules offer under two underscores; the rest is the import system's."""
+_BEHIND = {"collections.abc": ("typing", "_collections_abc"), "os.path": ("posixpath", "ntpath", "genericpath")}
+"""Modules that offer what others define."""
 _NAMES = r"((?:\w+(?:\s+as\s+\w+)?\s*,\s*)*)"
 _FROM = re.compile(rf"\s*from\s+(\.*)([\w.]*)\s+import\s+(?:\(\s*)?{_NAMES}(\w*)\Z")
 _MODULE = re.compile(r"\s*(import\s+((?:[\w.]+(?:\s+as\s+\w+)?\s*,\s*)*)|from\s+)(\.*)((?:\w+\.)*)(\w*)\Z")
@@ -192,8 +194,10 @@ def blank_after(line: str) -> str:
 def passes_on(symbol: Symbol, module: str, level: int) -> bool:
     """Whether an import of `module` may well be for this member of it: it is defined there, in a part of it, or in the
     private module behind it, and not something that the module imports for itself."""
+    home = symbol.qualified_name if symbol.kind is DefinitionKind.MODULE else symbol.module
     if level:
-        return symbol.origin is Origin.WORKSPACE
-    if symbol.kind is DefinitionKind.MODULE:
-        return symbol.qualified_name.startswith(f"{module}.")
-    return symbol.module.partition(".")[0].lstrip("_") == module.partition(".")[0].lstrip("_")
+        return symbol.origin is Origin.WORKSPACE and (not module or f".{module}." in f".{home}.")
+    if home == module or home.startswith(f"{module}.") or home in _BEHIND.get(module, ()):
+        return True
+    top, own = home.partition(".")[0], module.partition(".")[0]
+    return top != own and top.lstrip("_") == own

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from graft_indexer.facts import DefinitionKind
 from graft_indexer.graph import Symbol, SymbolGraph
@@ -64,7 +65,8 @@ def options_at(graph: SymbolGraph, path: str, place: Place, limit: int = 200) ->
     if (dotted := imports.module_name(place.before)) is not None:
         modules = graph.modules(dotted.parent, path, dotted.level)
         wanted = imports.missing(place) if dotted.whole and not dotted.parent else ()
-        new = [m for m in modules.value if m.startswith(dotted.begun) and (dotted.parent or m not in dotted.bound)]
+        have = () if dotted.parent else (*dotted.bound, PurePosixPath(path).stem)
+        new = [m for m in modules.value if m.startswith(dotted.begun) and m not in have]
         fitting = sorted(new, key=lambda m: m not in wanted)
         made = tuple(Option(m, DefinitionKind.MODULE, "module", None, _MISSED if m in wanted else 0) for m in fitting)
         return Options(dotted.begun, made[:limit], modules.closed, "import")

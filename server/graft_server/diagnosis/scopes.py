@@ -70,8 +70,14 @@ def missing_names(tree: ast.Module) -> list[str]:
 def _quoted(tree: ast.Module) -> Iterator[str]:
     """Names in annotations that are written as strings, type parameters and inner classes among them."""
     for node in ast.walk(tree):
-        annotation = getattr(node, "annotation", None) or getattr(node, "returns", None)
-        for part in ast.walk(annotation) if isinstance(annotation, ast.AST) else ():
+        match node:
+            case ast.FunctionDef(returns=annotation) | ast.AsyncFunctionDef(returns=annotation):
+                pass
+            case ast.arg(annotation=annotation) | ast.AnnAssign(annotation=annotation):
+                pass
+            case _:
+                continue
+        for part in ast.walk(annotation) if annotation is not None else ():
             if isinstance(part, ast.Constant) and isinstance(part.value, str) and len(part.value) < 200:
                 try:
                     inside = ast.parse(part.value.strip(), mode="eval")
