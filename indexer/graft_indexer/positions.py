@@ -196,18 +196,30 @@ def path_to(tree: Tree, offset: int) -> list[ast.AST]:
         path.append(node)
         node = _in_list(node.body, line, column)
         if node is None:  # in the header
-            node = _child_at(tree, path[-1], offset)
-            while node is not None:
-                path.append(node)
-                node = _child_at(tree, node, offset)
-            return path
+            return path[:-1] + _walk(tree, path[-1], offset)
     if node is None:
         return path
     index: _Index | None = getattr(node, "_graft_index", None)
     if index is None:
+        asked: int = getattr(node, "_graft_walks", 0)
+        if asked < _WALKS:
+            node._graft_walks = asked + 1  # type: ignore[attr-defined]
+            return path + _walk(tree, node, offset)
         index = _Index(tree, node)
         node._graft_index = index  # type: ignore[attr-defined]
     return path + index.path(line - node.lineno, line, column)  # type: ignore[attr-defined]
+
+
+_WALKS = 4
+"""Places of a statement that are looked for from its top; an index takes as long as five of them to make."""
+
+
+def _walk(tree: Tree, statement: ast.AST, offset: int) -> list[ast.AST]:
+    """The nodes around a place of a statement, outermost first."""
+    path = [statement]
+    while (inner := _child_at(tree, path[-1], offset)) is not None:
+        path.append(inner)
+    return path
 
 
 _LEAVES = frozenset({ast.Name, ast.Constant})

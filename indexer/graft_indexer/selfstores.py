@@ -10,7 +10,7 @@ from graft_indexer.bindings import FUNCTIONS, Function, How
 from graft_indexer.pytree import Tree, children
 
 CACHED = ("_graft_stores", "_graft_hidden", "_graft_class", "_graft_yields", "_graft_signature", "_graft_placed",
-          "_graft_index", "_graft_rebound", "_graft_asked")  # fmt: skip
+          "_graft_index", "_graft_rebound", "_graft_asked", "_graft_walks")  # fmt: skip
 """Attributes of definition nodes that remember what was found in them."""
 
 
