@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from graft_models.engine import ScriptedAnswer
+from graft_models.engine import ModelInfo, ScriptedAnswer, Status
 from graft_models.scripted import ScriptedEngine
 from graft_server.completion.model import Completion, Mode, Snapshot, Switches
 from graft_server.completion.pipeline import Pipeline
@@ -13,6 +13,20 @@ from graft_server.edits import Edit, apply_edits
 from graft_server.settings import Settings
 from graft_server.workspace import GraphThread
 from graft_testing.fixture import Fixture, parse_fixture
+
+
+class Claiming(ScriptedEngine):
+    """Says that its model has a certain name."""
+
+    def __init__(self, said: list[str | ScriptedAnswer] | list[str], model: str) -> None:
+        super().__init__(said)
+        self._model = model
+
+    @property
+    def status(self) -> Status:
+        """The engine's, with that name."""
+        known = super().status
+        return replace(known, model=ModelInfo(self._model, "", parameters=1)) if self._model else known
 
 
 async def complete(
@@ -28,10 +42,12 @@ async def complete(
     switches: Switches | None = None,
     selected: tuple[int, int, str] | None = None,
     count: int = 1,
+    model: str = "",
 ) -> tuple[list[Completion], str, ScriptedEngine]:
-    """(completions, the document's text, the engine that was asked).  With `root` the graph is real and reads there."""
+    """(completions, the document's text, the engine that was asked).  With `root` the graph is real and reads there;
+    `model` is the name that the engine's model claims."""
     fixture = with_newlines(parse_fixture(source), newline)
-    engine = ScriptedEngine([said] if not isinstance(said, list) else said)
+    engine = Claiming([said] if not isinstance(said, list) else said, model)
     graph = None
     if root is not None:
         from graft_indexer.pygraph import open_graph

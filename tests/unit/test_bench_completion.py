@@ -4,6 +4,7 @@ import argparse
 import json
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,9 @@ def test_the_graph_speaks_where_the_model_is_silent_and_where_it_saves_more() ->
     sure = Judgement(lambda o: (True, 0.9), lambda g: (True, 0.8))
     assert play(both, chooser(sure)).showings[0].text == "compute"
     assert play(both, chooser(EVERYTHING)).showings[0].text == "com"
+    asked = tuple(float(name == "missed") for name in FEATURES)
+    longer = [replace(said(0, "compute(x)", "compute(y)"), guess=Guess("compute", asked))]
+    assert play(longer, chooser(sure)).showings[0].text == "compute"
 
 
 def test_a_gate_that_is_off_shows_what_it_would_have_kept_back() -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from graft_indexer.pygraph import open_graph
+from graft_models.engine import ScriptedAnswer
 from graft_server.completion import graphonly
 from graft_server.completion.anchor import Place, place_of
+from graft_server.completion.confidence import fitted
 from graft_server.completion.imports import (
     FromImport,
     ModuleName,
@@ -248,6 +250,20 @@ async def test_a_model_may_import_anything_that_is_there(tmp_path: Path, source:
 async def test_said_without_a_model(tmp_path: Path, source: str, expected: str) -> None:
     completions, text, _ = await complete(f"{LIB}//- /main.py\n{source}", "", root=tmp_path)
     assert seen(completions, text) == expected
+
+
+async def test_what_is_missed_goes_before_a_longer_list_of_the_models(tmp_path: Path) -> None:
+    made = fitted()
+    assert made is not None
+    said = ScriptedAnswer("", tokens=("Line", ", ", "Shape", ", ", "make", ", ", "paint", "\n"), logprob=-0.001)
+    source = f"{LIB}//- /main.py\nfrom lib import $0\nprint(make())\n"
+    alone = Switches(fallback=False)
+    completions, text, _ = await complete(source, said, root=tmp_path, model=made.model, switches=alone)
+    model = next(c for c in completions if c.shown)
+    assert seen(completions, text) == "from lib import Line, Shape, make, paint|"
+    completions, text, _ = await complete(source, said, root=tmp_path, model=made.model)
+    assert seen(completions, text) == "from lib import make|"
+    assert completions[0].source == "graph" and completions[0].gain < model.gain
 
 
 def test_missed_names_lead_the_list(tmp_path: Path) -> None:

@@ -92,15 +92,17 @@ class Judgement:
 
 
 def chooser(judge: Judgement, off: str = "", *, fallback: bool = True, free: bool = False) -> Choice:
-    """The product's choice with the gate `off` switched off: of the model's text and the graph's guess, the one that
-    saves more on average; `free` takes what was said without constraint and graph gates."""
+    """The product's choice with the gate `off` switched off: the graph's guess where the file asks for it, otherwise of
+    it and the model's text the one that saves more on average; `free` takes what was said without constraint and graph
+    gates."""
 
     def choose(said: Said) -> tuple[str, str]:
         offer = said.free if free else said.offers.get(off, said.offers[""])
         shown, likely = judge.offer(offer) if offer.text else (False, 0.0)
         if fallback and said.guess is not None and (not shown or likely):
             fits, chance = judge.guess(said.guess)
-            if fits and (not shown or chance * len(said.guess.text) > likely * len(offer.text)):
+            settled = said.guess.settled
+            if fits and (not shown or settled or chance * len(said.guess.text) > likely * len(offer.text)):
                 return said.guess.text, "graph"
         return (offer.text, "model") if shown else ("", "")
 

@@ -92,6 +92,12 @@ class Guess:
     features: tuple[float, ...]
 
     @property
+    def settled(self) -> bool:
+        """Whether the file itself asks for it: it is made of names that it uses and misses.  A model's list of imports
+        is longer, and so would save more, but nobody asked for the rest of it."""
+        return bool(self.features[FEATURES.index("missed")])
+
+    @property
     def sure(self) -> bool:
         """Whether the rule of thumb would show it: one name fits, and enough of it is typed."""
         known = dict(zip(FEATURES, self.features, strict=True))

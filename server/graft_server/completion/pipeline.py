@@ -113,10 +113,10 @@ class Pipeline:
         best = next((c for c in completions if c.shown), None)
         if self.switches.fallback and (best is None or best.likely):
             graph_said = await self._from_graph(snapshot, cursor, place, started)
-            if graph_said is not None and (best is None or graph_said.gain > best.gain):
+            if graph_said is not None and (best is None or graph_said.settled or graph_said.gain > best.gain):
                 usage = completions[0].usage if completions else Usage()
                 best = replace(graph_said, usage=usage)
-                less = Verdict("graph", False, "what the graph guesses saves more")
+                less = Verdict("graph", False, "what the graph guesses is surer, or saves more")
                 rest = [replace(c, shown=False, gates=(*c.gates, less)) if c.shown else c for c in completions]
                 completions = [best, *rest]
         if not completions and await self._loaded():
@@ -257,7 +257,9 @@ class Pipeline:
         if not sure.verdict.passed:
             return None
         made = self._item(snapshot, cursor, place, guess.text, None)
-        return replace(made, shown=True, source="graph", milliseconds=_ms(started), likely=sure.likely)
+        return replace(
+            made, shown=True, source="graph", milliseconds=_ms(started), likely=sure.likely, settled=guess.settled
+        )
 
     def _item(self, snapshot: Snapshot, cursor: int, place: Place, text: str, like: Completion | None) -> Completion:
         """The edit that inserts `text` at the place: from the line's start to the cursor, over covered closers."""
