@@ -232,7 +232,8 @@ class Store:
                 if self.segments() > MANY_SEGMENTS:
                     self.compact()
         except sqlite3.Error as error:
-            log.warning("index not finished: %s", error)
+            if self._pending_ids:  # Of a damaged file with nothing to write, whoever opened it tells.
+                log.warning("index not finished: %s", error)
         with contextlib.suppress(sqlite3.Error):
             self._db.close()
         if self._lock is not None:

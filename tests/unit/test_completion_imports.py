@@ -189,6 +189,7 @@ async def test_a_model_may_import_anything_that_is_there(tmp_path: Path, source:
             "from collections.abc import Iterable, Mapping|",
         ),
         ("from os.path import $0\nprint(join, exists)\n", "from os.path import exists, join|"),
+        ("from .$0\nprint(1)\n", "(model: said nothing new (end))"),
         ("import $0\nprint(main.x)\n", "(model: said nothing new (end))"),
         ("import os, $0\nprint(os.sep)\n", "(model: said nothing new (end))"),
         ("import os,$0\nprint(lib.make(), os)\n", "import os, lib|"),

@@ -292,7 +292,9 @@ def test_a_root_that_is_no_folder(root: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["garbage", "empty", "truncated", "other tables", "blobs", "missing blobs"])
-def test_a_damaged_index_is_built_again(start: Opener, root: Path, damage: str) -> None:
+def test_a_damaged_index_is_built_again(
+    start: Opener, root: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
     first = start()
     before = answers(first)
     database = first.database
@@ -318,6 +320,9 @@ def test_a_damaged_index_is_built_again(start: Opener, root: Path, damage: str) 
     again = start()
     assert answers(again) == before
     assert again.messages == []
+    # One line each time that it is found out, and none about what is left behind.
+    said = [record.getMessage() for record in caplog.records]
+    assert all("is built again" in line for line in said) and len(said) <= 2
     again.close()
     last = start()
     assert answers(last) == before

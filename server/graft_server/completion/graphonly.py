@@ -124,7 +124,7 @@ def suggest(graph: SymbolGraph, path: str, place: Place) -> Guess | None:
     if iskeyword(found.typed):
         return None
     same = None if quoted else _same(graph, path, place, found)
-    if not found.typed and same is None and (found.where == "name" or re.search(r"\bimport\b.*[ ,]$", place.line)):
+    if not found.typed and same is None and found.where != "member":
         return None
     fitting = [o for o in found.options if o.name.startswith(found.typed) and o.rank >= 0]
     names = {o.name: o for o in fitting if found.where != "member" or o.symbol is None or not o.symbol.unsure}
