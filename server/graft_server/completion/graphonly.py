@@ -58,7 +58,7 @@ _EXPRESSION = _table(
     "lambda 0.01 await 0.01 from 0.01",
 )
 """Keywords that begin a statement at the top of a file or in a body, and those inside one: what each counts beside
-names, about 10 for all of the places (the standard library and six packages, 5,000 and 80,000 statements)."""
+names, about 10 for all of the places (`bench/count_places.py`)."""
 _SAME = re.compile(
     r"""(?:^\s*(?:self|cls)\.(?P<attribute>\w+)\s*(?::[^=]+)?="""
     r"""|["'](?P<item>\w+)["']\]\s*="""
@@ -69,8 +69,8 @@ _SAME = re.compile(
 _WITHIN = {"key": "{", "keyword": "("}
 """The bracket that must be the innermost open one."""
 SAME_SHARE = 0.75
-"""How often what follows there is the parameter or variable of that name, if there is one (six packages of no training
-set, 4,445 places: 60 to 86 of 100 by form); after `super().` the method that it stands in follows in 90 of 100."""
+"""How often what follows there is the parameter or variable of that name, if there is one, and after `super().` the
+method that it stands in, or less: `bench/count_places.py`."""
 _SUPER = re.compile(r"\bsuper\([\w, ]*\)\.\w*$")
 _METHODS = (DefinitionKind.METHOD, DefinitionKind.PROPERTY)
 _STRING_NAME = re.compile(r"""["']([A-Za-z_]\w{3,})$""")
