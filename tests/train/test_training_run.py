@@ -38,7 +38,7 @@ def test_the_whole_corpus_is_counted(work: Path, capsys: pytest.CaptureFixture[s
     tokens = sum(len(encoder.text(t)) for t in texts)
     assert tokenizer.main(["--work", str(work), "--count"]) == 0
     size = sum(len(t.encode()) for t in texts)
-    assert capsys.readouterr().out == f"60 documents, {size:,} bytes, {tokens:,} tokens of 512 ids\n"
+    assert capsys.readouterr().out == f"60 documents, {size:,} bytes, {tokens:,} tokens of {encoder.size} ids\n"
 
 
 def test_byte_lengths_add_up(work: Path) -> None:

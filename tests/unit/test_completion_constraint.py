@@ -131,6 +131,6 @@ def test_a_module_of_the_workspace_offers_what_it_defines(tmp_path: Path) -> Non
 
 def test_the_question_is_known_before_it_is_asked() -> None:
     assert trigger_at(Place("x = 1\nreturn to", "")) is Trigger.NAME
-    assert trigger_at(Place("x = 1\nreturn ", "")) is None  # The engine knows first whether a name comes at all.
+    assert trigger_at(Place("x = 1\nreturn ", "")) is Trigger.NAME  # What may be asked is looked up ahead.
     assert trigger_at(Place("x = 1\nto", "")) is None
     assert trigger_at(Place("x = a.b", "")) is Trigger.DOT

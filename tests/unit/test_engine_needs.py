@@ -116,3 +116,18 @@ async def test_late_and_wrong_answers_are_ignored(impatient: LlamaEngine) -> Non
     done, _ = await ask(impatient, "    x = self.", lambda need: Allow(need.need + 100, ("append",)))
     free, _ = await ask(impatient, "    x = self.", lambda need: None)
     assert done.texts == free.texts
+
+
+@pytest.mark.parametrize("typed", ["    x = ", "    return ", "    if ", "    x = y + "])
+async def test_a_name_after_a_typed_blank_is_asked_for(engine: LlamaEngine, impatient: LlamaEngine, typed: str) -> None:
+    """The blank is healed, so the name begins in the middle of the first token."""
+    done, needs = await ask(engine, typed, lambda need: Allow(need.need, ("keyword_only",)))
+    assert (needs[0].trigger, needs[0].text) == (Trigger.NAME, typed)
+    assert done.texts[0].startswith("keyword_o")
+    free, _ = await ask(impatient, typed, lambda need: None)
+    assert not free.texts[0].startswith("keyword_o")
+
+
+async def test_a_stop_after_a_typed_blank_keeps_nothing(engine: LlamaEngine) -> None:
+    done, needs = await ask(engine, "    x = ", lambda need: Stop(keep=0))
+    assert done.reason is DoneReason.STOP and done.texts == ("",) and len(needs) == 1

@@ -305,7 +305,7 @@ class Generation:
     # Taking a token
     def _take(self, stream: Stream, token: int, logits: Floats) -> None:
         """Make `token` the next of `stream`, after asking about a trigger inside or before it."""
-        if token not in self.model.ends and not stream.rest and stream.names is None:
+        if token not in self.model.ends and stream.names is None:
             token = self._ask_within(stream, token, logits)
             if stream.reason is not None:
                 return
@@ -398,21 +398,27 @@ class Generation:
                     stream.names, stream.literal, stream.name_done = None, b"", b""
 
     def _ask_within(self, stream: Stream, token: int, logits: Floats) -> int:
-        """Ask at each trigger before or inside the text of `token`; another token if the answer forbids it."""
+        """Ask at each trigger before or inside the text of `token`; another token if the answer forbids it.
+
+        Of a token that begins with typed text (healing) what follows that text is looked at: a name after a blank
+        begins in the token that has the blank.
+        """
         if not self.request.triggers:
             return token
         piece = self.model.pieces[token].decode("utf-8", "ignore")
+        forced = len(stream.rest.decode("utf-8", "ignore"))
         before = self.prepared.typed + stream.text
-        for k in range(len(piece)):
-            if k == 0 and stream.asked_at == len(stream.text):
+        for k in range(forced, len(piece)):
+            at, head = len(stream.text) + k - forced, piece[forced:k]
+            if k == forced and stream.asked_at == at:
                 continue
-            trigger = trigger_at(before + piece[:k] if k else before, self.request.triggers, piece[k])
+            trigger = trigger_at(before + head, self.request.triggers, piece[k])
             if trigger is None:
                 continue
-            stream.asked_at = len(stream.text) + k
-            reply = self._ask(stream, trigger, before + piece[:k])
+            stream.asked_at = at
+            reply = self._ask(stream, trigger, before + head)
             if isinstance(reply, Stop):
-                self._stop_within(stream, reply, piece[:k])
+                self._stop_within(stream, reply, head)
                 return token
             if reply is not None and not reply.open and (names := self._names(reply.names)):
                 stream.names, stream.literal, stream.name_done = names, piece[:k].encode(), b""

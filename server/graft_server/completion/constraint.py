@@ -27,13 +27,18 @@ _PREFIXES = ("f", "r", "b", "u", "rb", "br", "fr", "rf", "F", "R", "B")
 
 
 def trigger_at(place: Place) -> Trigger | None:
-    """The trigger that the text before the cursor ends with, the beginning of a name after it left out."""
+    """The trigger that the text before the cursor ends with, the beginning of a name after it left out.
+
+    Where nothing of a name is typed yet the engine asks only if a name is what it would say; that is known later, and
+    what the graph says is wanted for its own guess too.
+    """
     line = _without_name(place.line)
     if imports.from_import(place.before) or imports.module_name(place.before):
         return Trigger.IMPORT
     if re.search(r"[\w)\]}'\"]\.$", line):
         return Trigger.DOT
-    return Trigger.NAME if len(line) < len(place.line) and name_due(_without_name(place.before)) else None
+    begun = len(line) < len(place.line) or line.endswith((" ", "("))
+    return Trigger.NAME if begun and name_due(_without_name(place.before)) else None
 
 
 def _without_name(text: str) -> str:
