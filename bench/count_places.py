@@ -76,19 +76,23 @@ def count(function: Functions, total: Counter[str], right: Counter[str]) -> None
 
 
 def keywords(source: str, found: dict[str, Counter[str]]) -> None:
-    """Count how statements begin, at the top of a file and in bodies, and the keywords inside them."""
-    depth, inside, begins = 0, 0, True
+    """Count how statements begin, at the top of a file and in bodies; and the words inside them: where an operand is
+    due (not after a dot), and behind one."""
+    depth, inside, begins, behind, dotted = 0, 0, True, False, False
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type in (tokenize.INDENT, tokenize.DEDENT):
             depth += 1 if token.type == tokenize.INDENT else -1
         elif token.type == tokenize.NEWLINE:
             begins = True
         elif token.type not in (tokenize.NL, tokenize.COMMENT, tokenize.ENCODING):
-            inside += (token.string in "([{") - (token.string in ")]}") if token.type == tokenize.OP else 0
-            if token.type == tokenize.NAME:
-                where = "within" if not begins or inside else "body" if depth else "top"
-                found[where][token.string if keyword.iskeyword(token.string) else "(name)"] += 1
-            begins = False
+            text, word = token.string, keyword.iskeyword(token.string)
+            inside += (text in "([{") - (text in ")]}") if token.type == tokenize.OP else 0
+            if token.type == tokenize.NAME and not dotted:
+                first = begins and not inside
+                where = ("body" if depth else "top") if first else "operator" if behind else "operand"
+                found[where][text if word else "(name)"] += 1
+            behind = text in ")]}" if token.type == tokenize.OP else not word or text in ("None", "True", "False")
+            begins, dotted = False, text == "."
 
 
 def main() -> None:
@@ -97,7 +101,7 @@ def main() -> None:
     parser.add_argument("folders", type=Path, nargs="+")
     args = parser.parse_args()
     total, right = Counter[str](), Counter[str]()
-    found = {where: Counter[str]() for where in ("top", "body", "within")}
+    found = {where: Counter[str]() for where in ("top", "body", "operand", "operator")}
     for folder in args.folders:
         for path in sorted(folder.rglob("*.py")):
             try:

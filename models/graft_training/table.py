@@ -39,6 +39,7 @@ LEAST_PACKAGES = 2
 LEAST_COUNT = 2
 DISCOUNT = 0.5  # of a package, from every continuation
 FLOOR = 1e-9
+NEEDED = ("tokenizer.json", "documents.jsonl", "stats.json")
 
 U64 = NDArray[np.uint64]
 Ints = NDArray[np.int64]
@@ -260,6 +261,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--least-gain", type=float, default=LEAST_GAIN)
     args = parser.parse_args(argv)
     started = time.monotonic()
+    if missing := [name for name in NEEDED if not (args.work / name).is_file()]:
+        # Said now, and not after minutes of counting.
+        parser.error(f"{args.work} has no {missing[0]}: graft_training.corpus and .tokenizer make it")
+    corpus = json.loads((args.work / "stats.json").read_text("utf-8"))["corpus_hash"]
     encoder = Encoder(args.work / "tokenizer.json")
     numbers: dict[str, int] = {}
     read: list[tuple[int, Ids | Sequence[int]]] = []
@@ -274,7 +279,6 @@ def main(argv: list[str] | None = None) -> int:
         levels.append(growing.grow(args.least_gain))
         sizes = f"{len(levels[-1].contexts):,} contexts, {len(levels[-1].tokens):,} continuations"
         print(f"length {length}: {sizes}, {time.monotonic() - started:.0f} s", flush=True)
-    corpus = json.loads((args.work / "stats.json").read_text("utf-8"))["corpus_hash"]
     raw = packed(levels, table.vocabulary_hash(encoder.pieces()), corpus)
     args.out.write_bytes(raw)
     print(f"{len(raw):,} bytes, sha256 {hashlib.sha256(raw).hexdigest()}")

@@ -16,6 +16,7 @@ from graft_indexer.graph import Origin, SymbolGraph
 from graft_server.completion import imports
 from graft_server.completion.anchor import Place
 from graft_server.completion.homes import completed, homes
+from graft_server.completion.keywords import keywords_at
 from graft_server.completion.lexical import COMMENT, STRING, scope_of
 from graft_server.completion.options import Option, Options, missed_of, options_at
 from graft_server.completion.probe import probing
@@ -23,42 +24,7 @@ from graft_server.completion.ranking import scores, uses
 from graft_server.completion.shape import MINIMUM
 from graft_server.completion.stops import head_of, unmatched
 
-LEAST = 0.005
-"""What a keyword counts that is not in its table."""
 _CALL = re.compile(r"([A-Za-z_][\w.]*)\($")
-
-
-_STATEMENTS = (
-    "assert async await class def del elif else except finally for from global if import lambda match not pass raise "
-    "try while with False None True"
-)
-_IN_FUNCTIONS = "break continue nonlocal return yield"
-_EXPRESSIONS = "and as await else for from if in is lambda not or None True False"
-
-
-def _table(allowed: str, text: str) -> dict[str, float]:
-    words = text.split()
-    return dict.fromkeys(allowed.split(), LEAST) | {w: float(v) for w, v in zip(words[::2], words[1::2], strict=True)}
-
-
-_AT_TOP = _table(
-    _STATEMENTS,
-    "from 2.2 class 1.6 def 1.5 import 1.2 if 0.3 else 0.1 try 0.08 except 0.08 async 0.05 for 0.02 with 0.02 "
-    "assert 0.01 del 0.01 while 0.01 pass 0.01",
-)
-_IN_BODY = _table(
-    f"{_STATEMENTS} {_IN_FUNCTIONS}",
-    "if 1.2 return 1.0 def 1.0 raise 0.3 else 0.25 try 0.2 for 0.2 except 0.18 elif 0.12 with 0.1 pass 0.09 async 0.08 "
-    "class 0.05 finally 0.05 while 0.05 assert 0.05 await 0.05 del 0.04 continue 0.04 yield 0.04 from 0.03 import 0.03 "
-    "break 0.03 match 0.02 global 0.01 nonlocal 0.01",
-)
-_EXPRESSION = _table(
-    _EXPRESSIONS,
-    "None 0.35 not 0.15 in 0.13 is 0.13 True 0.07 False 0.06 and 0.06 as 0.05 or 0.04 for 0.02 if 0.02 else 0.02 "
-    "lambda 0.01 await 0.01 from 0.01",
-)
-"""Keywords that begin a statement at the top of a file or in a body, and those inside one: what each counts beside
-names, about 10 for all of the places (`bench/count_places.py`)."""
 _SAME = re.compile(
     r"""(?:^\s*(?:self|cls)\.(?P<attribute>\w+)\s*(?::[^=]+)?="""
     r"""|["'](?P<item>\w+)["']\]\s*="""
@@ -133,7 +99,9 @@ def suggest(graph: SymbolGraph, path: str, place: Place) -> Guess | None:
         # Words of a language are no words of its strings.
         names = {n: o for n, o in names.items() if o.symbol is None or o.symbol.origin is not Origin.BUILTIN}
     elif found.where == "name":
-        for word, value in _keywords(place, found.typed).items():
+        words, name_fits = keywords_at(place, found.typed)
+        names = names if name_fits else {}
+        for word, value in words.items():
             if found.typed and word.startswith(found.typed):
                 names[word] = Option(word, DefinitionKind.VARIABLE, "keyword")
                 keywords[word] = value
@@ -227,15 +195,6 @@ def _wants_blank(line: str) -> bool:
     if target is None or target["blank"] or target["keyword"] is not None:
         return False
     return target["key"] is not None or line[-2:-1] == " "
-
-
-def _keywords(place: Place, typed: str) -> dict[str, float]:
-    lead = place.line[: len(place.line) - len(typed)]
-    if lead.lstrip().startswith("@") or place.language != "python":
-        return {}
-    if lead.strip() or unmatched(head_of(place.before))[1]:
-        return _EXPRESSION
-    return _IN_BODY if lead else _AT_TOP
 
 
 def _same(graph: SymbolGraph, path: str, place: Place, found: Options) -> str | None:

@@ -17,6 +17,7 @@ from graft_server.completion.stops import head_of, unmatched
 _MEMBER = re.compile(r"\.(\w*)$")
 _BINDS = re.compile(
     r"\b(?:def|class|as|global|nonlocal|lambda)\s+\w*$"  # a new name, or one of several
+    r"|\blambda\s+(?:[^:]*,\s*)?\**\w*$"
     r"|\bfor\s+[\w, (]*$"
     r"|^\s*(?:async\s+)?def\s+\w+\s*\((?:[^()]*,)?\s*\**\w*$"  # a parameter
 )
