@@ -7,7 +7,7 @@ import pytest
 from graft_indexer.pygraph import open_graph
 from graft_server.completion.anchor import Place, place_of
 from graft_server.completion.graphonly import suggest
-from graft_server.completion.keywords import keywords_at
+from graft_server.completion.keywords import in_annotation, keywords_at
 from graft_server.completion.model import Snapshot
 from graft_testing.fixture import parse_fixture
 
@@ -63,6 +63,31 @@ def test_what_fits(before: str, fitting: str, name: bool) -> None:
     assert fits is name
 
 
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("x: ", True),
+        ("x: dict[str, ", True),
+        ("self.x: list[", True),
+        ("x: int = ", False),
+        ("else: ", False),
+        ("lambda: ", False),
+        ("x[a: ", False),
+        ("if x: ", False),
+        ("x := ", False),
+        ("def f(a: ", True),
+        ("def f(a, *b: dict[str, ", True),
+        ("def f(a: int = ", False),
+        ("def f(a={1: ", False),
+        ("def f(a) -> ", True),
+        ("async def f(a) -> dict[", True),
+        ("def f(a): ", False),
+    ],
+)
+def test_where_a_type_is_due(code: str, expected: bool) -> None:
+    assert in_annotation("    " + code) is expected
+
+
 SOURCE = """//- /main.py
 import asyncio
 
@@ -80,6 +105,9 @@ def run(items, frame, animal, options):
         ("return [x fo", ""),  # One letter saves nothing.
         ("found = [x f", "or"),
         ("x = frame an", ""),
+        ("x: dict[ani", ""),
+        ("x: N", "one"),
+        ("x: dict[ani] = fra", "me"),
         ("return sorted(items, key=lambda frame, opt", ""),
         ("return sorted(items, key=lambda frame: opt", "ions"),
         ("return sorted(items, key=lambda frame, a=opt", "ions"),

@@ -54,6 +54,7 @@ _SOFT = ("match", "case", "type", "print")
 _HEADER_DONE = re.compile(
     r"\s*(?:(?:async\s+)?(?:if|elif|for|while|with|except)\b[^:]*|else|try|finally|except):\s*$"
 )  # fmt: skip
+_DECLARED = re.compile(r"([A-Za-z_]\w*)(?:\.\w+)*\s*:(?!=)[^=(){}]*$")
 _ONLY_IN = {
     "as": re.compile(r"(?:async\s+)?(?:with|except|import|from|case)\b"),
     "from": re.compile(r"raise\b"),
@@ -90,6 +91,14 @@ def keywords_at(place: Place, typed: str) -> tuple[dict[str, float], bool]:
     if not openers:
         fitting -= {"for", "async"}
     return {w: v for w, v in _OPERATOR.items() if w in fitting}, False
+
+
+def in_annotation(code: str) -> bool:
+    """Whether `code`, a statement up to the cursor without its strings, ends where a type is due."""
+    start = code.lstrip()
+    if re.match(r"(?:async\s+)?def\b", start):
+        return re.search(r"->[^:]*$|[(,]\s*\**\w+\s*:[^=(){}]*$", code) is not None
+    return (found := _DECLARED.match(start)) is not None and not iskeyword(found.group(1))
 
 
 def _is_operator(word: str | None) -> bool:
