@@ -57,6 +57,15 @@ async def check(source: str, said: str, expected: str, *, language: str = "pytho
         ("if a:\n\tx = 1\n\t$0\n", "y = 2\n", "\ty = 2|"),
         ("def f(a):\n\tx = 1\n\tif a:\n\t\t$0\n", "b = 2\n        c = 3\n", "\t\tb = 2\n\t\tc = 3|"),
         ("def f(a):\n    if a:\n        $0\n    return b\n", "b = 2\n    return b\n", "        b = 2|"),
+        ("def f(a):\n    with g(\n        a,\n    $0\n        pass\n", "    ) as b:\n", "    ) as b:|"),
+        ("def f(a):\n    with g(\n        a,\n$0\n        pass\n", "    ) as b:\n", "    ) as b:|"),
+        ("def f(a):\n    with g(\n    $0\n        pass\n", "        ) as b:\n", "    ) as b:|"),
+        (
+            "def f(a):\n    with g(\n        k(b),\n        c[\n            0,\n        $0\n",
+            "    ].d,\n",
+            "        ].d,|",
+        ),
+        ("def f(a):\n    x = [\n    $0\n", "    a,\n", "        a,|"),
         # -- duplicates
         ("a = 1\n$0\nb = 2\n", "b = 2\n", "(duplicate: cut 5 characters)"),
         ("x = foo()\n$0\n", "x = foo()\n", "(duplicate: cut 9 characters)"),

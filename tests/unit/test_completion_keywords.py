@@ -104,6 +104,7 @@ def run(items, frame, animal, options):
         ("async with ani", "mal"),
         ("return [x fo", ""),  # One letter saves nothing.
         ("found = [x f", "or"),
+        ("with open(frame) a", ""),
         ("x = frame an", ""),
         ("x: dict[ani", ""),
         ("x: N", "one"),

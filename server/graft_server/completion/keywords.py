@@ -48,6 +48,8 @@ _OPERATOR = _table(
 )  # fmt: skip
 """Keywords that begin a statement at the top of a file or in a body, those where an operand is due, and those behind
 one: what each counts beside names, about 10 for all of the places (`bench/count_places.py`)."""
+_DUE = 8.0
+"""What `as` counts in a statement that is about to bind a name with it."""
 _BEHIND = re.compile(r"""(?:(?P<word>\w+)|[)\]}'"])\s+$""")
 """What an operand ends with."""
 _SOFT = ("match", "case", "type", "print")
@@ -90,7 +92,8 @@ def keywords_at(place: Place, typed: str) -> tuple[dict[str, float], bool]:
     fitting = {w for w in _OPERATOR if w not in _ONLY_IN or _ONLY_IN[w].match(start)}
     if not openers:
         fitting -= {"for", "async"}
-    return {w: v for w, v in _OPERATOR.items() if w in fitting}, False
+    said_as = "as" in fitting and not re.search(r"\bas\s+\w+\s*$", code) and openers in ("", "(")
+    return {w: _DUE if w == "as" and said_as else v for w, v in _OPERATOR.items() if w in fitting}, False
 
 
 def in_annotation(code: str) -> bool:

@@ -20,6 +20,7 @@ _SPECIAL = re.compile(
     r"<\|[A-Za-z_]+\|>|<\uff5c[^\uff5c]*\uff5c>|</?s>|<fim[_-]\w+>|<(?:PRE|SUF|MID|EOT|END)>|<(?:file_sep|repo_name|filename|endoftext)>|\ufffd"
 )
 _COVERABLE = ")]}>\"'`,;: \t"
+_CLOSING = tuple(")]}")
 MINIMUM = 2
 """Characters other than white space that an automatic suggestion must have."""
 
@@ -138,7 +139,9 @@ def indented(text: str, place: Place) -> str:
         above = next((line for line in reversed(place.before.split("\n")[:-1]) if line.strip()), "")
         deepest = indent_of(above) + (style.width if above.rstrip()[-1:] in ":([{," else 0)
         lead = len(lines[0]) - len(lines[0].lstrip())
-        if (
+        # A line that closes a bracket stands no deeper than the one that opened it.
+        closer = _indent_of_closer(place.before.split("\n")[:-1]) if lines[0].lstrip()[:1] in _CLOSING else None
+        if (closer is not None and indent_of(place.line + "x") >= closer) or (
             indent_of(place.line + lines[0]) > deepest
             and bracket_depth(head_of(place.before, place.language), place.language) <= 0
         ):
@@ -154,6 +157,21 @@ def indented(text: str, place: Place) -> str:
             lead_text = lead_text.replace("\t", " " * style.width)
         out.append(lead_text + body if body else "")
     return "\n".join(out)
+
+
+def _indent_of_closer(above: list[str]) -> int | None:
+    """Indentation of a closing bracket on a line of its own below these lines, as most write it: that of the line
+    which opened it."""
+    inside: int | None = None
+    for line in reversed(above):
+        if not line.strip():
+            continue
+        indent = indent_of(line)
+        if inside is None and line.rstrip()[-1] not in "([{":
+            inside = indent
+        elif inside is None or indent < inside:
+            return indent
+    return None
 
 
 def without_duplicates(text: str, place: Place, mode: Mode) -> str:
