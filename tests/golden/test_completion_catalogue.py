@@ -60,6 +60,7 @@ async def check(source: str, said: str, expected: str, *, language: str = "pytho
         ("def f(a):\n    with g(\n        a,\n    $0\n        pass\n", "    ) as b:\n", "    ) as b:|"),
         ("def f(a):\n    with g(\n        a,\n$0\n        pass\n", "    ) as b:\n", "    ) as b:|"),
         ("def f(a):\n    with g(\n    $0\n        pass\n", "        ) as b:\n", "    ) as b:|"),
+        ("def f(a):\n    with g(  # note\n$0\n        pass\n", "    ) as b:\n", "    ) as b:|"),
         (
             "def f(a):\n    with g(\n        k(b),\n        c[\n            0,\n        $0\n",
             "    ].d,\n",

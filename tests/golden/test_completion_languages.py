@@ -82,6 +82,8 @@ async def check(language: str, source: str, said: str, expected: str, *, newline
         ("rust", "fn f() {\n    if a {\n        $0\n    }\n}\n", "b();\n    }\n}\n", "        b();|"),
         ("c", "int f() {\n\tint a = 1;\n\t$0\n}\n", "return a;\n}\n", "\treturn a;|"),
         ("java", "class A {\n\tvoid f() {\n\t\t$0\n\t}\n}\n", "b();\n\t}\n", "\t\tb();|"),
+        ("c", "void f() {\n    if (a) {  // note\n$0\n}\n", "    } else {\n", "    } else {|"),
+        ("c", "void f() {\n    if (a) {  // note\n        b();\n    $0\n}\n", "    } else {\n", "    } else {|"),
         # tabs in a block where the model writes spaces
         ("go", "func f() int {\n\t$0\n}\n", "if a {\n        return 1\n    }\n    return 2\n}\n",
          "\tif a {\n\t\treturn 1\n\t}\n\treturn 2|"),

@@ -7,6 +7,7 @@ odd batch size, and one that reads every prompt anew and makes one token at a ti
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from graft_models.engine import Allow, Done, DoneReason, Need, Request, Stop, Token
+from graft_models.engine import Allow, Done, DoneReason, Need, Request, Stop, Token, Trigger
+from graft_models.llama.decoding import Generation, Stream
 from graft_models.llama.jobs import Windows, complete, warm
 from graft_models.llama.model import Model
 from graft_models.llama.speculation import Speculation
@@ -88,6 +90,42 @@ def test_reuse_batches_and_other_files_change_nothing(
         assert (got.texts, got.logprobs, got.reason) == (expected.texts, expected.logprobs, expected.reason)
         assert events == expected_events
         assert got.usage.evaluated <= expected.usage.evaluated == expected.usage.prompt
+
+
+class Allowing(Alone):
+    """A control that allows these names."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__()
+        self.names = names
+
+    def ask(self, need: Need) -> Allow | Stop | None:
+        return Allow(need.need, self.names)
+
+
+def test_a_name_after_a_blank_is_sought_among_the_likeliest(
+    models: tuple[Model, Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands of tokens may begin with the blank: what is allowed is not asked of each of them."""
+    model = models[0]
+    hole = Hole("a.py", "class A:\n", "\nend()\n", "    x = ")
+    free, _ = answer(model, Windows(), Request(1, hole, max_tokens=1, document="a"))
+    asked = 0
+    permits = Generation._permits
+
+    def counted(self: Generation, stream: Stream, token: int) -> bool:
+        nonlocal asked
+        asked += 1
+        return permits(self, stream, token)
+
+    monkeypatch.setattr(Generation, "_permits", counted)
+    name = re.match(r"\w+", free.texts[0])
+    assert name is not None
+    control = Allowing(name.group(), "other")
+    work = complete(model, Windows(), Request(2, hole, max_tokens=1, triggers=tuple(Trigger), document="a"), control)
+    for _ in work:
+        pass
+    assert 0 < asked <= 3 < len(model.continuing(b" "))
 
 
 def test_generated_text_in_memory_is_as_good_as_a_prompt(models: tuple[Model, Model]) -> None:

@@ -22,6 +22,7 @@ from graft_models.llama.mixture import Mixture
 from graft_models.llama.model import STREAMS, Model, aside_from, log_probability
 from graft_models.llama.native import Floats, NativeError
 from graft_models.llama.triggers import trigger_at
+from graft_models.llama.vocabulary import Ids
 
 CLOSE = 8.0
 TRIED = 64
@@ -246,6 +247,11 @@ class Generation:
         if stream.rest:
             allowed = self.model.continuing(stream.rest)
             if stream.names is not None:
+                if self.request.temperature <= 0:
+                    # One look at the likeliest: thousands of tokens may begin with a blank.
+                    token = self._likeliest_permitted(stream, logits, allowed)
+                    if token is not None:
+                        return token
                 fitting = [t for t in allowed if self._permits(stream, int(t))]
                 if not fitting:
                     near = self.model.vocabulary.consistent_with(stream.rest)
@@ -263,9 +269,11 @@ class Generation:
             return int(allowed[int(logits[allowed].argmax())])
         return self._sample(stream, logits, allowed)
 
-    def _likeliest_permitted(self, stream: Stream, logits: Floats) -> int | None:
-        """The best allowed token if it is among those close to the best of all."""
-        close = np.flatnonzero(logits > logits.max() - CLOSE)
+    def _likeliest_permitted(self, stream: Stream, logits: Floats, among: Ids | None = None) -> int | None:
+        """The best allowed token if it is among those close to the best of all (of those `among`)."""
+        some = logits if among is None else logits[among]
+        close = np.flatnonzero(some > some.max(initial=-np.inf) - CLOSE)
+        close = close if among is None else among[close].astype(np.int64)
         if len(close) > TRIED:
             close = close[np.argpartition(-logits[close], TRIED)[:TRIED]]
         for token in close[np.argsort(-logits[close], kind="stable")]:

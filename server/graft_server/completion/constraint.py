@@ -21,6 +21,9 @@ TRIGGERS = (Trigger.DOT, Trigger.IMPORT, Trigger.NAME)
 """What is asked for.  `CALL` is not: an argument may be any expression, and its names are asked for one by one."""
 _BINDS = re.compile(r"\b(?:for|lambda|import|as|global|nonlocal|def|class|case|type|except)\b[^=:]*$")
 _HEADS = re.compile(r"\s*(?:async\s+)?(?:def|class|import|from|global|nonlocal|case|match|type)\b")
+_WANTS_NAME = re.compile(
+    r"(?:[(,\[=+\-*/%<>|&^~]|\b(?:return|yield|await|in|is|not|and|or|if|elif|while|else|assert|raise))\s*$"
+)
 _WORDS = ("and", "await", "else", "if", "in", "is", "lambda", "not", "or", "yield", "None", "True", "False")
 _PREFIXES = ("f", "r", "b", "u", "rb", "br", "fr", "rf", "F", "R", "B")
 """Of strings: they look like names to the engine."""
@@ -37,7 +40,7 @@ def trigger_at(place: Place) -> Trigger | None:
         return Trigger.IMPORT
     if re.search(r"[\w)\]}'\"]\.$", line):
         return Trigger.DOT
-    begun = len(line) < len(place.line) or line.endswith((" ", "("))
+    begun = len(line) < len(place.line) or _WANTS_NAME.search(line)
     return Trigger.NAME if begun and name_due(_without_name(place.before)) else None
 
 

@@ -16,8 +16,8 @@ from graft_indexer.graph import Origin, SymbolGraph
 from graft_server.completion import imports
 from graft_server.completion.anchor import Place
 from graft_server.completion.homes import completed, homes
-from graft_server.completion.keywords import in_annotation, keywords_at
-from graft_server.completion.lexical import COMMENT, STRING, bare, scope_of
+from graft_server.completion.keywords import code_before, in_annotation, keywords_at
+from graft_server.completion.lexical import COMMENT, STRING, scope_of
 from graft_server.completion.options import Option, Options, missed_of, options_at
 from graft_server.completion.probe import probing
 from graft_server.completion.ranking import scores, uses
@@ -102,10 +102,9 @@ def suggest(graph: SymbolGraph, path: str, place: Place) -> Guess | None:
     elif found.where == "name":
         words, name_fits = keywords_at(place, found.typed)
         names = names if name_fits else {}
-        head = head_of(place.before)
-        if in_annotation(bare(head[: len(head) - len(found.typed)])):
-            # A type is no variable.
-            names = {n: o for n, o in names.items() if o.kind not in _VARIABLES}
+        if in_annotation(code_before(place, found.typed), place.before[: -len(place.line) - 1]):
+            # A type is no variable, unless it is written like one.
+            names = {n: o for n, o in names.items() if o.kind not in _VARIABLES or n.lstrip("_")[:1].isupper()}
             words = {"None": words["None"]} if "None" in words else {}
         for word, value in words.items():
             if found.typed and word.startswith(found.typed):

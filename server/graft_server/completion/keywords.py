@@ -7,7 +7,7 @@ import re
 from keyword import iskeyword
 
 from graft_server.completion.anchor import Place
-from graft_server.completion.lexical import bare
+from graft_server.completion.lexical import emptied
 from graft_server.completion.stops import head_of, unmatched
 
 LEAST = 0.005
@@ -39,30 +39,30 @@ _IN_BODY = _table(
     "break 0.03 match 0.02 global 0.01 nonlocal 0.01",
 )
 _OPERAND = _table(_OPERANDS, "None 0.41 not 0.16 False 0.16 True 0.15 lambda 0.08")
-_AFTER = {
-    "async": {"def": 1.0, "with": 0.5, "for": 0.3},
-    "yield": _OPERAND | {"from": 0.3},
-}
+_YIELDED = _OPERAND | {"from": 0.3}
+_ASYNC = {"def": 1.0, "with": 0.5, "for": 0.3}
 _OPERATOR = _table(
     _OPERATORS, "in 2.1 and 1.4 if 1.0 else 0.9 is 0.85 or 0.8 for 0.6 as 0.24 not 0.2 from 0.03"
 )  # fmt: skip
 """Keywords that begin a statement at the top of a file or in a body, those where an operand is due, and those behind
 one: what each counts beside names, about 10 for all of the places (`bench/count_places.py`)."""
-_DUE = 8.0
+_AS_DUE = 8.0
 """What `as` counts in a statement that is about to bind a name with it."""
-_BEHIND = re.compile(r"""(?:(?P<word>\w+)|[)\]}'"])\s+$""")
-"""What an operand ends with."""
+_OPERAND_ENDS = re.compile(r"""(?:(?P<word>\w+)|[)\]}'"])\s+$""")
+_FOR_TARGET = re.compile(r"\bfor\b(?!.*\bin\b)[^\]}]*$", re.S)
 _SOFT = ("match", "case", "type", "print")
+"""Words that begin a statement before an operand, though they may be names; `print` as Python 2 has it."""
 _HEADER_DONE = re.compile(
-    r"\s*(?:(?:async\s+)?(?:if|elif|for|while|with|except)\b[^:]*|else|try|finally|except):\s*$"
-)  # fmt: skip
+    r"\s*(?:(?:async\s+)?(?:if|elif|for|while|with|except|def|class|match|case)\b.*|else|try|finally|except):\s*$", re.S
+)
 _DECLARED = re.compile(r"([A-Za-z_]\w*)(?:\.\w+)*\s*:(?!=)[^=(){}]*$")
+_LONGEST_TYPE = 400
 _ONLY_IN = {
     "as": re.compile(r"(?:async\s+)?(?:with|except|import|from|case)\b"),
     "from": re.compile(r"raise\b"),
     "else": re.compile(r".*\bif\b", re.S),
 }
-"""What the statement must begin with for a keyword to follow an operand."""
+"""What a statement must begin with, or hold, for a keyword to follow an operand."""
 
 
 def keywords_at(place: Place, typed: str) -> tuple[dict[str, float], bool]:
@@ -70,40 +70,63 @@ def keywords_at(place: Place, typed: str) -> tuple[dict[str, float], bool]:
     lead = place.line[: len(place.line) - len(typed)]
     if lead.lstrip().startswith("@") or place.language != "python":
         return {}, True
-    statement = head_of(place.before)
-    code = bare(statement[: len(statement) - len(typed)])
+    code = code_before(place, typed)
     openers = unmatched(code)[1]
     if not lead.strip() and not openers:
         return (_IN_BODY if lead else _AT_TOP), True
     if not openers and _HEADER_DONE.match(code):
         return _IN_BODY, True
-    said = statement[: len(statement) - len(typed)]
-    behind = _BEHIND.search(said)
+    behind = _OPERAND_ENDS.search(code)
     word = behind["word"] if behind is not None else None
     if behind is not None and word == "not":
-        negated = _BEHIND.search(said[: behind.start()])
-        if negated is not None and not _is_operator(negated["word"]):
+        negated = _OPERAND_ENDS.search(code[: behind.start()])
+        if negated is not None and not _wants_operand(negated["word"]):
             return {"in": _OPERATOR["in"]}, False
-    if behind is None or _is_operator(word) or (word in _SOFT and code.split() == [word]):
-        return _AFTER.get(word or "", _OPERAND), word != "async"
-    if re.search(r"\bfor\b(?!.*\bin\b)[^)\]}]*$", code, re.S):
+    if word == "async":
+        return _ASYNC, False
+    if behind is None or _wants_operand(word) or (word in _SOFT and code.split() == [word]):
+        return (_YIELDED if word == "yield" else _OPERAND), True
+    if _FOR_TARGET.search(code):
         return {"in": _OPERATOR["in"]}, False
     start = code.lstrip()
-    fitting = {w for w in _OPERATOR if w not in _ONLY_IN or _ONLY_IN[w].match(start)}
+    found = {w: v for w, v in _OPERATOR.items() if w not in _ONLY_IN or _ONLY_IN[w].match(start)}
     if not openers:
-        fitting -= {"for", "async"}
-    said_as = "as" in fitting and not re.search(r"\bas\s+\w+\s*$", code) and openers in ("", "(")
-    return {w: _DUE if w == "as" and said_as else v for w, v in _OPERATOR.items() if w in fitting}, False
+        found = {w: v for w, v in found.items() if w not in ("for", "async")}
+    if "as" in found and openers in ("", "(") and not re.search(r"\bas\s+\w+\s*$", code):
+        found["as"] = _AS_DUE
+    return found, False
 
 
-def in_annotation(code: str) -> bool:
-    """Whether `code`, a statement up to the cursor without its strings, ends where a type is due."""
+def code_before(place: Place, typed: str) -> str:
+    """The statement at the cursor up to what is `typed` of a name, its comments left out and its strings empty."""
+    statement = head_of(place.before)
+    return emptied(statement[: len(statement) - len(typed)])
+
+
+def in_annotation(code: str, above: str = "") -> bool:
+    """Whether `code`, a statement up to the cursor (`code_before`), ends where a type is due.
+
+    `above` is the text before the cursor's line: where its last code ends in a comma or an opener, `name: ` is a key
+    and its value.
+    """
     start = code.lstrip()
     if re.match(r"(?:async\s+)?def\b", start):
-        return re.search(r"->[^:]*$|[(,]\s*\**\w+\s*:[^=(){}]*$", code) is not None
-    return (found := _DECLARED.match(start)) is not None and not iskeyword(found.group(1))
+        arrow = code.rfind("->")
+        if arrow >= 0:
+            return ":" not in code[arrow:]
+        return re.search(r"[(,]\s*\**\w+\s*:[^=(){}]*$", code[-_LONGEST_TYPE:]) is not None
+    found = _DECLARED.match(start)
+    return found is not None and not iskeyword(found.group(1)) and not _goes_on(above)
 
 
-def _is_operator(word: str | None) -> bool:
+def _goes_on(above: str) -> bool:
+    """Whether the last line of code above is plainly inside brackets; blank lines and comments are skipped."""
+    for line in reversed(above[-4000:].split("\n")):
+        if (said := emptied(line).rstrip()) != "":
+            return said[-1] in ",([{"
+    return False
+
+
+def _wants_operand(word: str | None) -> bool:
     """Whether an operand is due behind a word; None is the end of a bracket or string."""
     return word is not None and iskeyword(word) and word not in ("None", "True", "False")

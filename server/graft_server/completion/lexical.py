@@ -91,6 +91,12 @@ def bare(text: str, language: str = "python") -> str:
     return _spans(lexicon_of(language)).sub("", text)
 
 
+def emptied(text: str, language: str = "python") -> str:
+    """`text` without its comments, and with `""` for each string."""
+    comments = lexicon_of(language).comments
+    return _spans(lexicon_of(language)).sub(lambda m: "" if comments and m.group().startswith(comments) else '""', text)
+
+
 def comment_start(before: str, text: str, language: str = "python") -> int | None:
     """Where in `text`, put in after `before`, the first comment begins; None if there is none."""
     lexicon = lexicon_of(language)

@@ -17,11 +17,11 @@ from graft_server.completion.stops import head_of, unmatched
 _MEMBER = re.compile(r"\.(\w*)$")
 _BINDS = re.compile(
     r"\b(?:def|class|as|global|nonlocal|lambda)\s+\w*$"  # a new name, or one of several
-    r"|\blambda\s+(?:[^:]*,\s*)?\**\w*$"
     r"|\bfor\s+[\w, (]*$"
     r"|^\s*(?:async\s+)?def\s+\w+\s*\((?:[^()]*,)?\s*\**\w*$"  # a parameter
 )
 """Where a name is made, not used: nothing that exists is wanted there."""
+_IN_LAMBDA = re.compile(r"\blambda\b[^:()\[\]{}]*,\s*\**\w*$")
 
 _TARGETS = re.compile(r"\s*([A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*)\s*(?::[^=]+)?=(?!=)")
 _MISSED = -2
@@ -77,7 +77,7 @@ def options_at(graph: SymbolGraph, path: str, place: Place, limit: int = 200) ->
         return _options(typed, list(answer.value), answer.closed, "member", limit)
     word = re.search(r"\w*$", line)
     typed = word.group() if word is not None else ""
-    if typed[:1].isdigit() or _BINDS.search(line) or _in_parameters(place.before):
+    if typed[:1].isdigit() or _BINDS.search(line) or _IN_LAMBDA.search(bare(line)) or _in_parameters(place.before):
         return Options(typed, (), False, "new")
     names = known.visible(graph, path, place)
     arguments = [

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from graft_server.completion.anchor import Place
 from graft_server.completion.gate import indent_of
-from graft_server.completion.lexical import comment_start, quotes_left
+from graft_server.completion.lexical import bare, comment_start, quotes_left
 from graft_server.completion.model import Mode, Verdict
-from graft_server.completion.stops import bracket_depth, brackets_of, head_of, repetition
+from graft_server.completion.stops import MOST_LINES, bracket_depth, brackets_of, head_of, repetition
 
 _SPECIAL = re.compile(
     r"<\|[A-Za-z_]+\|>|<\uff5c[^\uff5c]*\uff5c>|</?s>|<fim[_-]\w+>|<(?:PRE|SUF|MID|EOT|END)>|<(?:file_sep|repo_name|filename|endoftext)>|\ufffd"
@@ -140,7 +140,8 @@ def indented(text: str, place: Place) -> str:
         deepest = indent_of(above) + (style.width if above.rstrip()[-1:] in ":([{," else 0)
         lead = len(lines[0]) - len(lines[0].lstrip())
         # A line that closes a bracket stands no deeper than the one that opened it.
-        closer = _indent_of_closer(place.before.split("\n")[:-1]) if lines[0].lstrip()[:1] in _CLOSING else None
+        closes = lines[0].lstrip()[:1] in _CLOSING
+        closer = _indent_of_closer(place.before.split("\n")[:-1], place.language) if closes else None
         if (closer is not None and indent_of(place.line + "x") >= closer) or (
             indent_of(place.line + lines[0]) > deepest
             and bracket_depth(head_of(place.before, place.language), place.language) <= 0
@@ -159,15 +160,16 @@ def indented(text: str, place: Place) -> str:
     return "\n".join(out)
 
 
-def _indent_of_closer(above: list[str]) -> int | None:
+def _indent_of_closer(above: list[str], language: str) -> int | None:
     """Indentation of a closing bracket on a line of its own below these lines, as most write it: that of the line
-    which opened it."""
+    which opened it.  None if none of the nearest lines looks like that."""
     inside: int | None = None
-    for line in reversed(above):
-        if not line.strip():
+    for line in reversed(above[-MOST_LINES:]):
+        said = bare(line, language).rstrip()
+        if not said:
             continue
-        indent = indent_of(line)
-        if inside is None and line.rstrip()[-1] not in "([{":
+        indent = indent_of(said)
+        if inside is None and said[-1] not in "([{":
             inside = indent
         elif inside is None or indent < inside:
             return indent

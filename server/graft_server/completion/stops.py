@@ -97,7 +97,7 @@ def _end_of_block(text: str, rule: StopRule) -> int | None:
     return None
 
 
-_CONTINUES = re.compile(r"(?:[(\[{,+\-*/%|&^=<>.\\:]|\b(?:and|or|not|in|is|if|else|for))\s*(?:#.*)?$")
+_CONTINUES = re.compile(r"(?:[(\[{,+\-*/%|&^=<>\\:]|(?<!\.)\.|\b(?:and|or|not|in|is|if|else|for))\s*(?:#.*)?$")
 MOST_LINES = 40
 
 
