@@ -96,3 +96,16 @@ async def test_without_an_open_hole_the_engine_is_not_asked() -> None:
     wish = Wish(Snapshot("a.py", "x = ", 4), place, "line", Settings())
     assert names(await by_model(engine, Holes(), wish, "repo", "doc", options("a", "b"))) == ["a", "b"]
     assert engine.scored == []
+
+
+def test_a_key_reads_the_words_of_one_line_anew() -> None:
+    lines = [f"first_{n}.second_{n}" for n in range(100)]
+    text = "\n".join(lines) + "\n"
+    uses(Place(text + "x = fir", "\n" + text), {"first_3"}, member=False)
+    misses = ranking._words.cache_info().misses
+    found = uses(Place(text + "x = firs", "\n" + text), {"first_3"}, member=False)
+    assert found == {"first_3": [97.0, 4.0]}
+    assert ranking._words.cache_info().misses <= misses + 1
+    other = text.replace("first_3.", "other.")
+    assert uses(Place(other + "x = firs", "\n"), {"first_3", "other"}, member=False) == {"other": [97.0]}
+    assert ranking._words.cache_info().misses <= misses + 2

@@ -7,6 +7,7 @@ lets the engine go on.
 from __future__ import annotations
 
 import re
+import string
 
 from graft_indexer.graph import Origin, SymbolGraph
 from graft_models.engine import Allow, Need, Trigger
@@ -16,7 +17,7 @@ from graft_server.completion.lexical import CODE, bare, scope_of
 from graft_server.completion.stops import head_of
 
 MAX_NAMES = 2000
-_NAME_TAIL = re.compile(r"[A-Za-z_0-9]*\Z")
+_NAME_SIGNS = string.ascii_letters + string.digits + "_"
 TRIGGERS = (Trigger.DOT, Trigger.IMPORT, Trigger.NAME)
 """What is asked for.  `CALL` is not: an argument may be any expression, and its names are asked for one by one."""
 _BINDS = re.compile(r"\b(?:for|lambda|import|as|global|nonlocal|def|class|case|type|except)\b[^=:]*$")
@@ -45,7 +46,8 @@ def trigger_at(place: Place) -> Trigger | None:
 
 
 def _without_name(text: str) -> str:
-    return text[: len(text) - len(_NAME_TAIL.search(text).group())]  # type: ignore[union-attr]
+    """Without the beginning of an (ASCII) name that `text` ends with."""
+    return text.rstrip(_NAME_SIGNS)
 
 
 def allowed(graph: SymbolGraph, path: str, place: Place, typed: str, need: Need) -> Allow | None:
@@ -117,7 +119,8 @@ def _visible(graph: SymbolGraph, path: str, place: Place, generated: str, need: 
 def _members(graph: SymbolGraph, path: str, place: Place, generated: str, line: str, need: Need) -> Allow | None:
     answer = known.members(graph, path, place, generated)
     names = sorted(dict.fromkeys(s.name for s in answer.value), key=lambda name: name.startswith("_"))
-    begun = _NAME_TAIL.search(place.before + generated).group()  # type: ignore[union-attr]
+    before = place.before + generated
+    begun = before[len(_without_name(before)) :]
     # At the start of a statement the member may be assigned to, and so be new.
     return _allow(need, tuple(names), answer.closed_for(begun) and not re.match(r"\s*[\w.]+\.$", line))
 

@@ -113,7 +113,8 @@ def suggest(graph: SymbolGraph, path: str, place: Place) -> Guess | None:
     if not names:
         return None
     member = found.where == "member"
-    known = scores(place, names.values(), member=member, keywords=keywords)
+    seen = uses(place, names.keys(), member=member)
+    known = scores(place, names.values(), member=member, keywords=keywords, seen=seen)
     ordered = sorted(known, key=lambda n: (-known[n], n))
     if same is not None:
         ordered.remove(same)
@@ -130,7 +131,7 @@ def suggest(graph: SymbolGraph, path: str, place: Place) -> Guess | None:
         share, lead = max(share, SAME_SHARE), max(lead, SAME_SHARE)
         if not found.typed and _wants_blank(place.line):
             rest = f" {rest}"
-    near = uses(place, {best}, member=member).get(best, [])
+    near = seen.get(best, [])
     return Guess(
         rest,
         (
@@ -143,7 +144,7 @@ def suggest(graph: SymbolGraph, path: str, place: Place) -> Guess | None:
             math.log1p(min(near, default=1000.0)),
             float(member),
             float(found.where == "import"),
-            float(option.detail == "keyword" and symbol is None),
+            float(symbol is None and option.said == "keyword"),
             float(option.kind in (DefinitionKind.LOCAL, DefinitionKind.PARAMETER)),
             float(symbol is not None and symbol.origin is Origin.WORKSPACE),
             float(place.line.strip() == found.typed),

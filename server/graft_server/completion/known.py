@@ -26,7 +26,6 @@ T = TypeVar("T")
 FRESH_SECONDS = 3.0
 """Other files may change meanwhile: an answer is not kept longer."""
 _MOST = 6
-_NAME_TAIL = re.compile(r"\w*\Z")
 
 
 class _Kept(threading.local):
@@ -51,8 +50,11 @@ class Names:
 
 def begun(text: str) -> str:
     """The beginning of a name that `text` ends with."""
-    found = _NAME_TAIL.search(text)
-    return found.group() if found is not None else ""
+    # From the end: a pattern would be tried at every character of the file.
+    at = len(text)
+    while at and (text[at - 1].isalnum() or text[at - 1] == "_"):
+        at -= 1
+    return text[at:]
 
 
 def before_name(place: Place, generated: str = "") -> Place:

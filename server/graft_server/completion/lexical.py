@@ -128,8 +128,7 @@ def _scope_of(before: str, language: str) -> str:
     begin, end = lexicon.block or ("", "")
     opening = {*lexicon.comments, *lexicon.long_quotes, *lexicon.quotes} | ({begin} if begin else set())
     state = ""
-    for found in _marks(lexicon).finditer(before):
-        token = found.group()
+    for token in _marks(lexicon).findall(before):
         if not state:
             state = token if token in opening else ""
         elif state in lexicon.comments:

@@ -33,10 +33,16 @@ class Option:
 
     name: str
     kind: DefinitionKind
-    detail: str
+    said: str
+    """A short line about what is no symbol."""
     symbol: Symbol | None = None
     rank: int = 0
     """Smaller comes first; below 0 stands what is asked for: arguments of the call, names that an import is for."""
+
+    @property
+    def detail(self) -> str:
+        """A short line about it; made when it is shown, since most of a list only competes."""
+        return self.said if self.symbol is None else detail_of(self.symbol)
 
     @property
     def missed(self) -> bool:
@@ -85,9 +91,12 @@ def options_at(graph: SymbolGraph, path: str, place: Place, limit: int = 200) ->
         for name in names.keywords
         if name.startswith(typed)
     ]
-    target = _own_target(place)
+    start, bound = _own_target(place)
+    above = place.before.encode("utf-8", "surrogateescape")
     symbols = [
-        s for s in names.symbols if (not s.unsure or _may_hold(s, place)) and not _is_bound_here(s, path, target)
+        s
+        for s in names.symbols
+        if (not s.unsure or _may_hold(s, place, above)) and not (s.name in bound and _is_bound_here(s, path, start))
     ]
     found_names = _options(typed, symbols, names.closed, "name", limit)
     return Options(typed, (*arguments, *found_names.options)[:limit], names.closed, "name")
@@ -101,17 +110,15 @@ def _own_target(place: Place) -> tuple[int, frozenset[str]]:
     return start, frozenset(re.findall(r"\w+", found.group(1))) if found is not None else frozenset()
 
 
-def _is_bound_here(symbol: Symbol, path: str, target: tuple[int, frozenset[str]]) -> bool:
-    """Whether the statement at the cursor is the first to bind a name: it cannot be read in it."""
-    start, names = target
+def _is_bound_here(symbol: Symbol, path: str, start: int) -> bool:
+    """Whether the statement at byte `start`, which binds a name, is the first to do so: it cannot be read in it."""
     assigned = symbol.kind in (DefinitionKind.LOCAL, DefinitionKind.VARIABLE) and symbol.path == path
-    return assigned and symbol.name in names and symbol.span.start >= start
+    return assigned and symbol.span.start >= start
 
 
-def _may_hold(symbol: Symbol, place: Place) -> bool:
+def _may_hold(symbol: Symbol, place: Place, above: bytes) -> bool:
     """Whether a name that only a broken line may bind is likely to be bound at the cursor: that line stands above, and
-    not deeper than the cursor's."""
-    above = place.before.encode("utf-8", "surrogateescape")
+    not deeper than the cursor's.  `above` are the bytes before the cursor."""
     if symbol.span.start >= len(above):
         return False
     line = above[above.rfind(b"\n", 0, symbol.span.start) + 1 : symbol.span.start]
@@ -142,7 +149,7 @@ def _options(
             made[symbol.name] = Option(
                 symbol.name,
                 symbol.kind,
-                detail_of(symbol),
+                "",
                 symbol,
                 _MISSED if symbol.name in missed else _rank(symbol, typed),
             )

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from graft_indexer.graph import Origin
 from graft_models.engine import Engine, ScoreRequest
@@ -27,7 +28,7 @@ _BEFORE, _AFTER = 12_000, 4_000
 """Characters around the cursor in which uses are counted."""
 _FADES = 40.0
 """Lines after which a use counts about a third."""
-_WORD = re.compile(r"[A-Za-z_]\w*")
+_WORD = re.compile(r"(\.?)([A-Za-z_]\w*)")
 _numbers = itertools.count(1)
 
 
@@ -41,11 +42,16 @@ def uses(place: Place, names: Container[str], *, member: bool) -> dict[str, list
     for lines, first, step in ((above, len(above) - 1, -1), (after.split("\n"), 0, 1)):
         for number, line in enumerate(lines):
             away = float((number - first) * step)
-            for found in _WORD.finditer(line):
-                name = found.group()
-                if name in names and (not member or line[found.start() - 1 : found.start()] == "."):
+            for dot, name in _words(line):
+                if name in names and (dot or not member):
                     out.setdefault(name, []).append(away)
     return out
+
+
+@lru_cache(maxsize=4096)
+def _words(line: str) -> list[tuple[str, str]]:
+    """The names of a line, each with the dot before it if there is one.  A key changes one of hundreds of lines."""
+    return _WORD.findall(line)
 
 
 def weight(option: Option) -> float:
@@ -58,11 +64,18 @@ def weight(option: Option) -> float:
 
 
 def scores(
-    place: Place, options: Iterable[Option], *, member: bool, keywords: Mapping[str, float] | None = None
+    place: Place,
+    options: Iterable[Option],
+    *,
+    member: bool,
+    keywords: Mapping[str, float] | None = None,
+    seen: Mapping[str, Sequence[float]] | None = None,
 ) -> dict[str, float]:
-    """How much speaks for each name; uses fade with their distance.  `keywords` says what each of those counts."""
+    """How much speaks for each name; uses fade with their distance.  `keywords` says what each of those counts, `seen`
+    where the names are used, if the caller has looked already."""
     weights = {o.name: weight(o) for o in options} | dict(keywords or {})
-    seen = uses(place, weights.keys(), member=member)
+    if seen is None:
+        seen = uses(place, weights.keys(), member=member)
     return {name: w + sum(math.exp(-away / _FADES) for away in seen.get(name, ())) for name, w in weights.items()}
 
 

@@ -7,8 +7,9 @@ repetition, lines that stand below already, spaces at the seam, indentation, bra
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from graft_server.completion.anchor import Place
 from graft_server.completion.gate import indent_of
@@ -178,8 +179,8 @@ def _indent_of_closer(above: list[str], language: str) -> int | None:
 
 def without_duplicates(text: str, place: Place, mode: Mode) -> str:
     """Without lines that stand below the cursor already, and nothing if the line itself would repeat its neighbour."""
-    below = [line.strip() for line in place.after.split("\n")[1:] if line.strip()][:3]
-    above = [line.strip() for line in place.before.split("\n")[:-1] if line.strip()][-1:]
+    below = list(islice(_said_below(place.after), 3))
+    above = list(islice(_said_above(place.before), 1))
     lines = text.split("\n")
     first = (place.line + lines[0]).strip()
     if len(first) > 2 and re.search(r"\w", first) and mode != "span":
@@ -192,6 +193,26 @@ def without_duplicates(text: str, place: Place, mode: Mode) -> str:
         if tail and below and tail == below[: len(tail)] and any(len(line) > 1 for line in tail):
             return "\n".join(lines[:number])
     return text
+
+
+def _said_below(after: str) -> Iterator[str]:
+    """The lines that say something below the cursor's, stripped, the nearest first."""
+    at = after.find("\n") + 1
+    while at:
+        end = after.find("\n", at)
+        if line := (after[at:end] if end >= 0 else after[at:]).strip():
+            yield line
+        at = end + 1
+
+
+def _said_above(before: str) -> Iterator[str]:
+    """Those above it, the nearest first."""
+    end = before.rfind("\n")
+    while end >= 0:
+        start = before.rfind("\n", 0, end)
+        if line := before[start + 1 : end].strip():
+            yield line
+        end = start
 
 
 def without_rest(text: str, place: Place) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from graft_server.completion.anchor import Place
@@ -106,7 +107,13 @@ def head_of(before: str, language: str = "python") -> str:
 
     Only they are looked at for brackets: text further up holds strings that cannot be told from code by their quotes.
     """
-    lines = before[-8000:].split("\n")
+    return _head_of(before[-8000:], language)
+
+
+@lru_cache(maxsize=16)
+def _head_of(before: str, language: str) -> str:
+    """The same of that much text; asked by several gates of every key."""
+    lines = before.rsplit("\n", MOST_LINES)
     first = len(lines) - 1
     while first > 0 and len(lines) - first < MOST_LINES:
         above = lines[first - 1].rstrip()
@@ -129,7 +136,7 @@ def brackets_of(before: str, text: str, after: str, language: str = "python") ->
 def tail_of(after: str, indent: int) -> str:
     """What follows the cursor: the rest of its line, and the lines below that may close its brackets: deeper ones, and
     the first one after them if it begins with a closer.  `indent` is the statement's, in columns."""
-    lines = after[:8000].split("\n")
+    lines = after[:8000].split("\n", MOST_LINES)
     kept = [lines[0]]
     for line in lines[1:MOST_LINES]:
         stripped = line.strip()
