@@ -9,11 +9,11 @@ the facts inside broken statements may depend on it until the text is whole agai
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from graft_indexer import rewalk
+from graft_indexer.classheaders import Headers, headers_after, headers_of
 from graft_indexer.extract import (
     Record,
     assemble,
@@ -60,20 +60,44 @@ class Buffer:
     """One open buffer.  `record` is what `extract_rows` would say of `data`, always.
 
     Texts come faster than questions about their facts: while a key is answered, a suggestion and a line made whole
-    stand for the text, and only the names at the cursor are asked for.  So a new text costs its digest; the tree and
-    the record are made when somebody wants them, from those that were made last.
+    stand for the text, and only the names at the cursor are asked for.  So a new text costs nothing; its digest, the
+    tree and the record are made when somebody wants them, from those that were made last.
     """
 
-    __slots__ = ("_counted", "_former", "_state", "data", "digest", "language", "text")
+    __slots__ = ("_counted", "_data", "_digest", "_former", "_headers", "_state", "language", "text")
 
     def __init__(self, text: str, language: str) -> None:
         self.language = language
         self.text = text
-        self.data = encode(text)
-        self.digest = digest_of(self.data)
+        self._data: bytes | None = None
+        self._digest: bytes | None = None
+        self._headers: tuple[bytes, Headers] | None = None
         self._state: _State | None = None
         self._former: _State | None = None
         self._counted: tuple[bytes, dict[bytes, int]] | None = None
+
+    @property
+    def data(self) -> bytes:
+        """The text's bytes."""
+        if self._data is None:
+            self._data = encode(self.text)
+        return self._data
+
+    @property
+    def digest(self) -> bytes:
+        """Digest of the text, as in its record."""
+        if self._digest is None:
+            self._digest = digest_of(self.data)
+        return self._digest
+
+    @property
+    def bases(self) -> frozenset[str]:
+        """`base_words` of the present text."""
+        data, known = self.data, self._headers
+        if known is None or known[0] is not data:
+            made = headers_after(known[1], known[0], data) if known is not None else None
+            self._headers = known = (data, made or headers_of(data))
+        return known[1].words
 
     @property
     def tree(self) -> Tree | None:
@@ -104,8 +128,7 @@ class Buffer:
         """Replace the text."""
         if text == self.text:
             return
-        self.text, self.data = text, encode(text)
-        self.digest = digest_of(self.data)
+        self.text, self._data, self._digest = text, None, None
 
     def _made(self) -> _State:
         """The state of the present text."""
@@ -186,43 +209,6 @@ class Buffer:
             None,
         )
         return _State(data, tree, parts, record)
-
-
-# Both begin with letters of their own, which the engine finds ten times as quickly as a border in front of them.
-_CLASS = re.compile(rb"class[ \t\\]")
-_HEADER_END = re.compile(rb":[ \t]*(?:#[^\n]*)?(?:\r?\n|\r|\Z)")
-_NAME = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
-_ALIAS = re.compile(rb"as(?=[ \t\\\r\n]+([\w\x80-\xff]+))")
-_SPACES = frozenset([b" ", b"\t", b"\\", b"\r", b"\n"])
-_WORD_END = re.compile(rb"\w")
-_BEFORE = re.compile(rb"([\w\x80-\xff]+)[ \t\\\r\n]+\Z")
-
-
-def base_words(data: bytes) -> frozenset[str]:
-    """The words of all class headers of a Python text, and the names that those are imported by.
-
-    Without a tree: all bases are among them, and whatever else stands there, or up to the next line that ends with a
-    colon outside of brackets.
-    """
-    found: set[bytes] = set()
-    for header in _CLASS.finditer(data):
-        if header.start() and _WORD_END.match(data, header.start() - 1):
-            continue
-        at = header.end()
-        while (end := _HEADER_END.search(data, at)) is not None:
-            at = end.end()
-            text = data[header.end() : at]
-            if text.count(b"(") + text.count(b"[") <= text.count(b")") + text.count(b"]"):
-                break
-        found.update(_NAME.findall(data, header.end(), at if end is not None else len(data)))
-    for alias in _ALIAS.finditer(data):
-        if (
-            alias[1] in found
-            and data[max(0, alias.start() - 1) : alias.start()] in _SPACES
-            and (name := _BEFORE.search(data[max(0, alias.start() - 200) : alias.start()])) is not None
-        ):
-            found.add(name[1])
-    return frozenset(word.decode("utf-8", "surrogateescape") for word in found)
 
 
 def _moved(sink: Sink, by: int) -> Sink:

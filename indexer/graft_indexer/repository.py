@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ast
-import itertools
 import re
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from graft_indexer.bindings import FUNCTIONS, How
@@ -15,6 +13,7 @@ from graft_indexer.facts import DefinitionKind, Span
 from graft_indexer.graph import Symbol
 from graft_indexer.memo import CircularError, Token
 from graft_indexer.outside import OutsideBases
+from graft_indexer.pieces import Outside, read
 from graft_indexer.pyfile import PyFile
 from graft_indexer.receivers import Inference
 from graft_indexer.scopes import Scope, scope_of
@@ -22,32 +21,9 @@ from graft_indexer.source import COMPUTED
 from graft_indexer.text import encode
 from graft_indexer.values import Cls
 
-_STORE = re.compile(rb"\.\s*(?P<name>\w+)\s*(?:[-+*/%&|^@]|//|\*\*|<<|>>)?=(?!=)")
-_NOTE = re.compile(rb"\.(?P<name>\w+)[ \t]*:[ \t]*[^=\n]+=(?!=)")
-_LOOP = re.compile(rb"\.(?P<name>\w+)[ \t]*(?:\)[ \t]*)?(?:,|:|\bin\b)")
-_LIST = re.compile(rb"^[ \t]*(?:\([ \t]*)?((?:[\w.\[\]'\"*]+[ \t]*,[ \t]*)+[\w.\[\]'\"*]*)\)?[ \t]*=(?!=)", re.M)
-_SETATTR = re.compile(rb"(?:setattr|__setattr__|patch\.object)\([^,\n]+,\s*f?['\"](?P<name>\w+)['\"]")
-_PATCH = re.compile(rb"patch(?:\.dict)?\(\s*f?['\"][\w.]*\.(?P<name>\w+)['\"]")
-_ASKED = re.compile(rb"(?:hasattr|getattr|delattr)\([^\n]*?['\"](?P<name>\w+)['\"]")
 _BUILTIN = re.compile(
     rb"(?:\bbuiltins(?:__)?\.(?:__dict__\[)?(?P<name>\w+)\s*=(?!=))|(?:\bbuiltins(?:__)?[^\n]*['\"](?P<quoted>\w+)['\"])"
 )
-_MAKING = re.compile(rb"\b(?:type|new_class|setattr)\((?:[^\n]*\n)?[^\n]*")
-_GIVEN = re.compile(rb"^(?:[A-Za-z_(]|[ \t]*\))[\w., \t()]*=[ \t]*[\w.]+\(\s*(?P<given>[\w.,\s]+)", re.M)
-"""`(A, B) = derive(Mixin, ...)` outside of functions: what is made of a class there may be derived from it."""
-_MIXED = re.compile(
-    rb"@[\w.]+\(\s*(?P<given>[\w.,\s]+)\)[ \t]*(?:#[^\n]*)?\r?\n"
-    rb"(?:[ \t]*(?:[@#][^\n]*)?\r?\n){0,20}[ \t]*class\b"
-)
-"""A decorator of a class that is given classes may hand their functions on to it.  Before it stand blanks only: a
-pattern that begins with what it looks for takes a twentieth of the time, at every key in a large file."""
-_FILL = re.compile(rb"^[\w.]+\(\s*\w+\s*,\s*['\"](?P<name>\w+)['\"]", re.M)
-"""`define(A, "name", ...)` outside of functions."""
-_MAKES = re.compile(rb"type(?<![\w.]type)(?<!def type)\(\s*[^\s,()][^,()\n]*,\s*[A-Za-z_]\w*\s*,")
-"""`type(name, bases, ...)`, the bases in a variable."""
-_WHOLE = re.compile(rb"[A-Za-z_]\w*(?=\s*(?:,|$))")
-_WORD = re.compile(rb"[A-Za-z_]\w*(?=\s*,)")
-_OWN = (b"self", b"cls")
 _REFITTING = frozenset({"__defaults__", "__kwdefaults__", "__code__"})
 """What of a function decides which arguments it takes."""
 _ENDINGS = (".py", ".pyi", ".ipynb")
@@ -59,39 +35,6 @@ _MAX_OUTSIDE = 24
 _MAX_OWNERS = 300
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """What a piece of a file does to objects from outside; offsets count from its beginning."""
-
-    stores: dict[str, int]
-    asked: frozenset[str]
-    called: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Outside:
-    """What one version of a file does to objects from outside."""
-
-    digest: str
-    stores: dict[str, int]
-    """Attributes set on anything but self -> offset."""
-    asked: frozenset[str]
-    """Attributes asked for with hasattr or getattr."""
-    called: frozenset[str]
-    """Words in calls that make or fill classes."""
-    pieces: dict[bytes, _Piece]
-    """By their text: an edit changes one of them."""
-    changes_path: bool
-    """It writes of `sys.path`."""
-    makes_classes: bool
-    """It makes classes of bases that a variable holds."""
-
-    @property
-    def outline(self) -> tuple[object, ...]:
-        """All but the places."""
-        return self.stores.keys(), self.asked, self.called, self.changes_path, self.makes_classes
-
-
 class Repository:
     """Answers for a graph; remembers what it found by file and version."""
 
@@ -101,8 +44,8 @@ class Repository:
         self.source = inference.world.source
         self._outside_bases = OutsideBases()
         self._builtin_names: dict[str, tuple[str, list[tuple[str, Span]]]] = {}
-        self._seen: dict[str, _Outside] = {}
-        self._symbols_outside: dict[str, dict[str, tuple[_Outside, Symbol]]] = {}
+        self._seen: dict[str, Outside] = {}
+        self._symbols_outside: dict[str, dict[str, tuple[Outside, Symbol]]] = {}
         """Of each class: what is set on it from outside, and by which version of a file."""
         self._bases: dict[str, tuple[str, frozenset[str]]] = {}
         self._tokens: dict[str, tuple[Token, Token]] = {}
@@ -167,7 +110,7 @@ class Repository:
         known = self._of(path)
         return known.stores, known.asked
 
-    def _of(self, path: str) -> _Outside:
+    def _of(self, path: str) -> Outside:
         self._note(path)
         digest = self.source.digest(path) or ""
         known = self._seen.get(path)
@@ -175,28 +118,8 @@ class Repository:
             return known
         self.world.memo.hurry()
         data = encode(self.source.text(path) or "")
-        before = known.pieces if known is not None else {}
-        pieces: dict[bytes, _Piece] = {}
-        stores: dict[str, int] = {}
-        asked: set[str] = set()
-        called: set[str] = set()
-        at = 0
-        for text in _cut(data):
-            piece = pieces.get(text) or before.get(text) or _piece(text)
-            pieces[text] = piece
-            for name, offset in piece.stores.items():
-                stores.setdefault(name, at + offset)
-            asked |= piece.asked
-            called |= piece.called
-            at += len(text)
-        for match in _MIXED.finditer(data) if b"class" in data else ():
-            if data[data.rfind(b"\n", 0, match.start()) + 1 : match.start()].strip(b" \t"):
-                continue
-            called |= {word.decode("utf-8", "replace") for word in _WHOLE.findall(match["given"])}
-        known = self._seen[path] = _Outside(
-            digest, stores, frozenset(asked), frozenset(called), pieces if self.source.is_open(path) else {},
-            b"sys.path" in data, _MAKES.search(data) is not None,
-        )  # fmt: skip
+        before = known.pieces if known is not None else ()
+        known = self._seen[path] = read(data, digest, before, keep=self.source.is_open(path))
         return known
 
     def _bases_of(self, path: str) -> frozenset[str]:
@@ -250,12 +173,12 @@ class Repository:
         for class_name in class_names:
             for name, path in self._set_near(class_name).items():
                 paths.setdefault(name, path)
-        of: dict[str, tuple[_Outside, str]] = {}
+        of: dict[str, tuple[Outside, str]] = {}
         for path in set(paths.values()):
             self._note(path, places=True)
             of[path] = self._of(path), self.world.finder.module_name(path)
         before = self._symbols_outside.pop(owner, {})
-        made: dict[str, tuple[_Outside, Symbol]] = {}
+        made: dict[str, tuple[Outside, Symbol]] = {}
         for name, path in paths.items():
             outside, module = of[path]
             known = before.get(name)
@@ -468,51 +391,6 @@ class Repository:
         """Classes of a file that name `cls` as a base."""
         candidates = (c for c in classes_in(file) if c.node.bases)
         return [c for c in candidates if any(b.cls == cls for b in self.inference.classes.bases(c)[0])]
-
-
-_BORDER = re.compile(rb"\n(?=(?:    )?(?:def|async def|class|@)[ \t\w])")
-
-
-def _cut(data: bytes) -> list[bytes]:
-    """A file in pieces that begin with a definition."""
-    borders = [0, *(m.end() for m in _BORDER.finditer(data)), len(data)]
-    return [data[a:b] for a, b in itertools.pairwise(borders)]
-
-
-def _piece(data: bytes) -> _Piece:
-    found: dict[str, int] = {}
-    for match in _STORE.finditer(data):
-        if not _own(data, match.start()):
-            found.setdefault(match["name"].decode(), match.start("name"))
-    for match in _NOTE.finditer(data):
-        head = data[data.rfind(b"\n", 0, match.start()) + 1 : match.start()].strip()
-        if b" " not in head and not _own(data, match.start()):
-            found.setdefault(match["name"].decode(), match.start("name"))
-    if b" as " in data or b"for " in data:
-        for match in _LOOP.finditer(data):
-            head = data[data.rfind(b"\n", 0, match.start()) + 1 : match.start()]
-            word = b"for " if match[0].endswith((b"in", b",")) else b" as "
-            if word in head and b"=" not in head and not _own(data, match.start()):
-                found.setdefault(match["name"].decode(), match.start("name"))
-    for match in _LIST.finditer(data):
-        for item in re.finditer(rb"([\w\]]+)\.(\w+)\s*(?:,|$)", match[1]):
-            if item[1] not in _OWN or match[1][max(0, item.start() - 1) : item.start()] == b".":
-                found.setdefault(item[2].decode(), match.start(1) + item.start(2))
-    for pattern in (_SETATTR, _PATCH, _FILL):
-        for match in pattern.finditer(data):
-            found.setdefault(match["name"].decode(), match.start("name"))
-    asked = frozenset(m["name"].decode() for m in _ASKED.finditer(data))
-    called = {word for m in _MAKING.finditer(data) for word in _WORD.findall(m[0])}
-    called |= {word for m in _GIVEN.finditer(data) for word in _WHOLE.findall(m["given"])}
-    return _Piece(found, asked, frozenset(word.decode("utf-8", "replace") for word in called))
-
-
-def _own(data: bytes, dot: int) -> bool:
-    """Whether what stands before a dot is just `self` or `cls`."""
-    begin = dot
-    while begin > 0 and (data[begin - 1 : begin].isalnum() or data[begin - 1 : begin] in (b"_", b".", b")", b"]")):
-        begin -= 1
-    return data[begin:dot] in _OWN
 
 
 def classes_in(file: PyFile) -> list[Cls]:

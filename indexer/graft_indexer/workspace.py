@@ -26,7 +26,7 @@ from graft_indexer.files import (
     stat_entry,
 )
 from graft_indexer.layers import Layers
-from graft_indexer.overlay import Buffer, base_words
+from graft_indexer.overlay import Buffer
 from graft_indexer.packed import DEFINES, IMPORTS, DamagedError, roles_of
 from graft_indexer.rows import DefinitionRow, Kind
 from graft_indexer.source import COMPUTED
@@ -258,19 +258,21 @@ class Workspace:
         """Shadow `path` by `text` until it is closed; parses incrementally if it is already open."""
         text = _viewed(path, text)
         buffer = self._buffers.get(path)
-        before = self.digest(path)
         if buffer is None:
+            before = self.digest(path)
             self._buffers[path] = Buffer(text, language_of(path) or "python")
             if path not in self._layers.rows:
                 self._sorted = None
+            changed = self.digest(path) != before
         elif buffer.text == text:
             return
         else:
             buffer.update(text)
+            changed = True
         self._facts.pop(path, None)
         self._records.pop(path, None)
         self._generation += 1
-        if self.digest(path) != before:
+        if changed:
             self._mark([path])
 
     def close_buffer(self, path: str) -> None:
@@ -300,7 +302,7 @@ class Workspace:
         buffer perhaps more, so that a key makes no facts."""
         buffer = self._buffers.get(path)
         if buffer is not None and buffer.language == "python":
-            return base_words(buffer.data) | {COMPUTED}
+            return buffer.bases | {COMPUTED}
         record = self.record(path)
         if record is None:
             return frozenset()

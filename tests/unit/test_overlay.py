@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from tree_sitter import Node, Query, QueryCursor
 
 from graft_indexer import overlay
+from graft_indexer.classheaders import base_words
 from graft_indexer.extract import Record, extract_rows, source_bytes
-from graft_indexer.overlay import Buffer, base_words
+from graft_indexer.overlay import Buffer
 from graft_indexer.rows import Sink
 from graft_indexer.syntax import grammar, languages, parse
 from graft_indexer.text import encode
