@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from graft_indexer.syntax import changed_range
+from graft_indexer.text import changed_range
 
 # Both begin with letters of their own, which the engine finds ten times as quickly as a border in front of them.
 _CLASS = re.compile(rb"class[ \t\\]")

@@ -18,8 +18,8 @@ from unicodedata import normalize
 from graft_indexer.embedded import view
 from graft_indexer.facts import Definition, Facts, Import, Parameter, Signature, Span
 from graft_indexer.rows import KINDS, PARAMETER_KINDS, DefinitionRow, ExportRow, ImportRow, Sink, TooDeep
-from graft_indexer.syntax import changed_range, error_spans, language_of, mend, parse, walker
-from graft_indexer.text import decode, encode
+from graft_indexer.syntax import error_spans, language_of, mend, parse, walker
+from graft_indexer.text import changed_range, decode, encode
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Tree

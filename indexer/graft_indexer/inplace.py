@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from graft_indexer.bindings import FUNCTIONS, Function
 from graft_indexer.facts import Span
 from graft_indexer.pytree import Tree, children, first_line
-from graft_indexer.reparse import Edit, WholeError, compare, middle
+from graft_indexer.reparse import Edit, WholeError, compare, middle, statements
 from graft_indexer.selfstores import CACHED, hidden_in, self_stores
-from graft_indexer.text import Lines, encode
+from graft_indexer.text import Lines, changed_range, encode
 
 _REACHES_OUT = re.compile(
     rb"\bglobal\b|^[ \t]*class[ \t]|\b(?:exec|globals|locals|vars|_convert_?)[ \t]*\("
@@ -26,6 +26,7 @@ _REACHES_OUT = re.compile(
     re.M,
 )
 """What a function may do to names outside of itself, or what other questions look for in the whole text."""
+_LONG_QUOTES = (b'"""', b"'''")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +62,85 @@ def edit_body(tree: Tree, text: str) -> BodyEdit | None:
     data = encode(text)
     if tree.unreadable or not tree.body:
         return None
-    lines = Lines(data)
+    lines = tree.lines.edited(data, *changed_range(tree.data, data))
     edit = compare(tree, data, lines)
     found = _function(tree, edit)
     if found is None:
         return None
     node, containers, last = found
     first = first_line(node) - 1
-    before = tree.data[tree.lines.starts[first] : _offset(tree.lines, last)]
-    after = data[lines.starts[first] : _offset(lines, last + edit.shift)]
-    if _REACHES_OUT.search(before) or _REACHES_OUT.search(after):
-        return None
     begin, end = tree.lines.starts[first], _offset(tree.lines, last)
+    if not getattr(node, "_graft_inside", False) and _REACHES_OUT.search(tree.data, begin, end):
+        return None
     if any(b.start < begin or b.end > end for b in tree.broken):
+        return None
+    move = Move(begin, end, len(data) - len(tree.data))
+    change = _of_statements(tree, edit, node, last) or _of_body(tree, edit, node, containers, first, last)
+    if change is None:
+        return None
+    was = _seen(tree, node, containers)
+    for statement in change.moved if edit.shift else ():
+        _shift(statement, edit.shift)
+    node.body = change.body
+    node.end_lineno, node.end_col_offset = change.end
+    node._graft_inside = True  # type: ignore[union-attr]
+    for name in CACHED:
+        for holder in (node, *containers):
+            if hasattr(holder, name):
+                delattr(holder, name)
+    if edit.shift:
+        _move(tree, node, containers, edit.shift)
+    for container in reversed(containers):
+        last_node = container.body[-1]
+        container.end_lineno, container.end_col_offset = last_node.end_lineno, last_node.end_col_offset
+    tree.replace(text, data, lines, change.broken, change.filled)
+    now = _seen(tree, node, containers)
+    return BodyEdit(
+        ".".join([*(c.name for c in containers), node.name]), node, containers, was != now or bool(now[0]), move
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A function's statements after an edit; those of them that are kept but must be `moved`; the lines that had to be
+    mended, and whether a block was filled."""
+
+    body: list[ast.stmt]
+    moved: list[ast.stmt]
+    end: tuple[int | None, int | None]
+    """Line and column."""
+    broken: list[Span]
+    filled: bool
+
+
+def _of_statements(tree: Tree, edit: Edit, node: Function, last: int) -> _Change | None:
+    """The change if only the touched statements need be read; None if the whole function must be: they do not parse by
+    themselves, or other lines of it do not."""
+    found = statements(edit, node.body, last) if not tree.filled else None
+    if found is None:
+        return None
+    keep, rest, fresh = found
+    first = first_line(node.body[keep]) - 1
+    stop = first_line(node.body[rest]) - 1 if rest < len(node.body) else last
+    begin, end = tree.lines.starts[first], _offset(tree.lines, stop)
+    if any(b.start < begin or b.end > end for b in tree.broken):
+        return None
+    if _REACHES_OUT.search(edit.data, begin, _offset(edit.lines, stop + edit.shift)):
+        return None
+    tail = node.body[rest:]
+    line, column = (node.end_lineno or 0) + edit.shift, node.end_col_offset
+    close = (line, column) if tail else (fresh[-1].end_lineno, fresh[-1].end_col_offset)
+    return _Change([*node.body[:keep], *fresh, *tail], tail, close, [], False)
+
+
+def _of_body(
+    tree: Tree, edit: Edit, node: Function, containers: tuple[ast.ClassDef, ...], first: int, last: int
+) -> _Change | None:
+    """The change of the function (old lines `first` to `last`) read as a whole; None if it is not one of its body."""
+    data, lines = edit.data, edit.lines
+    begin, end = tree.lines.starts[first], _offset(tree.lines, last)
+    new_end = _offset(lines, last + edit.shift)
+    if _REACHES_OUT.search(data, begin, new_end):
         return None
     try:
         patch = middle(edit, first, last, indent=containers[-1].body[0].col_offset if containers else None)
@@ -84,31 +151,15 @@ def edit_body(tree: Tree, text: str) -> BodyEdit | None:
     fresh = patch.body[0]
     if fresh.__class__ is not node.__class__ or not isinstance(fresh, FUNCTIONS) or fresh.name != node.name:
         return None
-    new_end = _offset(lines, last + edit.shift)
     if any(b.start < begin or b.end > new_end for b in patch.broken):
         return None
     if not _same_header(tree, node, data, lines, fresh) and _header(fresh) != _header(node):
         return None
-    move = Move(begin, end, len(data) - len(tree.data))
-    if patch.broken and before.count(b'"""') + before.count(b"'''") != after.count(b'"""') + after.count(b"'''"):
-        return None  # what a string swallows is seen in the whole text only
-    was = _seen(tree, node, containers)
-    node.body = fresh.body
-    node.end_lineno, node.end_col_offset = fresh.end_lineno, fresh.end_col_offset
-    for name in CACHED:
-        for holder in (node, *containers):
-            if hasattr(holder, name):
-                delattr(holder, name)
-    if edit.shift:
-        _move(tree, node, containers, edit.shift)
-    for container in reversed(containers):
-        last_node = container.body[-1]
-        container.end_lineno, container.end_col_offset = last_node.end_lineno, last_node.end_col_offset
-    tree.replace(text, data, lines, patch.broken, patch.filled)
-    now = _seen(tree, node, containers)
-    return BodyEdit(
-        ".".join([*(c.name for c in containers), node.name]), node, containers, was != now or bool(now[0]), move
-    )
+    if patch.broken:
+        more = sum(data.count(q, begin, new_end) - tree.data.count(q, begin, end) for q in _LONG_QUOTES)
+        if more:
+            return None  # what a string swallows is seen in the whole text only
+    return _Change(fresh.body, [], (fresh.end_lineno, fresh.end_col_offset), patch.broken, patch.filled)
 
 
 def _seen(tree: Tree, node: Function, containers: tuple[ast.ClassDef, ...]) -> tuple[object, ...]:
@@ -183,17 +234,22 @@ def _move(tree: Tree, node: Function, containers: tuple[ast.ClassDef, ...], shif
         block = container.body if container is not None else tree.body
         at = next(i for i, s in enumerate(block) if s is inner)
         for statement in block[at + 1 :]:
-            stale = False
-            for part in _placed(statement):
-                part.lineno += shift  # type: ignore[attr-defined]
-                part.end_lineno += shift  # type: ignore[attr-defined]
-                if part.__class__ is ast.JoinedStr and hasattr(part, "_graft_fixed"):
-                    del part._graft_fixed
-                    stale = True
-            if stale:
-                _forget_index(statement)
+            _shift(statement, shift)
         if container is not None:
             inner = container
+
+
+def _shift(statement: ast.stmt, shift: int) -> None:
+    """Move one statement by `shift` lines."""
+    stale = False
+    for part in _placed(statement):
+        part.lineno += shift  # type: ignore[attr-defined]
+        part.end_lineno += shift  # type: ignore[attr-defined]
+        if part.__class__ is ast.JoinedStr and hasattr(part, "_graft_fixed"):
+            del part._graft_fixed
+            stale = True
+    if stale:
+        _forget_index(statement)
 
 
 def _forget_index(statement: ast.stmt) -> None:

@@ -25,8 +25,8 @@ from graft_indexer.extract import (
     walk_into,
 )
 from graft_indexer.rows import Sink
-from graft_indexer.syntax import changed_range, error_spans, languages, mend, parse, reparse
-from graft_indexer.text import encode
+from graft_indexer.syntax import error_spans, languages, mend, parse, reparse
+from graft_indexer.text import changed_range, encode
 
 if TYPE_CHECKING:
     from tree_sitter import Tree

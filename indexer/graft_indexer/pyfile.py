@@ -153,8 +153,15 @@ class PyFile:
     @property
     def lost_at_module_level(self) -> list[Span]:
         """Lines that do not parse and may bind names of the module."""
-        covered = [self.tree.full_span(s) for s in self.tree.body if isinstance(s, (*FUNCTIONS, ast.ClassDef))]
-        return [b for b in self.tree.hiding if not any(c.start < b.start and b.end <= c.end for c in covered)]
+        return [b for b in self.tree.hiding if not self._in_definition(b)]
+
+    def _in_definition(self, broken: Span) -> bool:
+        """Whether a function or class at the top of the file holds a lost line; it can only be the last to begin."""
+        holder = self.tree.statement_at(broken.start)
+        if not isinstance(holder, (*FUNCTIONS, ast.ClassDef)):
+            return False
+        span = self.tree.full_span(holder)
+        return span.start < broken.start and broken.end <= span.end
 
     def loose_for(self, name: str) -> str:
         """Why the module may bind this name though its text does not show it; empty if it does not."""

@@ -32,7 +32,7 @@ from graft_indexer.receivers import Inference
 from graft_indexer.references import References, version_branch
 from graft_indexer.repomap import RepositoryMap
 from graft_indexer.repository import Repository
-from graft_indexer.scopes import visible
+from graft_indexer.scopes import inside_module
 from graft_indexer.source import FactSource
 from graft_indexer.symbols import binding_symbol, file_symbol, lost_symbol, module_symbol, target_symbol
 from graft_indexer.values import Instance, ModuleValue, Result
@@ -225,10 +225,8 @@ class PyGraph:
         scope = scope_at(file.scope, offset)
         lost, reason = self.world.lost_names(file, scope)
         table: dict[str, Symbol] = {}
-        for name, owner, bindings in visible(scope):
+        for name, bindings in inside_module(scope):
             live = [b for b in bindings if not b.dead] or bindings
-            if owner.is_module:
-                continue
             table[name] = self._named(file, live[0], name) or binding_symbol(file, live[0])
         module_names, why = self._module_names(file)
         reason = reason or why
@@ -252,17 +250,17 @@ class PyGraph:
             return self._answer(frozenset(), "no such file")
         scope = scope_at(file.scope, offset)
         lost, reason = self.world.lost_names(file, scope)
-        words, why = self.world.memo.remember(("module words", file.path), lambda: self._all_module_words(file))
+        words, why = self.world.memo.remember(("outer words", file.path), lambda: self._outer_words(file))
         reason = reason or why
         if self.world.builtins is None:
             reason = reason or "the builtins are not known"
-        own = {name for name, owner, _ in visible(scope) if not owner.is_module}
-        return self._answer(
-            words.union(
-                own, self._builtin_names(), self.repository.builtins_set(), {n for n in lost if not iskeyword(n)}
-            ),
-            reason,
-        )
+        own = (name for name, _ in inside_module(scope))
+        return self._answer(words.union(own, (n for n in lost if not iskeyword(n))), reason)
+
+    def _outer_words(self, file: PyFile) -> tuple[frozenset[str], str]:
+        """The names that all of a file sees: the module's and the builtins."""
+        words, reason = self.world.memo.remember(("module words", file.path), lambda: self._all_module_words(file))
+        return words.union(self._builtin_names(), self.repository.builtins_set()), reason
 
     def _all_module_words(self, file: PyFile) -> tuple[frozenset[str], str]:
         file.note()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from graft_indexer.facts import Span
 from graft_indexer.pytree import Tree, first_line
-from graft_indexer.text import Lines, encode
+from graft_indexer.text import Lines, changed_range, common, common_tail, encode
 
 MAX_BYTES = 1_500_000
 """Larger files are not analysed: generated tables, mostly."""
@@ -26,7 +26,7 @@ _MAX_MENDS = 12
 def parse(text: str, before: Tree | None = None) -> Tree:
     """Parse a file.  With `before`, its statements outside the edited lines are kept."""
     data = encode(text)
-    lines = Lines(data)
+    lines = before.lines.edited(data, *changed_range(before.data, data)) if before is not None else Lines(data)
     if len(data) > MAX_BYTES:
         return Tree(text, data, lines, [], unreadable="the file is too large")
     if before is not None and before.body and not before.unreadable:
@@ -83,10 +83,10 @@ class Edit:
 def compare(before: Tree, data: bytes, lines: Lines) -> Edit:
     """Where a new text differs from a tree's."""
     old = before.data
-    begin = _common(old, data)
+    begin = common(old, data, min(len(old), len(data)))
     top = before.lines.line_at(begin)
     shorter = min(len(old), len(data))
-    tail = min(_common(old[::-1], data[::-1]), shorter - min(shorter, before.lines.starts[top]))
+    tail = common_tail(old, data, shorter - min(shorter, before.lines.starts[top]))
     bottom = before.lines.line_at(len(old) - tail) + 1
     changed = data[begin : max(begin, len(data) - tail)]
     closes = len(data) < len(old) or any(byte in changed for byte in b")]}\"'\n\r")
@@ -221,23 +221,42 @@ class WholeError(ValueError):
         self.body = body
 
 
+def statements(edit: Edit, body: list[ast.stmt], end: int) -> tuple[int, int, list[ast.stmt]] | None:
+    """The statements of an indented block that an edit touched, parsed alone: (the first one, the first behind them,
+    what they are now).  `end` is the old line, 0-based, that ends the block's region.  None if they are no statements
+    of that block by themselves, or if they are all there is: then the lines around have a say.
+
+    What stands before them and behind them then reads as it did: both texts are at the start of a statement of the
+    same block there, and no bracket or string is open.
+    """
+    keep = bisect_right(body, edit.top + 1, key=first_line) - 1
+    rest = bisect_right(body, edit.bottom, key=first_line)
+    if keep < 0 or (keep == 0 and rest == len(body)):
+        return None
+    first = first_line(body[keep]) - 1
+    last = first_line(body[rest]) - 1 if rest < len(body) else end
+    if first < 1 or (keep and body[keep - 1].end_lineno == first + 1) or body[rest - 1].end_lineno == last + 1:
+        return None  # two statements on one line
+    before = edit.before
+    column = body[0].col_offset
+    start, was = edit.lines.starts[first], before.lines.starts[first]
+    if edit.data[start : start + column] != before.data[was : was + column]:
+        return None  # a tab is as wide as a blank to a parser that sees nothing else
+    try:
+        fresh = _parsed(_rows(edit.data, edit.lines, first, last + edit.shift), first, nested=True)
+    except (SyntaxError, *_FAILURES):
+        return None
+    if any(s.col_offset != column for s in fresh):
+        return None
+    end = edit.lines.starts[(fresh[-1].end_lineno or 1) - 1] + (fresh[-1].end_col_offset or 0)
+    if edit.data[end : edit.lines.end_of((fresh[-1].end_lineno or 1) - 1)].lstrip()[:1] == b";":
+        return None  # it ends the block, not the statement
+    return keep, rest, fresh
+
+
 def _rows(data: bytes, lines: Lines, first: int, end: int) -> str:
     stop = lines.starts[end] if end < len(lines) else len(data)
     return data[lines.starts[first] : stop].decode("utf-8", "surrogateescape")
-
-
-def _common(a: bytes, b: bytes) -> int:
-    """Length of the common prefix."""
-    low, high = 0, min(len(a), len(b))
-    if a[:high] == b[:high]:
-        return high
-    while high - low > 1:
-        middle = (low + high) // 2
-        if a[low:middle] == b[low:middle]:
-            low = middle
-        else:
-            high = middle
-    return low
 
 
 def _mend(data: bytes, lines: Lines, first: int, end: int, error: SyntaxError, *, nested: bool) -> Patch:

@@ -274,6 +274,14 @@ def visible(scope: Scope) -> Iterator[tuple[str, Scope, list[Binding]]]:
         current = current.parent
 
 
+def inside_module(scope: Scope) -> Iterator[tuple[str, list[Binding]]]:
+    """The names that `visible` finds in the scopes inside the module, with their bindings."""
+    for name, owner, bindings in visible(scope):
+        if owner.is_module:
+            return  # all others are the module's
+        yield name, bindings
+
+
 def is_generator(node: Function) -> bool:
     """Whether a function's own body yields."""
     known = getattr(node, "_graft_yields", None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from graft_indexer.bindings import FUNCTIONS, Function, How
 from graft_indexer.pytree import Tree, children
@@ -43,16 +44,45 @@ def self_stores(function: Function) -> dict[str, list[Store]]:
         return known  # type: ignore[no-any-return]
     table: dict[str, list[Store]] = {}
     name = first_parameter(function)
-    holders = {name, *_made(function, name)}
-    stack: list[tuple[ast.AST, bool]] = [(s, False) for s in reversed(function.body)] if name else []
+    parts = [_part(s) for s in function.body] if name else []
+    holders = {name}.union(*(names for part in parts for called, names in part.made if called in ("", name)))
+    for part in parts:
+        for holder, attribute, store in part.stores:
+            if holder in holders:
+                table.setdefault(attribute, []).append(store)
+    function._graft_stores = table  # type: ignore[union-attr]
+    return table
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one statement of a function does: `stores` to attributes of a name (name, attribute, how), and the names
+    that are `made` by a call of a name, or by `__new__` (then that name is empty)."""
+
+    stores: list[tuple[str, str, Store]]
+    made: list[tuple[str, tuple[str, ...]]]
+
+
+def _part(statement: ast.stmt) -> _Part:
+    """The part of a statement; it is remembered there, since an edit of a function keeps most of its statements."""
+    known: _Part | None = getattr(statement, "_graft_part", None)
+    if known is None:
+        known = _Part(_stores(statement), list(_made(statement)))
+        statement._graft_part = known  # type: ignore[attr-defined]
+    return known
+
+
+def _stores(outermost: ast.stmt) -> list[tuple[str, str, Store]]:
+    found: list[tuple[str, str, Store]] = []
+    stack: list[tuple[ast.AST, bool]] = [(outermost, False)]
 
     def flatten(
         target: ast.expr, statement: ast.stmt, value: ast.expr | None, note: ast.expr | None,
         path: tuple[int | str, ...], how: How, nested: bool,
     ) -> None:  # fmt: skip
         match target:
-            case ast.Attribute(value=ast.Name(id=holder), attr=attr) if holder in holders:
-                table.setdefault(attr, []).append((target, statement, None if nested else value, note, path, how))
+            case ast.Attribute(value=ast.Name(id=holder), attr=attr):
+                found.append((holder, attr, (target, statement, None if nested else value, note, path, how)))
             case ast.Tuple(elts=items) | ast.List(elts=items):
                 starred = next((n for n, i in enumerate(items) if isinstance(i, ast.Starred)), len(items))
                 for n, item in enumerate(items):
@@ -83,20 +113,21 @@ def self_stores(function: Function) -> dict[str, list[Store]]:
             stack.extend(
                 (c, inner) for c in children(node) if isinstance(c, ast.stmt | ast.excepthandler | ast.match_case)
             )
-    function._graft_stores = table  # type: ignore[union-attr]
-    return table
+    return found
 
 
-def _made(function: Function, first: str) -> Iterator[str]:
-    """Local names that hold a new instance: `obj = cls(...)`, `obj = int.__new__(cls, ...)`."""
-    todo: list[ast.AST] = list(function.body) if first else []
+def _made(outermost: ast.stmt) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Names that may hold a new instance, with what was called: `obj = cls(...)`, `obj = int.__new__(cls, ...)`."""
+    todo: list[ast.AST] = [outermost]
     while todo:
         node = todo.pop()
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
             called = node.value.func
-            new = isinstance(called, ast.Attribute) and called.attr == "__new__"
-            if new or (isinstance(called, ast.Name) and called.id == first):
-                yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+            names = tuple(target.id for target in node.targets if isinstance(target, ast.Name))
+            if isinstance(called, ast.Name):
+                yield called.id, names
+            elif isinstance(called, ast.Attribute) and called.attr == "__new__":
+                yield "", names
         todo.extend(c for c in children(node) if isinstance(c, ast.stmt | ast.excepthandler | ast.match_case))
 
 

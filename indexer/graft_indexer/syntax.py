@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tree_sitter import Language, Parser, Tree
 
 from graft_indexer.facts import Span
+from graft_indexer.text import changed_range
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -135,43 +136,6 @@ def reparse(tree: Tree, old: bytes, new: bytes, language: str = "python") -> Tre
     start, old_end, new_end = changed_range(old, new)
     tree.edit(start, old_end, new_end, _point(old, start), _point(old, old_end), _point(new, new_end))
     return _parser(language).parse(new, tree)
-
-
-def changed_range(old: bytes, new: bytes) -> tuple[int, int, int]:
-    """(start, end in old, end in new) of the smallest range whose replacement turns `old` into `new`."""
-    shorter = min(len(old), len(new))
-    start = _common(old, new, shorter)
-    tail = _common_tail(old, new, shorter - start)
-    return start, len(old) - tail, len(new) - tail
-
-
-def _common(a: bytes, b: bytes, limit: int) -> int:
-    """Length of the common prefix, by bisection over slices (comparison of bytes is memcmp)."""
-    if a[:limit] == b[:limit]:
-        return limit
-    low, high = 0, limit
-    while high - low > 1:
-        middle = (low + high) // 2
-        if a[low:middle] == b[low:middle]:
-            low = middle
-        else:
-            high = middle
-    return low
-
-
-def _common_tail(a: bytes, b: bytes, limit: int) -> int:
-    if limit <= 0:
-        return 0
-    if a[len(a) - limit :] == b[len(b) - limit :]:
-        return limit
-    low, high = 0, limit
-    while high - low > 1:
-        middle = (low + high) // 2
-        if a[len(a) - middle : len(a) - low] == b[len(b) - middle : len(b) - low]:
-            low = middle
-        else:
-            high = middle
-    return low
 
 
 def _point(data: bytes, offset: int) -> tuple[int, int]:

@@ -70,6 +70,27 @@ class Lines:
         if len(self.starts) > 1 and data[-1] not in b"\r\n":
             self.starts.pop()  # The end of a last line without a break.
 
+    def edited(self, data: bytes, start: int, old_end: int, new_end: int) -> Lines:
+        """The lines of `data`, in which bytes `start` to `old_end` were replaced (see `changed_range`): only those are
+        read, and those beside them, since a break may have been joined or cut in two."""
+        starts = self.starts
+        low = self.line_at(start - 1)
+        high = self.line_at(old_end) + 1
+        shift = len(data) - len(self.data)
+        base = starts[low]
+        stop = starts[high] + shift if high < len(starts) else len(data)
+        middle = list(accumulate(map(len, data[base:stop].splitlines(keepends=True)), initial=base))
+        made = Lines.__new__(Lines)
+        made.data = data
+        if high < len(starts):
+            tail = [s + shift for s in starts[high:]] if shift else starts[high:]
+            made.starts = starts[:low] + middle[:-1] + tail
+        else:
+            made.starts = starts[:low] + middle
+            if len(made.starts) > 1 and data[-1] not in b"\r\n":
+                made.starts.pop()
+        return made
+
     @classmethod
     def of(cls, text: str) -> Lines:
         """Lines of a decoded text."""
@@ -128,3 +149,40 @@ def _length(text: str, unit: Unit) -> int:
     if unit == "utf-16":
         return len(text) + sum(1 for c in text if ord(c) > 0xFFFF)
     return len(text)
+
+
+def changed_range(old: bytes, new: bytes) -> tuple[int, int, int]:
+    """(start, end in old, end in new) of the smallest range whose replacement turns `old` into `new`."""
+    shorter = min(len(old), len(new))
+    start = common(old, new, shorter)
+    tail = common_tail(old, new, shorter - start)
+    return start, len(old) - tail, len(new) - tail
+
+
+def common(a: bytes, b: bytes, limit: int) -> int:
+    """Length of the common prefix, by bisection over slices (comparison of bytes is memcmp)."""
+    if a[:limit] == b[:limit]:
+        return limit
+    low, high = 0, limit
+    while high - low > 1:
+        middle = (low + high) // 2
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def common_tail(a: bytes, b: bytes, limit: int) -> int:
+    if limit <= 0:
+        return 0
+    if a[len(a) - limit :] == b[len(b) - limit :]:
+        return limit
+    low, high = 0, limit
+    while high - low > 1:
+        middle = (low + high) // 2
+        if a[len(a) - middle : len(a) - low] == b[len(b) - middle : len(b) - low]:
+            low = middle
+        else:
+            high = middle
+    return low

@@ -5,14 +5,16 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graft_indexer import calls, locate
+from graft_indexer import calls, locate, reparse
 from graft_indexer.inplace import edit_body
 from graft_indexer.pygraph import PyGraph
 from graft_indexer.pytree import Tree
 from graft_indexer.reparse import parse
+from graft_indexer.selfstores import self_stores
 from graft_indexer.workspace import Workspace
 from graft_indexer.world import World
 from graft_testing.graphs import Fixed, graph_of
@@ -107,6 +109,72 @@ def test_what_did_not_change_keeps_its_nodes() -> None:
     assert edit_body(tree, TEXT.replace("found * factor", "(\n            found)")) is not None
     assert tree.body[2] is shop and tree.body[3] is make and shop.body[3] is label
     assert tree.source(label).startswith("def label")
+
+
+def test_only_the_touched_statement_of_a_function_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    parsed = reparse._parsed
+
+    def counted(text: str, first: int, *, nested: bool) -> list[ast.stmt]:
+        read.append(text)
+        return parsed(text, first, nested=nested)
+
+    tree = parse(TEXT)
+    make = tree.body[3]
+    assert isinstance(make, ast.FunctionDef)
+    shop, test, end = make.body
+    with monkeypatch.context() as patch:
+        patch.setattr(reparse, "_parsed", counted)
+        new = TEXT.replace("shop = Shop(name)", "shop = Shop(\n        name.strip(),\n    )")
+        assert edit_body(tree, new) is not None
+    assert read == ["    shop = Shop(\n        name.strip(),\n    )\n"]
+    assert make.body[0] is not shop
+    assert make.body[1] is test
+    assert make.body[2] is end
+    assert dump(tree) == dump(parse(new))
+    assert tree.source(end) == "return shop"
+
+
+def test_what_does_not_stand_by_itself_is_read_with_its_function() -> None:
+    check("    return shop\n", "    else:\n        return shop\n", "make")
+    check("    return shop\n", "    return shop;\n", "make")
+    check(
+        "        shop.items = [name.upper()]\n    return shop\n", "        a = 1\n    b = 2; c = (shop,\n  3)\n", "make"
+    )
+    check("    if isinstance(name, str):\n", "    if isinstance(name, str): a = '''\n", None)
+    check("    return shop\n", "\treturn shop\n", None)
+
+
+def test_a_line_that_is_whole_again_is_read_alone() -> None:
+    tree = parse(TEXT)
+    broken = TEXT.replace("return shop\n", "return shop.\n")
+    assert edit_body(tree, broken) is not None
+    assert tree.broken
+    make = tree.body[3]
+    assert isinstance(make, ast.FunctionDef)
+    kept = make.body[0]
+    assert edit_body(tree, TEXT) is not None
+    assert not tree.broken
+    assert make.body[0] is kept
+    assert dump(tree) == dump(parse(TEXT))
+
+
+def test_what_a_kept_statement_does_to_self_is_not_looked_for_again() -> None:
+    tree = parse(TEXT)
+    shop = tree.body[2]
+    assert isinstance(shop, ast.ClassDef)
+    init = shop.body[1]
+    assert isinstance(init, ast.FunctionDef)
+    assert list(self_stores(init)) == ["name", "items"]
+    first = init.body[0]
+    part = first._graft_part  # type: ignore[attr-defined]
+    edited = TEXT.replace("self.items = []", "self.other = self.x()\n        new = self.x()\n        new.y = 1")
+    assert edit_body(tree, edited) is not None
+    assert list(self_stores(init)) == ["name", "other"]
+    assert init.body[0] is first
+    assert first._graft_part is part  # type: ignore[attr-defined]
+    assert edit_body(tree, edited.replace("new = self.x()", "new = self()")) is not None
+    assert list(self_stores(init)) == ["name", "other", "y"]  # of a kept statement, by what another one makes
 
 
 def answers(graph: PyGraph, path: str) -> dict[str, object]:

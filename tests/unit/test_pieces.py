@@ -3,6 +3,7 @@
 import random
 
 from graft_indexer import classheaders, pieces
+from graft_indexer.text import Lines, changed_range
 
 CODE = b'''import a as b
 from c import (
@@ -82,3 +83,14 @@ def test_a_key_reads_one_piece_and_no_header() -> None:
     assert pieces._again.cache_info().misses <= misses + 3
     assert pieces.read(data[:at] + b"q" + data[at:], "", after.pieces, keep=True).stores == after.stores
     assert pieces._again.cache_info().misses <= misses + 3  # a text that comes back is not read again
+
+
+def test_lines_after_an_edit_are_those_of_the_text() -> None:
+    chance = random.Random(7)
+    signs = [b"a", b"\n", b"\r", b"\r\n", b"bc", b""]
+    for _ in range(3000):
+        data = b"".join(chance.choice(signs) for _ in range(chance.randrange(12)))
+        start = chance.randrange(len(data) + 1)
+        end = chance.randrange(start, len(data) + 1)
+        new = data[:start] + b"".join(chance.choice(signs) for _ in range(chance.randrange(4))) + data[end:]
+        assert Lines(data).edited(new, *changed_range(data, new)).starts == Lines(new).starts, (data, new)

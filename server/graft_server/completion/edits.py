@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from graft_indexer.syntax import changed_range
+from graft_indexer.text import changed_range
 from graft_models.prompt import ContextPart
 
 AROUND = 2

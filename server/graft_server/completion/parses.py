@@ -28,7 +28,11 @@ class Trees:
 
     def parse(self, path: str, data: bytes, language: str) -> Tree:
         """The tree of `data`; what it shares with the last text of `path` is not parsed again."""
-        have = self._kept.pop(path, None)
+        have = self._kept.get(path)
+        if have is not None and have[0] == data:
+            self._kept.move_to_end(path)
+            return have[1]
+        self._kept.pop(path, None)
         tree = syntax.parse(data, language) if have is None else syntax.reparse(have[1].copy(), have[0], data, language)
         self._kept[path] = (data, tree)
         while len(self._kept) > self._size:
