@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from graft_indexer.bindings import FUNCTIONS, Function
 from graft_indexer.facts import Span
 from graft_indexer.pytree import Tree, children, first_line
-from graft_indexer.reparse import Edit, WholeError, compare, middle, statements
+from graft_indexer.reparse import Edit, Touched, WholeError, alone, compare, middle, touched
 from graft_indexer.selfstores import CACHED, hidden_in, self_stores
 from graft_indexer.text import Lines, changed_range, encode
 
@@ -75,7 +75,14 @@ def edit_body(tree: Tree, text: str) -> BodyEdit | None:
     if any(b.start < begin or b.end > end for b in tree.broken):
         return None
     move = Move(begin, end, len(data) - len(tree.data))
-    change = _of_statements(tree, edit, node, last) or _of_body(tree, edit, node, containers, first, last)
+    if _REACHES_OUT.search(data, begin, _offset(lines, last + edit.shift)):
+        return None
+    part = _part(tree, edit, node, last)
+    fresh = alone(edit, part) if part is not None else None
+    if part is not None and fresh is not None:
+        change: _Change | None = _spliced(edit, node, part, fresh, [])
+    else:
+        change = _of_body(tree, edit, node, containers, first, last, part)
     if change is None:
         return None
     was = _seen(tree, node, containers)
@@ -113,52 +120,52 @@ class _Change:
     filled: bool
 
 
-def _of_statements(tree: Tree, edit: Edit, node: Function, last: int) -> _Change | None:
-    """The change if only the touched statements need be read; None if the whole function must be: they do not parse by
-    themselves, or other lines of it do not."""
-    found = statements(edit, node.body, last) if not tree.filled else None
-    if found is None:
+def _part(tree: Tree, edit: Edit, node: Function, last: int) -> Touched | None:
+    """The touched statements of a function if they may be read by themselves: no other line of it was mended."""
+    part = touched(edit, node.body, last) if not tree.filled else None
+    if part is None:
         return None
-    keep, rest, fresh = found
-    first = first_line(node.body[keep]) - 1
-    stop = first_line(node.body[rest]) - 1 if rest < len(node.body) else last
-    begin, end = tree.lines.starts[first], _offset(tree.lines, stop)
-    if any(b.start < begin or b.end > end for b in tree.broken):
-        return None
-    if _REACHES_OUT.search(edit.data, begin, _offset(edit.lines, stop + edit.shift)):
-        return None
-    tail = node.body[rest:]
+    begin, end = tree.lines.starts[part.first], _offset(tree.lines, part.last)
+    return None if any(b.start < begin or b.end > end for b in tree.broken) else part
+
+
+def _spliced(edit: Edit, node: Function, part: Touched, fresh: list[ast.stmt], broken: list[Span]) -> _Change:
+    """The change where the touched statements are now `fresh`, with some of their lines mended."""
+    tail = node.body[part.rest :]
     line, column = (node.end_lineno or 0) + edit.shift, node.end_col_offset
     close = (line, column) if tail else (fresh[-1].end_lineno, fresh[-1].end_col_offset)
-    return _Change([*node.body[:keep], *fresh, *tail], tail, close, [], False)
+    return _Change([*node.body[: part.keep], *fresh, *tail], tail, close, broken, False)
 
 
 def _of_body(
-    tree: Tree, edit: Edit, node: Function, containers: tuple[ast.ClassDef, ...], first: int, last: int
-) -> _Change | None:
-    """The change of the function (old lines `first` to `last`) read as a whole; None if it is not one of its body."""
+    tree: Tree, edit: Edit, node: Function, containers: tuple[ast.ClassDef, ...], first: int, last: int,
+    part: Touched | None,
+) -> _Change | None:  # fmt: skip
+    """The change of the function (old lines `first` to `last`) read as a whole; None if it is not one of its body.
+    If all that must be mended lies in `part`, the rest of it is kept."""
     data, lines = edit.data, edit.lines
     begin, end = tree.lines.starts[first], _offset(tree.lines, last)
     new_end = _offset(lines, last + edit.shift)
-    if _REACHES_OUT.search(data, begin, new_end):
-        return None
+    indent = containers[-1].body[0].col_offset if containers else None
     try:
-        patch = middle(edit, first, last, indent=containers[-1].body[0].col_offset if containers else None)
+        patch = middle(edit, first, last, indent=indent, part=part)
     except (WholeError, SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    if patch is None or patch.unreadable or len(patch.body) != 1:
-        return None
-    fresh = patch.body[0]
-    if fresh.__class__ is not node.__class__ or not isinstance(fresh, FUNCTIONS) or fresh.name != node.name:
-        return None
-    if any(b.start < begin or b.end > new_end for b in patch.broken):
-        return None
-    if not _same_header(tree, node, data, lines, fresh) and _header(fresh) != _header(node):
+    if patch is None or patch.unreadable or any(b.start < begin or b.end > new_end for b in patch.broken):
         return None
     if patch.broken:
         more = sum(data.count(q, begin, new_end) - tree.data.count(q, begin, end) for q in _LONG_QUOTES)
         if more:
             return None  # what a string swallows is seen in the whole text only
+    if patch.part and part is not None:
+        return _spliced(edit, node, part, patch.body, patch.broken)
+    if len(patch.body) != 1:
+        return None
+    fresh = patch.body[0]
+    if fresh.__class__ is not node.__class__ or not isinstance(fresh, FUNCTIONS) or fresh.name != node.name:
+        return None
+    if not _same_header(tree, node, data, lines, fresh) and _header(fresh) != _header(node):
+        return None
     return _Change(fresh.body, [], (fresh.end_lineno, fresh.end_col_offset), patch.broken, patch.filled)
 
 

@@ -11,6 +11,7 @@ import re
 import sys
 import warnings
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from graft_indexer.facts import Span
@@ -63,6 +64,8 @@ class Patch:
     broken: list[Span]
     unreadable: str = ""
     filled: bool = False
+    part: bool = False
+    """The body is that of the statements that the edit touched."""
 
 
 @dataclass(frozen=True)
@@ -184,16 +187,17 @@ def _after(edit: Edit, body: list[ast.stmt], end: int) -> int:
     return starts[line] if line < len(starts) else len(edit.before.data) + 1
 
 
-def middle(edit: Edit, first: int, last: int, *, indent: int | None) -> Patch | None:
+def middle(edit: Edit, first: int, last: int, *, indent: int | None, part: Touched | None = None) -> Patch | None:
     """The statements of old lines `first` to `last` parsed again; `indent` is the column of a class's body.  None if
-    they cannot be told without the lines around."""
-    patch = _middle(edit, first, last, nested=indent is not None)
-    if patch is not None and indent is not None and any(s.col_offset != indent for s in patch.body):
+    they cannot be told without the lines around.  If only lines of `part` have to be mended, the statements are its
+    own (`Patch.part`)."""
+    patch = _middle(edit, first, last, nested=indent is not None, part=part)
+    if patch is not None and not patch.part and indent is not None and any(s.col_offset != indent for s in patch.body):
         return None  # on its own any indentation parses
     return patch
 
 
-def _middle(edit: Edit, first: int, last: int, *, nested: bool) -> Patch | None:
+def _middle(edit: Edit, first: int, last: int, *, nested: bool, part: Touched | None = None) -> Patch | None:
     stop = last + edit.shift
     text = _rows(edit.data, edit.lines, first, stop)
     try:
@@ -210,7 +214,14 @@ def _middle(edit: Edit, first: int, last: int, *, nested: bool) -> Patch | None:
                 pass
             else:
                 raise WholeError(whole) from None
-        return _mend(edit.data, edit.lines, first, stop, error, nested=nested)
+        read = (lambda rows, mended: _mended_alone(edit, part, first, rows, mended)) if part is not None else None
+        return _mend(edit.data, edit.lines, first, stop, error, nested=nested, alone=read)
+
+
+def _mended_alone(edit: Edit, part: Touched, first: int, rows: list[str], mended: set[int]) -> list[ast.stmt] | None:
+    """The touched statements, of the mended lines from `first` on; None if others had to be mended too."""
+    begin, end = part.first - first, part.last + edit.shift - first
+    return alone(edit, part, rows[begin:end]) if all(begin <= at < end for at in mended) else None
 
 
 class WholeError(ValueError):
@@ -221,14 +232,21 @@ class WholeError(ValueError):
         self.body = body
 
 
-def statements(edit: Edit, body: list[ast.stmt], end: int) -> tuple[int, int, list[ast.stmt]] | None:
-    """The statements of an indented block that an edit touched, parsed alone: (the first one, the first behind them,
-    what they are now).  `end` is the old line, 0-based, that ends the block's region.  None if they are no statements
-    of that block by themselves, or if they are all there is: then the lines around have a say.
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """The statements of an indented block that an edit touched: those from `keep` to `rest` (exclusive) on the old
+    lines `first` to `last` (0-based, exclusive), in `column`."""
 
-    What stands before them and behind them then reads as it did: both texts are at the start of a statement of the
-    same block there, and no bracket or string is open.
-    """
+    keep: int
+    rest: int
+    first: int
+    last: int
+    column: int
+
+
+def touched(edit: Edit, body: list[ast.stmt], end: int) -> Touched | None:
+    """The statements of a block that an edit touched; `end` is the old line, 0-based, that ends the block's region.
+    None if they cannot be read by themselves, or if they are all there is: then the lines around have a say."""
     keep = bisect_right(body, edit.top + 1, key=first_line) - 1
     rest = bisect_right(body, edit.bottom, key=first_line)
     if keep < 0 or (keep == 0 and rest == len(body)):
@@ -242,16 +260,29 @@ def statements(edit: Edit, body: list[ast.stmt], end: int) -> tuple[int, int, li
     start, was = edit.lines.starts[first], before.lines.starts[first]
     if edit.data[start : start + column] != before.data[was : was + column]:
         return None  # a tab is as wide as a blank to a parser that sees nothing else
+    return Touched(keep, rest, first, last, column)
+
+
+def alone(edit: Edit, part: Touched, rows: list[str] | None = None) -> list[ast.stmt] | None:
+    """What touched statements are now; None if they are no statements of their block by themselves.  `rows` are their
+    lines where they had to be mended.
+
+    What stands before them and behind them then reads as it did: in both texts a statement of the same block begins
+    there, and no bracket or string is open.
+    """
+    text = _rows(edit.data, edit.lines, part.first, part.last + edit.shift) if rows is None else "".join(rows)
     try:
-        fresh = _parsed(_rows(edit.data, edit.lines, first, last + edit.shift), first, nested=True)
+        fresh = _parsed(text, part.first, nested=True)
     except (SyntaxError, *_FAILURES):
         return None
-    if any(s.col_offset != column for s in fresh):
+    if any(s.col_offset != part.column for s in fresh):
         return None
-    end = edit.lines.starts[(fresh[-1].end_lineno or 1) - 1] + (fresh[-1].end_col_offset or 0)
-    if edit.data[end : edit.lines.end_of((fresh[-1].end_lineno or 1) - 1)].lstrip()[:1] == b";":
-        return None  # it ends the block, not the statement
-    return keep, rest, fresh
+    line, column = (fresh[-1].end_lineno or 1) - 1, fresh[-1].end_col_offset or 0
+    if rows is None:
+        behind = edit.data[edit.lines.starts[line] + column : edit.lines.end_of(line)]
+    else:
+        behind = rows[line - part.first].encode("utf-8", "surrogateescape")[column:]
+    return None if behind.lstrip()[:1] == b";" else fresh  # that would end the block, not the statement
 
 
 def _rows(data: bytes, lines: Lines, first: int, end: int) -> str:
@@ -259,8 +290,12 @@ def _rows(data: bytes, lines: Lines, first: int, end: int) -> str:
     return data[lines.starts[first] : stop].decode("utf-8", "surrogateescape")
 
 
-def _mend(data: bytes, lines: Lines, first: int, end: int, error: SyntaxError, *, nested: bool) -> Patch:
-    """Parse lines `first` to `end`, which failed with `error`, with blamed lines replaced."""
+def _mend(
+    data: bytes, lines: Lines, first: int, end: int, error: SyntaxError, *, nested: bool,
+    alone: Callable[[list[str], set[int]], list[ast.stmt] | None] | None = None,
+) -> Patch:  # fmt: skip
+    """Parse lines `first` to `end`, which failed with `error`, with blamed lines replaced.  `alone` may read a part of
+    them, of the mended lines and their numbers, if the rest is known."""
     filled = False
     starts = [*lines.starts, len(data)]
     rows = [data[starts[n] : starts[n + 1]].decode("utf-8", "surrogateescape") for n in range(first, end)]
@@ -285,8 +320,9 @@ def _mend(data: bytes, lines: Lines, first: int, end: int, error: SyntaxError, *
             for inner in range(top + 1, bottom):
                 rows[inner] = rows[inner][len(rows[inner].rstrip("\r\n")) :]
             rows[top] = _replacement(rows, top)
+        some = alone(rows, mended) if alone is not None and not filled else None
         try:
-            body = _parsed("".join(rows), first, nested=nested)
+            body = some if some is not None else _parsed("".join(rows), first, nested=nested)
         except SyntaxError as again:
             error = again
         except _FAILURES as failure:
@@ -294,7 +330,7 @@ def _mend(data: bytes, lines: Lines, first: int, end: int, error: SyntaxError, *
         else:
             _give_type_parameters(body, generics)
             spans = [Span(starts[first + n], lines.end_of(first + n)) for n in sorted(mended)]
-            return Patch(body, spans, filled=filled)
+            return Patch(body, spans, filled=filled, part=some is not None)
     return Patch([], [], "too many syntax errors")
 
 

@@ -159,6 +159,21 @@ def test_a_line_that_is_whole_again_is_read_alone() -> None:
     assert dump(tree) == dump(parse(TEXT))
 
 
+def test_a_line_that_does_not_parse_leaves_the_other_statements_alone() -> None:
+    tree = parse(TEXT)
+    make = tree.body[3]
+    assert isinstance(make, ast.FunctionDef)
+    first, test, end = make.body
+    for typed in ("shop = Shop(nam) e", "shop = Shop(nam) el", "shop.", "shop = ["):
+        text = TEXT.replace("shop = Shop(name)", typed)
+        assert edit_body(tree, text) is not None
+        assert len(tree.broken) == 1
+        assert dump(tree) == dump(parse(text))
+        assert make.body[2] is end
+    assert make.body[1] is test
+    assert make.body[0] is not first
+
+
 def test_what_a_kept_statement_does_to_self_is_not_looked_for_again() -> None:
     tree = parse(TEXT)
     shop = tree.body[2]
