@@ -75,9 +75,11 @@ def edit_body(tree: Tree, text: str) -> BodyEdit | None:
     if any(b.start < begin or b.end > end for b in tree.broken):
         return None
     move = Move(begin, end, len(data) - len(tree.data))
-    if _REACHES_OUT.search(data, begin, _offset(lines, last + edit.shift)):
-        return None
     part = _part(tree, edit, node, last)
+    # What it may do outside stands on one line, and the others were searched when this was last asked.
+    top, bottom = (part.first, part.last) if part is not None else (first, last)
+    if _REACHES_OUT.search(data, lines.starts[top], _offset(lines, bottom + edit.shift)):
+        return None
     fresh = alone(edit, part) if part is not None else None
     if part is not None and fresh is not None:
         change: _Change | None = _spliced(edit, node, part, fresh, [])

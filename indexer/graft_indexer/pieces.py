@@ -36,6 +36,8 @@ _WHOLE = re.compile(rb"[A-Za-z_]\w*(?=\s*(?:,|$))")
 _WORD = re.compile(rb"[A-Za-z_]\w*(?=\s*,)")
 _OWN = (b"self", b"cls")
 _LETTERS = f"{string.ascii_letters}_".encode()
+_GOES_ON = frozenset(_LETTERS + b"0123456789.)]")
+"""Before a name: it is only the end of an expression."""
 _FILLS, _GIVES = frozenset(_LETTERS + b"0123456789."), frozenset(_LETTERS + b"(")
 """Bytes that `_FILL` begins with, and `_GIVEN` without a bracket that closes."""
 _BORDER = re.compile(rb"\n(?=(?:    )?(?:def|async def|class|@)[ \t\w])")
@@ -184,8 +186,11 @@ def _by_line(data: bytes) -> tuple[list[re.Match[bytes]], list[re.Match[bytes]],
     for line in data.split(b"\n"):
         if line:
             first = line[0]
-            if b"," in line and b"=" in line and (match := _LIST.match(data, at)) is not None:
-                lists.append(match)
+            equals = line.find(b"=")
+            if equals > 0 and line.find(b",", 0, equals) >= 0 and line.find(b".", 0, equals) >= 0:
+                match = _LIST.match(data, at)
+                if match is not None:
+                    lists.append(match)
             if first in _FILLS and (match := _FILL.match(data, at)) is not None:
                 fills.append(match)
             if at >= read and (first in _GIVES or (first in b" \t)" and line.lstrip(b" \t")[:1] == b")")):
@@ -205,7 +210,8 @@ def _again(data: bytes) -> Piece:
 
 def _own(data: bytes, dot: int) -> bool:
     """Whether what stands before a dot is just `self` or `cls`."""
-    begin = dot
-    while begin > 0 and (data[begin - 1 : begin].isalnum() or data[begin - 1 : begin] in (b"_", b".", b")", b"]")):
-        begin -= 1
-    return data[begin:dot] in _OWN
+    for word in _OWN:
+        begin = dot - len(word)
+        if data.startswith(word, max(0, begin)) and begin >= 0:
+            return begin == 0 or data[begin - 1] not in _GOES_ON
+    return False

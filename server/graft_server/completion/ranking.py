@@ -38,20 +38,31 @@ def uses(place: Place, names: Container[str], *, member: bool) -> dict[str, list
     before, after = place.before[-_BEFORE:], place.after[:_AFTER]
     typed = re.search(r"\w*$", before)
     before = before[: typed.start()] if typed is not None else before
-    above = before.split("\n")
-    for lines, first, step in ((above, len(above) - 1, -1), (after.split("\n"), 0, 1)):
-        for number, line in enumerate(lines):
-            away = float((number - first) * step)
-            for dot, name in _words(line):
-                if name in names and (dot or not member):
-                    out.setdefault(name, []).append(away)
+    # A key changes the cursor's line, and where the text that is read begins: what lies between is remembered.
+    cut, _, above = before.partition("\n")
+    above, _, line = above.rpartition("\n") if "\n" in before else ("", "", before)
+    rest, _, below = after.partition("\n")
+    lines = before.count("\n")
+    parts = [(_words(above), lines - 1.0, -1.0), (_words(line), 0.0, 1.0), (_words(rest), 0.0, 1.0)]
+    if lines:
+        parts.insert(0, (_words(cut), float(lines), 1.0))
+    for known, nearest, step in [*parts, (_words(below), 1.0, 1.0)]:
+        for name, found in known.items():
+            if name in names:
+                at = [nearest + step * number for number, dot in found if dot or not member]
+                if at:
+                    out.setdefault(name, []).extend(at)
     return out
 
 
-@lru_cache(maxsize=4096)
-def _words(line: str) -> list[tuple[str, str]]:
-    """The names of a line, each with the dot before it if there is one.  A key changes one of hundreds of lines."""
-    return _WORD.findall(line)
+@lru_cache(maxsize=64)
+def _words(text: str) -> dict[str, list[tuple[int, bool]]]:
+    """The names of a text, each with the lines that it stands in, and whether behind a dot."""
+    found: dict[str, list[tuple[int, bool]]] = {}
+    for number, line in enumerate(text.split("\n")):
+        for dot, name in _WORD.findall(line):
+            found.setdefault(name, []).append((number, bool(dot)))
+    return found
 
 
 def weight(option: Option) -> float:

@@ -127,6 +127,12 @@ def _head_of(before: str, language: str) -> str:
 
 def brackets_of(before: str, text: str, after: str, language: str = "python") -> tuple[str, str]:
     """(closers without an opener, openers without a closer) of the statement at the cursor with `text` put in."""
+    return _brackets_of(before[-8000:], text, after[:8000], language)
+
+
+@lru_cache(maxsize=32)
+def _brackets_of(before: str, text: str, after: str, language: str) -> tuple[str, str]:
+    """The same of that much text; asked by several gates of every key."""
     head = head_of(before, language)
     first = head.partition("\n")[0]
     tail = tail_of(after, indent_of(first + "x" if first.strip() else head + "x"))
