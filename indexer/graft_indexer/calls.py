@@ -81,6 +81,8 @@ def _function(inference: Inference, value: FunctionValue) -> tuple[list[CallTarg
         signature = signature_of(value.file.tree, node, skip_first=value.bound)
         targets.append(CallTarget(symbol, signature))
     reason = "its defaults are set" if value.file.in_workspace and inference.refitted(value.node.name) else ""
+    if any(value.file.tree.header_broken(node) for node in nodes):
+        reason = reason or "its header does not parse"
     receiver = value.receiver
     overridable = isinstance(receiver, Instance | ClassValue) and not receiver.exact and not value.fixed
     if value.owner is not None and isinstance(receiver, Instance | ClassValue) and overridable:
@@ -139,6 +141,8 @@ def constructor(inference: Inference, cls: Cls) -> tuple[list[CallTarget], str]:
                 if not binding.dead or len(overloaded) == 1:
                     value = decorated_function(inference, current.file, binding)
                     why = why or value.reason
+                    if current.file.tree.header_broken(binding.node):
+                        why = why or "its header does not parse"
                     targets.append(CallTarget(symbol, signature_of(current.file.tree, binding.node, skip_first=True)))
             return targets, why or (shape.reason and _before(inference, cls, current))
         fields = _synthesised(inference, cls, current)

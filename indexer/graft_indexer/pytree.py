@@ -122,6 +122,13 @@ class Tree:
         """Whether a mended line inside `span` may have bound a name."""
         return bool(self.unreadable) or any(b.start < span.end and span.start <= b.end for b in self.hiding)
 
+    def header_broken(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
+        """Whether lines of a definition's header were mended: it takes, or derives from, something else then."""
+        if not self.broken:
+            return False
+        start, end = self.start(node), self.start(node.body[0])
+        return any(start <= b.start < end for b in self.broken)
+
     @property
     def hiding(self) -> list[Span]:
         """The mended lines that may have bound a name."""

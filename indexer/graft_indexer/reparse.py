@@ -301,6 +301,7 @@ def _mend(
     rows = [data[starts[n] : starts[n + 1]].decode("utf-8", "surrogateescape") for n in range(first, end)]
     rows = [row.encode("utf-8", "replace").decode() for row in rows]
     mended: set[int] = set()
+    headers: dict[int, int] = {}
     generics: dict[int, list[str]] = {}
     for _ in range(_MAX_MENDS):
         if _fill_block(rows, error, first) or _blank_type_parameters(
@@ -313,13 +314,18 @@ def _mend(
                 at -= 1
             if at < 0:
                 break
-            top, bottom = _joined(rows, at)
-            if top in mended:
-                top, bottom = at, at + 1
-            mended.update(range(top, bottom))
-            for inner in range(top + 1, bottom):
-                rows[inner] = rows[inner][len(rows[inner].rstrip("\r\n")) :]
-            rows[top] = _replacement(rows, top)
+            header = _open_header(rows, at)
+            if header is not None and headers.get(header[0], 0) < 2:
+                tried = headers[header[0]] = headers.get(header[0], 0) + 1
+                mended.update(_mend_header(rows, *header, at, whole=tried == 2))
+            else:
+                top, bottom = _joined(rows, at)
+                if top in mended:
+                    top, bottom = at, at + 1
+                mended.update(range(top, bottom))
+                for inner in range(top + 1, bottom):
+                    rows[inner] = rows[inner][len(rows[inner].rstrip("\r\n")) :]
+                rows[top] = _replacement(rows, top)
         some = alone(rows, mended) if alone is not None and not filled else None
         try:
             body = some if some is not None else _parsed("".join(rows), first, nested=nested)
@@ -329,7 +335,8 @@ def _mend(
             return Patch([], [], f"not parseable ({type(failure).__name__})")
         else:
             _give_type_parameters(body, generics)
-            spans = [Span(starts[first + n], lines.end_of(first + n)) for n in sorted(mended)]
+            # What a header binds may stand in any of its lines.
+            spans = [Span(starts[first + n], lines.end_of(first + n)) for n in sorted(mended | headers.keys())]
             return Patch(body, spans, filled=filled, part=some is not None)
     return Patch([], [], "too many syntax errors")
 
@@ -394,8 +401,10 @@ def _fill_block(rows: list[str], error: SyntaxError, first: int) -> bool:
 
 
 _OPENERS, _CLOSERS = "([{", ")]}"
+_CLOSING = tuple(_CLOSERS)
 _MOST_JOINED = 60
 _STRINGS = re.compile(r"\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|#[^\n]*")
+_DEFINES = re.compile(r"\s*(?:async\s+)?(?:def|class)\b")
 _HEADER = re.compile(r"\s*(?:async\s+)?(?:if|elif|else|for|while|with|def|class|try|except|finally|match|case)\b")
 
 
@@ -426,6 +435,79 @@ def _joined(rows: list[str], at: int) -> tuple[int, int]:
             break
         bottom = max(bottom, n + 1) if row.strip() else bottom
     return top, bottom
+
+
+def _open_header(rows: list[str], at: int) -> tuple[int, int] | None:
+    """The lines (first, end) of the header of a function or class whose brackets the line `at` stands in, opens or
+    closes; None if there is none, or if it does not end.
+
+    Whoever asks what the definition takes or derives from is told that it is being written (`Tree.header_broken`);
+    what a condition or a loop says is not mended, since values and dead code follow from it.
+    """
+    indent = _indent(rows[at]) + (rows[at].lstrip()[:1] in _CLOSING)
+    for n in range(at, max(-1, at - _MOST_JOINED), -1):
+        row = rows[n]
+        if not row.strip() or (n != at and _indent(row) >= indent):
+            continue
+        if _depth(row) > 0:
+            if _DEFINES.match(row):
+                end = _end_of_header(rows, n)
+                return (n, end) if end is not None and at < end else None
+        elif n != at:
+            return None
+        if n != at:
+            indent = _indent(row)
+    return None
+
+
+def _end_of_header(rows: list[str], first: int) -> int | None:
+    """The line behind the one that closes the brackets of a header; None if none of the deeper ones does, nor the one
+    behind them."""
+    indent = _indent(rows[first])
+    for n in range(first + 1, min(len(rows), first + _MOST_JOINED)):
+        row = rows[n]
+        if row.strip() and _indent(row) <= indent:
+            return n + 1 if row.lstrip()[0] in _CLOSING else None
+        if _closing_part(row).strip():
+            return n + 1
+    return None
+
+
+def _mend_header(rows: list[str], first: int, end: int, at: int, *, whole: bool) -> set[int]:
+    """Take out of a header's brackets what is wrong: the line `at`, or all; returns the lines that changed.
+
+    The rest of it, its closers and its block stay: without a header its block would be lost too.
+    """
+    changed: set[int] = set()
+    above = next((n for n in range(at - 1, first, -1) if rows[n].strip()), first)
+    if above > first and _code(rows[above])[-1:] not in (",", *_OPENERS):
+        at = above  # a comma is missing there: the parser blames what follows
+    for n in range(first, end) if whole else (at,):
+        row = rows[n]
+        if n != first:
+            rows[n] = _closing_part(row)
+        elif not whole or at == first:
+            opener = min(i for i in (row.find(c) for c in _OPENERS) if i >= 0)
+            rows[n] = row[: opener + 1] + row[len(row.rstrip("\r\n")) :]
+        if rows[n] != row:
+            changed.add(n)
+    return changed
+
+
+def _code(row: str) -> str:
+    """A line without its comment, and without the blanks at its end."""
+    return _STRINGS.sub(lambda found: "" if found.group()[0] == "#" else found.group(), row).rstrip()
+
+
+def _closing_part(row: str) -> str:
+    """A line from the first closer on that it did not open; its line end if there is none."""
+    depth = 0
+    bare = _STRINGS.sub(lambda found: " " * len(found.group()), row)
+    for i, sign in enumerate(bare):
+        depth += (sign in _OPENERS) - (sign in _CLOSERS)
+        if depth < 0:
+            return row[i:]
+    return row[len(row.rstrip("\r\n")) :]
 
 
 def _indent(row: str) -> int:

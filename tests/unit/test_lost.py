@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 
+from graft_indexer import reparse
 from graft_indexer.lost import may_bind, region
+from graft_indexer.reparse import parse
 from graft_testing.graphs import graph_of
 
 
@@ -143,3 +147,88 @@ def test_an_unfinished_statement_over_many_lines_is_lost_as_one(closer: str) -> 
         shown="os f a first second third",
         hidden="key0",
     )
+
+
+PARCEL = """
+class Parcel:
+    def price(
+        self,
+        width,
+        {line}
+        depth: int = 1,
+    ) -> int:
+        total = width
+        return {mark}
+
+    def label(self): ...
+
+
+def area(
+    width,
+    {line}
+    depth: int = 1,
+) -> int: ...
+
+
+area({call})
+"""
+
+
+@pytest.mark.parametrize(
+    "line", ["j", "height", "height:", "height: dict[", "height: int =", "height = 1", "height a,", "("]
+)
+def test_a_parameter_that_is_being_typed_costs_neither_the_function_nor_the_file(line: str) -> None:
+    text = PARCEL.replace("{line}", line).replace("{call}", "1, 2, 3, 4")
+    check(text.replace("{mark}", "total$0"), shown="self width depth total Parcel area", hidden="label")
+    read: list[str] = []
+    parsed = reparse._parsed
+
+    def counted(text: str, first: int, *, nested: bool) -> list[ast.stmt]:
+        read.append(text)
+        return parsed(text, first, nested=nested)
+
+    before = PARCEL.replace("{mark}", "total").replace("{call}", "1")
+    whole = parse(before.replace("{line}", "x,"))
+    assert not whole.broken
+    text = before.replace("{line}", line, 1).replace("{line}", "x,")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reparse, "_parsed", counted)
+        tree = parse(text, whole)
+    parcel = next(s for s in tree.body if isinstance(s, ast.ClassDef))
+    price, label = parcel.body
+    assert isinstance(price, ast.FunctionDef)
+    assert isinstance(label, ast.FunctionDef)
+    assert [a.arg for a in price.args.args][:1] in (["self"], [])
+    assert ast.unparse(price.body[1]) == "return total"
+    assert len(read) <= 4  # All of it, the method, and twice with a part of its header left out.
+
+
+@pytest.mark.parametrize("line", ["height", "height: dict[", "height: int ="])
+def test_what_a_header_that_is_being_typed_takes_is_not_known(line: str) -> None:
+    text = PARCEL.replace("{line}", line).replace("{mark}", "total")
+    with graph_of(text.replace("{call}", "$01, 2, 3, 4")) as fixed:
+        call = fixed.graph.call_at(*fixed.here)
+        assert call is not None
+        assert not fixed.graph.call_target(fixed.here[0], call).closed
+    with graph_of(text.replace("{call}", "Parcel().$0")) as fixed:
+        path, offset = fixed.here
+        assert not fixed.graph.members_at(path, offset - 1).closed
+
+
+def test_a_class_that_is_being_derived_keeps_its_body() -> None:
+    text = "class Square(\n    Shape\n    int,\n):\n    def area(self):\n        return self.$0width\n"
+    with graph_of(text) as fixed:
+        path, offset = fixed.here
+        answer = fixed.graph.members_at(path, offset - 1)
+        assert "area" in {s.name for s in answer.value}
+        assert not answer.closed
+
+
+def test_a_header_that_is_never_closed_is_no_reason_to_lose_what_follows() -> None:
+    check("def total(items,\n    found = 1\n    return items\n\ndef other(x):\n    return x$0\n", shown="x other")
+
+
+def test_conditions_are_not_mended_in_part() -> None:
+    """`if ():` would be code that never runs."""
+    tree = parse("if (\n    a\n    b and\n):\n    x = 1\n")
+    assert not any(isinstance(s, ast.If) and isinstance(s.test, ast.Tuple) for s in tree.body)
