@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from dataclasses import dataclass
 
 
 class TypeVar(ast.AST):
@@ -107,6 +108,17 @@ def joined(rows: list[str], at: int) -> tuple[int, int]:
     return top, bottom
 
 
+@dataclass(slots=True)
+class Header:
+    """A header that is being mended: the line behind it, the line that was blamed first, its lines as they were, and
+    how often it was tried."""
+
+    end: int
+    at: int
+    rows: list[str]
+    tried: int = 0
+
+
 def open_header(rows: list[str], at: int) -> tuple[int, int] | None:
     """The lines (first, end) of the header of a function or class whose brackets the line `at` stands in, opens or
     closes; None if there is none, or if it does not end.
@@ -120,7 +132,7 @@ def open_header(rows: list[str], at: int) -> tuple[int, int] | None:
         if not row.strip() or (n != at and _indent(row) >= indent):
             continue
         if _depth(row) > 0:
-            if _DEFINES.match(row):
+            if _DEFINES.match(row) and _code(row)[-1:] in (",", *_OPENERS):
                 end = _end_of_header(rows, n)
                 return (n, end) if end is not None and at < end else None
         elif n != at:
@@ -156,6 +168,11 @@ def mend_header(rows: list[str], first: int, end: int, at: int, *, whole: bool) 
         row = rows[n]
         if n != first:
             rows[n] = _closing_part(row)
+            code = _code(rows[n])
+            if n == end - 1 and (":" not in code or (whole and code.endswith(":"))):
+                # Its colon is not written yet, or its result is not, or is wrong.
+                unfinished = whole or code.endswith("->") or _depth(code) != -1
+                rows[n] = (code[0] if unfinished else code) + ":" + row[len(row.rstrip("\r\n")) :]
         elif not whole or at == first:
             opener = min(i for i in (row.find(c) for c in _OPENERS) if i >= 0)
             rows[n] = row[: opener + 1] + row[len(row.rstrip("\r\n")) :]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from graft_indexer.facts import Span
 from graft_indexer.mending import (
+    Header,
     blank_type_parameters,
     fill_block,
     give_type_parameters,
@@ -308,7 +309,7 @@ def _mend(
     rows = [data[starts[n] : starts[n + 1]].decode("utf-8", "surrogateescape") for n in range(first, end)]
     rows = [row.encode("utf-8", "replace").decode() for row in rows]
     mended: set[int] = set()
-    headers: dict[int, int] = {}
+    headers: dict[int, Header] = {}
     generics: dict[int, list[str]] = {}
     for _ in range(_MAX_MENDS):
         if fill_block(rows, error, first) or blank_type_parameters(
@@ -322,10 +323,16 @@ def _mend(
             if at < 0:
                 break
             header = open_header(rows, at)
-            if header is not None and headers.get(header[0], 0) < 2:
-                tried = headers[header[0]] = headers.get(header[0], 0) + 1
-                mended.update(mend_header(rows, *header, at, whole=tried == 2))
-            else:
+            if header is not None:
+                known = headers.setdefault(header[0], Header(header[1], at, rows[header[0] : header[1]]))
+                known.tried += 1
+                if known.tried <= 2:
+                    mended.update(mend_header(rows, *header, at, whole=known.tried == 2))
+                elif known.tried == 3:  # What is wrong is not between its brackets.
+                    rows[header[0] : known.end] = known.rows
+                    mended.difference_update(range(header[0], known.end))
+                    at = known.at
+            if header is None or known.tried > 2:
                 top, bottom = joined(rows, at)
                 if top in mended:
                     top, bottom = at, at + 1
@@ -343,6 +350,7 @@ def _mend(
         else:
             give_type_parameters(body, generics)
             # What a header binds may stand in any of its lines.
-            spans = [Span(starts[first + n], lines.end_of(first + n)) for n in sorted(mended | headers.keys())]
+            lost = mended.union(n for n, header in headers.items() if header.tried <= 2)
+            spans = [Span(starts[first + n], lines.end_of(first + n)) for n in sorted(lost)]
             return Patch(body, spans, filled=filled, part=some is not None)
     return Patch([], [], "too many syntax errors")

@@ -215,6 +215,15 @@ def test_what_a_header_that_is_being_typed_takes_is_not_known(line: str) -> None
         assert not fixed.graph.members_at(path, offset - 1).closed
 
 
+@pytest.mark.parametrize("result", ["", " ->", " -> ", " -> Pri", " -> dict[str,", " -> 1 2"])
+def test_a_header_without_its_colon_keeps_its_body(result: str) -> None:
+    check(
+        f"class Parcel:\n    def price(\n        self,\n        width,\n    ){result}\n        total = width\n"
+        "        return total$0\n",
+        shown="self width total Parcel",
+    )
+
+
 def test_a_class_that_is_being_derived_keeps_its_body() -> None:
     text = "class Square(\n    Shape\n    int,\n):\n    def area(self):\n        return self.$0width\n"
     with graph_of(text) as fixed:
@@ -226,6 +235,14 @@ def test_a_class_that_is_being_derived_keeps_its_body() -> None:
 
 def test_a_header_that_is_never_closed_is_no_reason_to_lose_what_follows() -> None:
     check("def total(items,\n    found = 1\n    return items\n\ndef other(x):\n    return x$0\n", shown="x other")
+
+
+@pytest.mark.parametrize("header", ["def 1f(", "def f[(", "class A{("])
+def test_a_header_that_is_wrong_before_its_brackets_keeps_what_stands_in_them(header: str) -> None:
+    tree = parse(f"{header}\n    a,\n    b,\n):\n    return a\n\n\nx = 1\n")
+    assert not tree.unreadable
+    assert [ast.unparse(s) for s in tree.body][-1] == "x = 1"
+    assert not any(b.start == tree.data.index(b"a,") - 4 for b in tree.broken)
 
 
 def test_conditions_are_not_mended_in_part() -> None:

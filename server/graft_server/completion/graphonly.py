@@ -14,6 +14,7 @@ from keyword import iskeyword
 from graft_indexer.facts import DefinitionKind, ParameterKind
 from graft_indexer.graph import Origin, SymbolGraph
 from graft_server.completion import imports
+from graft_server.completion import known as known_names
 from graft_server.completion.anchor import Place
 from graft_server.completion.homes import completed, homes
 from graft_server.completion.keywords import code_before, in_annotation, keywords_at
@@ -85,6 +86,8 @@ def suggest(graph: SymbolGraph, path: str, place: Place) -> Guess | None:
     if not quoted and _CALL.search(place.line):
         text = skeleton(graph, path, place)
         return Guess(text, _skeleton_features(text)) if text else None
+    if not quoted and not _says_something(place):
+        return None
     found = options_at(graph, path, place, limit=400)
     if (guess := _missed(graph, path, place, found)) is not None:
         return guess
@@ -154,6 +157,14 @@ def suggest(graph: SymbolGraph, path: str, place: Place) -> Guess | None:
             0.0,
         ),
     )
+
+
+def _says_something(place: Place) -> bool:
+    """Whether a guess can be made at all: a name is begun, or the place alone asks for one.  Else the graph is spared
+    the list of all names, which is most of what a key costs."""
+    if known_names.begun(place.line) or place.line.endswith(".") or _SAME.search(place.line) is not None:
+        return True
+    return imports.from_import(place.before) is not None or imports.module_name(place.before) is not None
 
 
 def _missed(graph: SymbolGraph, path: str, place: Place, found: Options) -> Guess | None:
