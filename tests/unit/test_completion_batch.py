@@ -146,3 +146,15 @@ def test_a_file_beside_the_current_project_has_its_own(
     monkeypatch.chdir(here)
     assert main(["complete", "--no-model", "../other/b.py:5:8"]) == 0
     assert capsys.readouterr().out == "al\n"
+
+
+def test_a_model_that_does_not_run_is_one_line_and_no_success(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a.py"
+    file.write_text("x = 1\n\n")
+    (tmp_path / "bad.gguf").write_bytes(b"GGUF and no more")
+    assert main(["complete", "--model", str(tmp_path / "bad.gguf"), f"{file}:2:1"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+    assert main(["complete", "--no-model", f"{file}:2:1"]) == 0
+    assert "nothing to suggest" in capsys.readouterr().err

@@ -195,7 +195,11 @@ async def _single(args: argparse.Namespace, root: Path, path: str, text: str, of
                 print(completion.text)
             if args.explain:
                 print(explain(completion, repeated[number]))
-    if not args.json and not args.explain and not any(c.shown for c in found):
+    if any(c.shown for c in found):
+        return 0
+    if bench.message and args.model is not None:
+        return 1  # The model that was asked for does not run: that is said above, and why there is nothing.
+    if not args.json and not args.explain:
         print("graft complete: nothing to suggest here (--explain says why)", file=sys.stderr)
     return 0
 
