@@ -265,6 +265,15 @@ async def test_what_is_missed_goes_before_a_longer_list_of_the_models(tmp_path: 
     completions, text, _ = await complete(source, said, root=tmp_path, model=made.model)
     assert seen(completions, text) == "from lib import make|"
     assert completions[0].source == "graph" and completions[0].gain < model.gain
+    # By hand, as `graft complete` asks, the model's text has no likelihood.
+    completions, text, _ = await complete(source, said, root=tmp_path, model=made.model, manual=True)
+    assert seen(completions, text) == "from lib import make|"
+
+
+async def test_by_hand_the_models_text_goes_before_what_the_graph_only_guesses(tmp_path: Path) -> None:
+    source = f"{LIB}//- /main.py\ndef f(width):\n    g(width=$0)\n"
+    completions, text, _ = await complete(source, "42", root=tmp_path, manual=True)
+    assert seen(completions, text) == "    g(width=42|)"
 
 
 def test_missed_names_lead_the_list(tmp_path: Path) -> None:

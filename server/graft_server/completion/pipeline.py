@@ -111,9 +111,12 @@ class Pipeline:
         wish = Wish(snapshot, place, decision.mode, settings, count)
         completions = await self._from_model(wish, cursor, started)
         best = next((c for c in completions if c.shown), None)
-        if self.switches.fallback and (best is None or best.likely):
+        # Of what was asked for by hand no likelihood is known: only what the file itself misses goes before it.
+        if self.switches.fallback and (best is None or best.likely or snapshot.manual):
             graph_said = await self._from_graph(snapshot, cursor, place, started)
-            if graph_said is not None and (best is None or graph_said.settled or graph_said.gain > best.gain):
+            if graph_said is not None and (
+                best is None or graph_said.settled or (best.likely and graph_said.gain > best.gain)
+            ):
                 usage = completions[0].usage if completions else Usage()
                 best = replace(graph_said, usage=usage)
                 less = Verdict("graph", False, "what the graph guesses is surer, or saves more")
