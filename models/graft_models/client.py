@@ -207,8 +207,10 @@ class LlamaEngine:
     async def score(self, request: ScoreRequest) -> Scores:
         """Log-probabilities of texts in a hole; `Scores.error` says why there are none."""
         future: asyncio.Future[Scores] = asyncio.get_running_loop().create_future()
-        told = replace(request, hole=replace(request.hole, neighbours=()))
-        job = self._submit({"t": "score", "request": to_wire(told)}, request.background, future)
+        near = request.hole.neighbours if request.counted else ()
+        told = replace(request, hole=_told(replace(request.hole, neighbours=near)))
+        message = {"t": "score", "request": to_wire(told)}
+        job = self._submit(message, request.background, future, neighbours=near)
         try:
             return await future
         finally:

@@ -75,6 +75,7 @@ class ScoreRequest:
 
     `prompt_budget` and `max_tokens` are those of the completions of the document, whose prompt is reused then; 0: what
     the model's context holds.  `first_only`: of each text's first token only, which costs nothing beyond the prompt.
+    `counted`: with what a small model's answers mix in (`Capabilities.counts`), not of the model alone.
     """
 
     id: int
@@ -85,6 +86,7 @@ class ScoreRequest:
     prompt_budget: int = 0
     max_tokens: int = 0
     first_only: bool = False
+    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ job does is to return its answer.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from graft_models.llama import healing
 from graft_models.llama.decoding import Control, Generation, Prepared, best_first, clock_ms, finish
 from graft_models.llama.kv import Slot
 from graft_models.llama.model import STREAMS, Model, aside_from, log_probabilities
+from graft_models.llama.native import Floats
 from graft_models.prompt import Hole, HoleOpens
 
 
@@ -62,11 +63,20 @@ def _keep(places: dict[str, Any], document: str, value: object) -> None:
 
 
 def prepare(
-    model: Model, windows: Windows, hole: Hole, document: str, reserve: int, budget: int, *, ahead: bool = False
+    model: Model,
+    windows: Windows,
+    hole: Hole,
+    document: str,
+    reserve: int,
+    budget: int,
+    *,
+    ahead: bool = False,
+    counted: bool = False,
 ) -> Prepared:
     """The tokens of a hole: prompt, then the forced part of what was typed; the rest is left to healing.
 
-    `ahead`: the prompt is read beside the document's live one, whose window stays where it is.
+    `ahead`: the prompt is read beside the document's live one, whose window stays where it is.  `counted`: with the
+    counts of a small model.
     """
     hole = model.open_hole(hole)
     forced, rest = healing.split(hole.typed, model.form.hole_opens is HoleOpens.BEFORE_BREAK)
@@ -84,7 +94,7 @@ def prepare(
     if not tokens:
         # Nothing before the hole and no token that begins a text: some token has to be read.
         tokens = [next(iter(model.ends))]
-    mixture = model.mixtures.of(hole) if model.mixtures is not None and not ahead else None
+    mixture = model.mixtures.of(hole) if model.mixtures is not None and counted else None
     return Prepared(tokens, hole.typed, rest.encode("utf-8", "replace"), fitted.parts, tuple(forced_tokens), mixture)
 
 
@@ -121,6 +131,7 @@ def complete(model: Model, windows: Windows, request: Request, control: Control)
         request.document,
         min(request.max_tokens, model.context // 2),
         request.prompt_budget,
+        counted=True,
     )
     model.recall(request.document, prepared.tokens)
     slot = model.cache.acquire(request.document, prepared.tokens)
@@ -176,23 +187,33 @@ def score(model: Model, windows: Windows, request: ScoreRequest, control: Contro
 
     With typed text before them, the tokens from the last pre-token boundary on are counted: the same for all texts.
     """
+    if request.counted and request.background and model.mixtures is not None:
+        model.mixtures.library.learn(request.hole.neighbours)
     most = min(256, model.context // 4)
     reserve = min(request.max_tokens, model.context // 2) if request.max_tokens else most
-    hole = model.open_hole(request.hole)
-    prepared = prepare(model, windows, hole, request.document, reserve, request.prompt_budget)
+    prepared = prepare(
+        model,
+        windows,
+        request.hole,
+        request.document,
+        reserve,
+        request.prompt_budget,
+        counted=request.counted,
+    )
     slot = model.cache.acquire(request.document, prepared.tokens)
     slot.busy += 1
     try:
         yield from read(model, control, slot, prepared.tokens, background=request.background)
         first = slot.ends[len(prepared.tokens)]
         rest = prepared.rest.decode("utf-8", "replace")
-        texts = [list(model.tokenize(rest + text))[:reserve] for text in request.texts]
+        texts = [list(model.tokenize(rest + text))[: 1 if request.first_only else reserve] for text in request.texts]
         heads = [t[0] for t in texts if t]
-        chances = dict(zip(heads, log_probabilities(first, heads), strict=True)) if heads else {}
+        mixed = _mixed(prepared)
+        chances = dict(zip(heads, log_probabilities(mixed(first, []), heads), strict=True)) if heads else {}
         sums = [chances[t[0]] if t else 0.0 for t in texts]
-        for start in range(0, len(texts), STREAMS):
+        for start in range(0, 0 if request.first_only else len(texts), STREAMS):
             yield from _score_group(
-                model, control, slot, texts[start : start + STREAMS], sums, start, aside_from(request.background)
+                model, control, slot, texts[start : start + STREAMS], sums, start, aside_from(request.background), mixed
             )
         return Scores(tuple(sums), tuple(map(len, texts)))
     except Ended as ended:
@@ -201,8 +222,27 @@ def score(model: Model, windows: Windows, request: ScoreRequest, control: Contro
         slot.busy -= 1
 
 
+Mixing = Callable[[Floats, Sequence[int]], Floats]
+"""Logits and the tokens since the forced ones -> logits."""
+
+
+def _mixed(prepared: Prepared) -> Mixing:
+    """The logits with the counts, if there are any."""
+    mixture, forced = prepared.mixture, prepared.forced
+    if mixture is None:
+        return lambda logits, since: logits
+    return lambda logits, since: mixture.apply(logits, [*forced, *since])
+
+
 def _score_group(
-    model: Model, control: Control, slot: Slot, texts: list[list[int]], sums: list[float], offset: int, aside: int
+    model: Model,
+    control: Control,
+    slot: Slot,
+    texts: list[list[int]],
+    sums: list[float],
+    offset: int,
+    aside: int,
+    mixed: Mixing,
 ) -> Iterator[None]:
     """Add the log-probabilities of all tokens but the first of each text.  `aside` is the first sequence to use.
 
@@ -232,7 +272,8 @@ def _score_group(
             if code == 0:
                 for row, (k, owners) in enumerate(batch):
                     following = [texts[i][k + 1] for i in owners if k + 1 < len(texts[i])]
-                    found = dict(zip(following, log_probabilities(native.logits_view(row), following), strict=True))
+                    logits = mixed(native.logits_view(row), texts[owners[0]][: k + 1])
+                    found = dict(zip(following, log_probabilities(logits, following), strict=True))
                     for i in owners:
                         if k + 1 < len(texts[i]):
                             sums[offset + i] += found[texts[i][k + 1]]

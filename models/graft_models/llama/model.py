@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -241,7 +242,7 @@ class Model:
     def open_hole(self, hole: Hole) -> Hole:
         """The hole moved to the side of the line break where this tokenizer lets it open."""
         if self.form.hole_opens is HoleOpens.BEFORE_BREAK and hole.prefix.endswith("\n"):
-            return Hole(hole.path, hole.prefix[:-1], hole.suffix, "\n" + hole.typed, hole.repository, hole.context)
+            return replace(hole, prefix=hole.prefix[:-1], typed="\n" + hole.typed)
         return hole
 
     def recall(self, document: str, tokens: Sequence[int]) -> None:

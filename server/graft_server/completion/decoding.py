@@ -231,6 +231,11 @@ class Decoder:
 
         thread.submit(step, BACKGROUND)
 
+    def near(self, path: str) -> tuple[Neighbour, ...]:
+        """The files near a document, as far as they have been found."""
+        known = self._near.get(path)
+        return known[1] if known is not None else ()
+
     def _look_around(self, engine: Engine, wish: Wish) -> asyncio.Task[None] | None:
         """Find the files near a document, in the background, now and then; nobody typing waits for them."""
         path = wish.snapshot.path
@@ -298,10 +303,9 @@ class Decoder:
         snapshot, place = wish.snapshot, wish.place
         constrained = self._constrains(engine, snapshot)
         hole = hole_of(live, typed, snapshot.path, self._repository)
-        near = self._near.get(snapshot.path)
         request = Request(
             id=next(self._numbers),
-            hole=replace(hole, neighbours=near[1]) if near is not None else hole,
+            hole=replace(hole, neighbours=self.near(snapshot.path)),
             max_tokens=token_limit(wish),
             candidates=wish.count,
             temperature=0.0 if wish.count == 1 else 0.6,

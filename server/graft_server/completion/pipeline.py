@@ -140,7 +140,8 @@ class Pipeline:
         settings = self._settings()
         wish = Wish(snapshot, place, gate.mode_of(snapshot, place, settings), settings)
         document = f"{self._root}:{snapshot.path}"
-        return await ranking.by_model(engine, self.decoder.holes, wish, self._repository, document, found)
+        near = self.decoder.near(snapshot.path)
+        return await ranking.by_model(engine, self.decoder.holes, wish, self._repository, document, found, near)
 
     async def prepare(self, snapshot: Snapshot, shown: Completion) -> None:
         """Have the next suggestion ready as if `shown` were accepted and Enter pressed, in the background.

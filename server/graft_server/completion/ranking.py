@@ -16,6 +16,7 @@ from functools import lru_cache
 
 from graft_indexer.graph import Origin
 from graft_models.engine import Engine, ScoreRequest
+from graft_models.prompt import Neighbour
 from graft_server.completion.anchor import Holes, Place, hole_of
 from graft_server.completion.decoding import Wish, token_limit
 from graft_server.completion.options import Option, Options
@@ -101,8 +102,17 @@ def _tier(option: Option) -> int:
     return -1 if option.rank < 0 else 1 if option.rank >= 2 else 0
 
 
-async def by_model(engine: Engine, holes: Holes, wish: Wish, repository: str, document: str, found: Options) -> Options:
+async def by_model(
+    engine: Engine,
+    holes: Holes,
+    wish: Wish,
+    repository: str,
+    document: str,
+    found: Options,
+    near: tuple[Neighbour, ...] = (),
+) -> Options:
     """The list with its first `SCORED` names in the order of their probability; as it is if that takes too long.
+    `near` are the files that ghost text counts beside the prompt.
 
     The names are first put in order by the probability of their first token, which the decode of ghost text has paid
     for; then the best are scored in full.  Names that differ in case from what is typed stay where they are.
@@ -117,13 +127,14 @@ async def by_model(engine: Engine, holes: Holes, wish: Wish, repository: str, do
         texts = tuple(o.name[len(found.typed) :] for o in options)
         request = ScoreRequest(
             next(_numbers),
-            hole_of(live, typed, path, repository),
+            replace(hole_of(live, typed, path, repository), neighbours=near),
             texts,
             document,
             background=False,
             prompt_budget=live.budget,
             max_tokens=token_limit(wish),
             first_only=first_only,
+            counted=True,
         )
         said = await engine.score(request)
         return said.logprobs if not said.error and len(said.logprobs) == len(options) else ()
