@@ -9,8 +9,9 @@ items, "calls"), or half-way through (the other half, "lines").  Keys, per arm o
 - `ARM_bits_per_character`: of the hidden text; needs no luck, so it shows differences that exact matches cannot;
 - `ARM_prompt_tokens`: mean prompt length.
 
-Answers count the files near the open one beside the prompt in every arm, as the product does (`--alone`: they do not);
-bits are the model's own.  `*_gain_*` are differences to `in_file`; `graft_share_of_oracle_bits_percent` is Graft's gain
+The files near the open one are counted beside the prompt in the arms that stand for the product, and in the oracle's
+(`--everywhere`: in every arm; `--alone`: in none); the open file itself in all.  Bits are of the probabilities that
+answers are drawn from.  `*_gain_*` are differences to `in_file`; `graft_share_of_oracle_bits_percent` is Graft's gain
 in bits over the oracle's.
 `--parts` adds an arm for each kind of context alone (`only_KIND`) and left out (`no_KIND`), in bits only.
 """
@@ -35,7 +36,7 @@ from graft_indexer.graph import SymbolGraph
 from graft_models.engine import Capabilities, Done, Engine, Request, ScoreRequest
 from graft_models.prompt import ContextPart, Hole, Neighbour, cut_prefix, cut_suffix
 from graft_server.benches.code_items import NAME, code_lines, edit_similarity, files, folders, workspace
-from graft_server.benches.contexts import ARMS, Repository, parts_of
+from graft_server.benches.contexts import ARMS, COUNTED, Repository, parts_of
 from graft_server.completion.budget import TRAINED, context_tokens
 from graft_server.completion.context import tokens_of
 from graft_server.completion.decoding import LINE_TOKENS
@@ -59,7 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--arms", nargs="+", metavar="ARM", help="only these; in_file always")
     parser.add_argument("--rows", type=Path, metavar="FILE", help="write every item of every arm, as JSON lines")
-    parser.add_argument("--alone", action="store_true", help="without counts of the files near the open one")
+    near = parser.add_mutually_exclusive_group()
+    near.add_argument("--alone", action="store_true", help="without counts of the files near the open one")
+    near.add_argument("--everywhere", action="store_true", help="with counts of the files near in every arm")
     parser.add_argument("--parts", action="store_true", help="also each kind of context alone, and left out")
 
 
@@ -148,7 +151,8 @@ async def _run(args: argparse.Namespace) -> dict[str, Any]:
                         )  # fmt: skip
                         parts = await asyncio.wrap_future(bench.graph.submit(wanted))
                         shown = arm in ARMS
-                        await _ask(bench.engine, item, parts, near, args.budget, scores[arm], folder.name, shown)
+                        counted = near if args.everywhere or source in COUNTED else ()
+                        await _ask(bench.engine, item, parts, counted, args.budget, scores[arm], folder.name, shown)
                         known = [(p.kind, round(p.value, 4), tokens_of(p.text)) for p in parts]
                         row = {"item": count, "arm": arm, "calls": item.calls, "truth": item.truth, "parts": known}
                         rows.append(json.dumps({**row, "nats": round(scores[arm].each[-1], 4)}))
@@ -235,7 +239,7 @@ async def _ask(
         done = await _done(engine, Request(0, hole, LINE_TOKENS, document=document, stop=("\n",)))
         said = done.texts[0].partition("\n")[0].rstrip() if done.texts else ""
         prompt = done.usage.prompt
-    scored = await engine.score(ScoreRequest(0, hole, (item.truth + "\n",), document))
+    scored = await engine.score(ScoreRequest(0, hole, (item.truth + "\n",), document, counted=True))
     if scored.error:
         raise UserError(f"the engine: {scored.error}")
     score.lines += said == item.truth

@@ -1,13 +1,14 @@
 """What a model may be shown beside the open file: the arms of `graft bench complete`, all within the same budget.
 
-- `in_file`: nothing.
+- `in_file`: nothing; of a small model the open file alone is counted (`graft_models.llama.mixture`).
 - `vim_chunks`: what llama.vim keeps in its ring: chunks of 64 lines around places in other files that were lately open;
   here of the files in the same folder, as if the person had just been there.
 - `bm25`: windows of 20 lines of other files, ranked by BM25 against the last 10 lines before the cursor, as
   CrossCodeEval (Ding and others, 2023) does.
-- `graft`: the product's own parts, from the graph.
-- `oracle`: the definitions of the names that the hidden text uses, then windows ranked knowing the hidden text.  It
-  cannot be shipped; it says how much there is to gain.
+- `near`: nothing in the prompt, but the files near the open one are counted beside it: that half of `graft` alone.
+- `graft`: what the product does: parts from the graph in the prompt, the files near counted beside it.
+- `oracle`: the definitions of the names that the hidden text uses, then windows ranked knowing the hidden text, and the
+  files near counted.  It cannot be shipped; it says how much there is to gain.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from graft_server.completion.names import stub
 
 EVERY = Capabilities()
 """Of an engine that is shown all kinds of context."""
-ARMS = ("in_file", "vim_chunks", "bm25", "graft", "oracle")
+ARMS = ("in_file", "vim_chunks", "bm25", "near", "graft", "oracle")
+COUNTED = frozenset({"near", "graft", "oracle"})
+"""Arms in which the files near the open one are counted."""
 WINDOW, STEP, QUERY = 20, 10, 10
 """Lines of a window, from one to the next, and of the query."""
 CHUNK, CHUNKS = 64, 16
@@ -118,7 +121,7 @@ def parts_of(
     Only the oracle looks at `hidden`.  The graph must see `before + after` as the text of `path`.
     """
     query = "\n".join(before.split("\n")[-QUERY:])
-    if arm == "in_file":
+    if arm in ("in_file", "near"):
         return ()
     if arm == "vim_chunks":
         return choose(_trimmed(repository.chunks(path, seed), budget), budget)
