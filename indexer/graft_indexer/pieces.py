@@ -127,7 +127,9 @@ def _pieces(data: bytes, before: Sequence[Piece]) -> tuple[Piece, ...]:
     while first and ends[first - 1] > start - _AHEAD and not _BORDER.match(data, ends[first - 1] - 1):
         first -= 1
     last, shift = bisect_left(ends, old_end) + 1, new_end - old_end
-    while last < len(before) and ends[last - 1] < old_end + _BACK and not _BORDER.match(data, ends[last - 1] + shift - 1):
+    while (
+        last < len(before) and ends[last - 1] < old_end + _BACK and not _BORDER.match(data, ends[last - 1] + shift - 1)
+    ):
         last += 1
     kept = before[last:]
     at = ends[first - 1] if first else 0

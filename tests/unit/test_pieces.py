@@ -46,7 +46,8 @@ async def h():
 SNIPPETS = [
     *(b"class Z(A", b"):\n", b" as ", b"\nas H", b"other.z = 1\n", b"\n", b":", b"(", b"x", b"G", b"class"),
     *(b"\\\n", b"\r\n"),
-    *(b"\n\n    def k(self):\n        pass\n", b"\n\n        y = 1\n", b"    ", b"@", b'hasattr(x, "y")', b"type(A, b,", b"sys.path", b"\n@dec\n"),
+    *(b"\n\n    def k(self):\n        pass\n", b"\n\n        y = 1\n", b"    "),
+    *(b"@", b'hasattr(x, "y")', b"type(A, b,", b"sys.path", b"\n@dec\n"),
 ]  # fmt: skip
 
 

@@ -2,7 +2,8 @@
 
 A client names the files that lie near a hole and sends each text once; texts are learned while nobody waits, the oldest
 are forgotten.  An index is two arrays: the tokens, and their places in the order of the pairs of tokens before them,
-so that a file takes 16 bytes per token and a pair is found by bisection.
+so that a file takes 16 bytes per token and a pair is found by bisection.  `Followers` are what a single token was
+followed by in several of them, where no pair matches.
 """
 
 from __future__ import annotations
@@ -13,12 +14,19 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
+from graft_models.counts import OWN_FILE
 from graft_models.prompt import NEIGHBOUR_CHARACTERS, Neighbour
 
 MOST_FILES = 96
 """That are kept, 16 bytes per token; beyond that those that were asked for longest ago are forgotten.  More than a
 client believes to be known (`graft_models.client`)."""
+
+
+Tokens = npt.NDArray[np.int64]
+Chances = npt.NDArray[np.float64]
+NONE = np.zeros(0, np.int64)
 
 
 class TokenFile:
@@ -37,6 +45,32 @@ class TokenFile:
         code = int(first) << 32 | int(second)
         begin, end = np.searchsorted(self._codes, code, "left"), np.searchsorted(self._codes, code, "right")
         found: list[int] = self._places[max(begin, end - most) : end].tolist()
+        return found
+
+    def after(self, token: int) -> npt.NDArray[np.int64]:
+        """What follows `token`, once for each time; not what ends the file."""
+        begin, end = np.searchsorted(self._codes, (token << 32, (token + 1) << 32))
+        return self._codes[begin:end] & 0xFFFFFFFF
+
+
+class Followers:
+    """What may follow a token, by all that followed it in some files: the shortest context there is."""
+
+    def __init__(self, own: Sequence[TokenFile], others: Sequence[TokenFile] = ()) -> None:
+        """A place in a file of `own` counts `OWN_FILE` times one in `others`."""
+        self._own = own
+        self._others = others
+        self._known: dict[int, tuple[Tokens, Chances]] = {}
+
+    def next_tokens(self, token: int) -> tuple[Tokens, Chances]:
+        """Tokens and their probabilities, by Witten and Bell's estimate (they sum to less than 1)."""
+        found = self._known.get(token)
+        if found is None:
+            parts = [file.after(token) for file in (*self._own, *self._others)]
+            weights = [np.full(len(p), OWN_FILE if n < len(self._own) else 1.0) for n, p in enumerate(parts)]
+            tokens, which = np.unique(np.concatenate([NONE, *parts]), return_inverse=True)
+            counts = np.bincount(which, np.concatenate([NONE, *weights]), len(tokens))
+            found = self._known[token] = tokens, counts / max(1.0, counts.sum() + len(tokens))
         return found
 
 
