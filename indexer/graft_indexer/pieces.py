@@ -1,7 +1,6 @@
 """What a file does to objects from outside, told by its text: attributes set and asked for, classes made by calls.
 
-A file is read in pieces that begin with a definition, or behind a blank line within one; after an edit only the pieces
-that it touched are read again.  Nothing that is looked for goes on behind a blank line.
+A file is read in pieces that begin with a definition; after an edit only the pieces that it touched are read again.
 """
 
 from __future__ import annotations
@@ -9,12 +8,9 @@ from __future__ import annotations
 import itertools
 import re
 import string
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-
-from graft_indexer.text import changed_range
 
 _STORE = re.compile(rb"\.\s*(?P<name>\w+)\s*(?:[-+*/%&|^@]|//|\*\*|<<|>>)?=(?!=)")
 _NOTE = re.compile(rb"\.(?P<name>\w+)[ \t]*:[ \t]*[^=\n]+=(?!=)")
@@ -44,9 +40,7 @@ _GOES_ON = frozenset(_LETTERS + b"0123456789.)]")
 """Before a name: it is only the end of an expression."""
 _FILLS, _GIVES = frozenset(_LETTERS + b"0123456789."), frozenset(_LETTERS + b"(")
 """Bytes that `_FILL` begins with, and `_GIVEN` without a bracket that closes."""
-_BORDER = re.compile(rb"\n(?=(?:    )?(?:def|async def|class|@)[ \t\w])|(?<=\n)\n(?=(?:    ){1,6}\w)")
-_AHEAD, _BACK = 26, 2
-"""Bytes that a border reads behind its line break and up to it, at most."""
+_BORDER = re.compile(rb"\n(?=(?:    )?(?:def|async def|class|@)[ \t\w])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,20 +114,20 @@ def _pieces(data: bytes, before: Sequence[Piece]) -> tuple[Piece, ...]:
     Where a piece ends is seen from the line break that ends it and the line behind: what it holds itself is no border
     in either text.
     """
-    ends = list(itertools.accumulate(len(p.text) for p in before))
-    start, old_end, new_end = changed_range(b"".join([p.text for p in before]), data)
-    # A border in front of the edit stays one unless it looks ahead into it, one behind it unless it looks back into it.
-    first = bisect_right(ends, start)
-    while first and ends[first - 1] > start - _AHEAD and not _BORDER.match(data, ends[first - 1] - 1):
-        first -= 1
-    last, shift = bisect_left(ends, old_end) + 1, new_end - old_end
-    while (
-        last < len(before) and ends[last - 1] < old_end + _BACK and not _BORDER.match(data, ends[last - 1] + shift - 1)
-    ):
-        last += 1
-    kept = before[last:]
-    at = ends[first - 1] if first else 0
-    end = ends[last - 1] + shift if kept else len(data)
+    first, at = 0, 0
+    while first < len(before):
+        text = before[first].text
+        if not data.startswith(text, at) or not _BORDER.match(data, at + len(text) - 1):
+            break
+        at += len(text)
+        first += 1
+    last, end = len(before), len(data)
+    while last > first:
+        start = end - len(before[last - 1].text)
+        if start <= at or data[start:end] != before[last - 1].text or not _BORDER.match(data, start - 1):
+            break
+        end = start
+        last -= 1
     borders = [at]
     for match in _BORDER.finditer(data, at):
         if match.end() >= end:
@@ -141,8 +135,8 @@ def _pieces(data: bytes, before: Sequence[Piece]) -> tuple[Piece, ...]:
         borders.append(match.end())
     borders.append(end)
     made = _again if before else piece
-    middle = [made(data[a:b]) for a, b in itertools.pairwise(borders)] if at < end or not (first or kept) else []
-    return (*before[:first], *middle, *kept)
+    middle = [made(data[a:b]) for a, b in itertools.pairwise(borders)]
+    return (*before[:first], *middle, *before[last:])
 
 
 def piece(data: bytes) -> Piece:

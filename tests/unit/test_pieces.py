@@ -20,10 +20,6 @@ class A(E, b.X):
 
     def f(self):
         other.name = 1
-
-        more = 2
-
-        other.last = more
         type("T", bases, {})
         for other.item in self: pass
         return hasattr(other, "said")
@@ -46,8 +42,7 @@ async def h():
 SNIPPETS = [
     *(b"class Z(A", b"):\n", b" as ", b"\nas H", b"other.z = 1\n", b"\n", b":", b"(", b"x", b"G", b"class"),
     *(b"\\\n", b"\r\n"),
-    *(b"\n\n    def k(self):\n        pass\n", b"\n\n        y = 1\n", b"    "),
-    *(b"@", b'hasattr(x, "y")', b"type(A, b,", b"sys.path", b"\n@dec\n"),
+    *(b"\n\n    def k(self):\n        pass\n", b"@", b'hasattr(x, "y")', b"type(A, b,", b"sys.path", b"\n@dec\n"),
 ]  # fmt: skip
 
 
