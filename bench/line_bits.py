@@ -153,7 +153,7 @@ def truth_steps(model: Model, hole: Hole, rest: str, counts: dict[str, Known], p
             found, matched = known.next_words(path, context)
             ids, chances = np.array([*found], dtype=np.int64), np.array([*found.values()], dtype=np.float64)
             said[name] = _said(np.bincount(ids, chances, len(row)), token, allowed, matched)
-            ids, chances = followers.next_tokens(context[-1])
+            ids, chances = followers.next_tokens(context[-1] if context else -1)
             said[AFTER_OF[name]] = _said(np.bincount(ids, chances, len(row)), token, allowed, int(len(ids) > 0))
         if table is not None:
             ids, values, matched = table.next_tokens(context[-32:])

@@ -156,7 +156,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Answer to `ScoreRequest`: per text the sum of log-probabilities and the number of tokens."""
+    """Answer to `ScoreRequest`: per text the sum of log-probabilities and the number of tokens that it is of."""
 
     logprobs: tuple[float, ...]
     counts: tuple[int, ...]

@@ -28,7 +28,7 @@ from graft_server.benches.code_items import (
     workspace,
 )
 from graft_server.benches.complete import call_of
-from graft_server.benches.contexts import ARMS, Repository, parts_of
+from graft_server.benches.contexts import ARMS, COUNTED, Repository, parts_of
 from graft_server.benches.replay_person import Judgement, chooser, play
 from graft_server.benches.replay_record import Offer, Said
 from graft_server.completion.graphonly import FEATURES, Guess
@@ -240,7 +240,19 @@ def test_replay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scripted(monkeypatch)
+    counted: list[tuple[str, ...]] = []
+    ask = complete._ask
+
+    async def asking(engine: Any, item: Any, parts: Any, near: Any, *more: Any) -> None:
+        counted.append(tuple(n.path for n in near))
+        await ask(engine, item, parts, near, *more)
+
+    monkeypatch.setattr(complete, "_ask", asking)
     figures = complete.run(arguments(complete, "--packages", str(package(tmp_path)), "--items", "4", "--parts"))
+    # In each arm in turn: what stands for the product and the oracle counts the files near.
+    arms = list(complete.arms_of(True).values())
+    assert [bool(near) for near in counted[: len(arms)]] == [source in COUNTED for source, _ in arms]
+    assert all("pack/" in path for near in counted for path in near)
     assert 2 <= figures["items"] <= 4 and figures["call_items"] >= 1
     for arm in ARMS:
         assert 0 <= figures[f"{arm}_line_exact_percent"] <= 100

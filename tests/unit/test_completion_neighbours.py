@@ -11,13 +11,16 @@ from typing import Any
 
 import pytest
 
+from graft_indexer.facts import DefinitionKind
 from graft_indexer.graph import SymbolGraph
 from graft_models.engine import Capabilities, ScriptedAnswer
 from graft_models.scripted import ScriptedEngine
 from graft_server.completion import decoding, neighbours
+from graft_server.completion.anchor import place_of
 from graft_server.completion.explain import explain
 from graft_server.completion.model import Snapshot, Switches
 from graft_server.completion.neighbours import MOST, PIECE, Neighbours, ranked
+from graft_server.completion.options import Option, Options
 from graft_server.completion.pipeline import Pipeline
 from graft_server.session import graph_thread, open_graph
 from graft_server.settings import Settings
@@ -107,7 +110,7 @@ async def test_only_engines_that_count_are_given_them(
     settings = Settings(completion_delay="none", completion_context=wanted)
     graph = graph_thread(open_graph, str(tmp_path), settings)
     graph.submit(lambda g: None).result()
-    engine = ScriptedEngine(["1\n"], capabilities=Capabilities(infill=True, counts=counts))
+    engine = ScriptedEngine(["1\n"], capabilities=Capabilities(infill=True, score=True, counts=counts))
     pipeline = Pipeline(
         graph,
         lambda: engine,
@@ -116,9 +119,15 @@ async def test_only_engines_that_count_are_given_them(
         switches=Switches(neighbours=switched),
         patient=True,
     )
-    await pipeline.complete(Snapshot("a.py", "x = 1\nz = \n", 10))
+    snapshot = Snapshot("a.py", "x = 1\nz = \n", 10)
+    await pipeline.complete(snapshot)
+    # The classic list is ordered by what is counted for ghost text.
+    names = tuple(Option(n, DefinitionKind.VARIABLE, "", None) for n in "xy")
+    await pipeline.ranked(engine, snapshot, place_of(snapshot), Options("", names, True, "name"))
     graph.close()
-    assert [n.path for n in engine.requests[0].hole.neighbours] == (["b.py"] if counts and switched and wanted else [])
+    asked = [engine.requests[0].hole, *(r.hole for r in engine.scored)]
+    near = ["b.py"] if counts and switched and wanted else []
+    assert len(asked) > 1 and [[n.path for n in hole.neighbours] for hole in asked] == [near] * len(asked)
 
 
 ALIKE = "def area(width, height, unit):\n    return convert(width * height, unit)\n\n" * 3
@@ -134,7 +143,7 @@ async def test_what_an_engine_that_counts_is_shown(tmp_path: Path, counts: bool,
     settings = Settings(completion_delay="none")
     graph = graph_thread(open_graph, str(tmp_path), settings)
     graph.submit(lambda g: None).result()
-    engine = ScriptedEngine(["1\n"], capabilities=Capabilities(infill=True, counts=counts))
+    engine = ScriptedEngine(["1\n"], capabilities=Capabilities(infill=True, score=True, counts=counts))
     pipeline = Pipeline(graph, lambda: engine, lambda: settings, root=str(tmp_path), patient=True)
     await pipeline.complete(Snapshot("a.py", text, len(text)))
     graph.close()

@@ -6,6 +6,7 @@ import re
 
 from graft_indexer.facts import DefinitionKind
 from graft_models.engine import ScoreRequest, Scores
+from graft_models.prompt import Neighbour
 from graft_models.scripted import ScriptedEngine
 from graft_server.completion import ranking
 from graft_server.completion.anchor import Holes, Place
@@ -61,11 +62,14 @@ class Engine(ScriptedEngine):
         return Scores(values, tuple(1 for _ in values))
 
 
+NEAR = (Neighbour("b.py", "digest", "text"),)
+
+
 async def ranked(engine: Engine, found: Options, line: str = "x = ") -> list[str]:
     holes, place = Holes(), Place(line, "\n")
     holes.at("a.py", place)
     wish = Wish(Snapshot("a.py", line, len(line)), place, "line", Settings())
-    return names(await by_model(engine, holes, wish, "repo", "doc", found))
+    return names(await by_model(engine, holes, wish, "repo", "doc", found, NEAR))
 
 
 async def test_the_model_orders_the_names_by_what_goes_on_from_the_cursor() -> None:
@@ -80,6 +84,7 @@ async def test_the_model_orders_the_names_by_what_goes_on_from_the_cursor() -> N
     assert first.first_only and not full.first_only
     assert first.texts == ("da", "ta", "tb") and full.texts == ("tb", "ta", "da")
     assert first.hole.typed == "x = da" and first.max_tokens == 48
+    assert all(r.counted and r.hole.neighbours == NEAR for r in engine.scored)
 
 
 async def test_only_the_best_are_scored_in_full() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from graft_models.client import LlamaEngine
 from graft_models.counts import OWN_FILE, Counts
-from graft_models.engine import Done, Request
+from graft_models.engine import Done, Request, ScoreRequest
 from graft_models.llama.frames import unpack
 from graft_models.llama.mixture import Mixtures
 from graft_models.llama.neighbours import Followers, Library, TokenFile
@@ -84,6 +84,9 @@ def test_what_a_neighbour_says_is_likelier_as_long_as_it_is_one() -> None:
     mixtures.library.offer([near])
     mixtures.library.learn()
     assert mixtures.of(hole).apply(logits, since).argmax() == ord("i")
+    # After one token too: an f that nothing longer leads to.
+    alone = mixtures.of(hole).apply(logits, Letters().tokenize("zf"))
+    assert set(np.flatnonzero(alone > logits)) == {ord("i"), ord(".")}
     assert np.array_equal(mixtures.of(replace(hole, neighbours=())).apply(logits, since), logits)
 
 
@@ -123,6 +126,12 @@ async def test_the_process_is_told_a_text_once(engine: LlamaEngine, monkeypatch:
     assert await sure(engine, Request(4, hole, max_tokens=6)) == pytest.approx(alone)
     told = [f for f in frames if f.get("t") == "learn"]
     assert len(told) == 1 and "name_of_everything" in str(told)
+    other = replace(near, digest="2", path="c.py")
+    for asked, mixed in ((with_it, False), (replace(hole, neighbours=(other,)), True)):
+        assert not (await engine.score(ScoreRequest(5, asked, ("me",), counted=mixed))).error
+    told = [f for f in frames if f.get("t") == "learn"]
+    assert len(told) == 2 and "c.py" in str(told[1])
+    assert all("name_of_everything" not in str(f) for f in frames if f.get("t") == "score")
     assert all("name_of_everything" not in str(f) for f in frames if f.get("t") == "complete")
     # A new process knows nothing.
     await engine.unload()

@@ -49,7 +49,8 @@ class TokenFile:
 
     def after(self, token: int) -> npt.NDArray[np.int64]:
         """What follows `token`, once for each time; not what ends the file."""
-        begin, end = np.searchsorted(self._codes, (token << 32, (token + 1) << 32))
+        code = int(token) << 32
+        begin, end = np.searchsorted(self._codes, (code, code + (1 << 32)))
         return self._codes[begin:end] & 0xFFFFFFFF
 
 
@@ -57,7 +58,7 @@ class Followers:
     """What may follow a token, by all that followed it in some files: the shortest context there is."""
 
     def __init__(self, own: Sequence[TokenFile], others: Sequence[TokenFile] = ()) -> None:
-        """A place in a file of `own` counts `OWN_FILE` times one in `others`."""
+        """A place in a file of `own` (the open one, below the hole too) counts `OWN_FILE` times one in `others`."""
         self._own = own
         self._others = others
         self._known: dict[int, tuple[Tokens, Chances]] = {}
