@@ -136,4 +136,4 @@ async def test_the_process_is_told_a_text_once(engine: LlamaEngine, monkeypatch:
     # A new process knows nothing.
     await engine.unload()
     assert await sure(engine, Request(5, with_it, max_tokens=6)) == pytest.approx(counted)
-    assert len([f for f in frames if f.get("t") == "learn"]) == 2
+    assert len([f for f in frames if f.get("t") == "learn"]) == 3
