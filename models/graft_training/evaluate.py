@@ -27,7 +27,7 @@ from graft_models.prompt import ContextPart
 from graft_training import edits, execution, items, tables, tasks
 from graft_training.neighbours import Neighbours
 from graft_training.product_context import ProductContext
-from graft_training.tasks import CONTEXT_TOKENS, ContextOf
+from graft_training.tasks import CONTEXT_TOKENS, ContextOf, Known, ProductOf
 
 SEED = 1
 
@@ -44,15 +44,19 @@ def spelled_context(packages: Mapping[str, Mapping[str, str]], oracle: bool) -> 
 
 
 @contextlib.contextmanager
-def graph_context(packages: Mapping[str, Mapping[str, str]]) -> Iterator[ContextOf]:
-    """Parts that the product's graph finds for the cursor, from the package as it is without the hidden text."""
+def graph_context(packages: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[ContextOf, ProductOf]]:
+    """Parts that the product's graph finds for the cursor, from the package as it is without the hidden text; and what
+    the product makes of them for a model that counts."""
     with contextlib.ExitStack() as stack:
         graphs = {n: stack.enter_context(ProductContext(list(files.items()))) for n, files in packages.items()}
 
         def parts(line: items.Line, typed: str) -> tuple[ContextPart, ...]:
             return graphs[line.package].parts(line.path, line.before + typed, "\n" + line.after, CONTEXT_TOKENS)
 
-        yield parts
+        def product(line: items.Line, typed: str) -> Known:
+            return graphs[line.package].counted(line.path, line.before + typed, "\n" + line.after, CONTEXT_TOKENS)
+
+        yield parts, product
 
 
 def planted_edits(packages: Mapping[str, Mapping[str, str]], count: int, seed: int) -> list[edits.Edit]:
@@ -115,8 +119,9 @@ async def _evaluate(
                 if status.state != "ready":
                     raise RuntimeError(status.message or "the model could not be loaded")
             contexts: dict[str, ContextOf] = {}
+            product: ProductOf | None = None
             if wanted & {"lines", "calls", "bits"}:
-                contexts["graph"] = stack.enter_context(graph_context(texts))
+                contexts["graph"], product = stack.enter_context(graph_context(texts))
             if "bits" in wanted:
                 plain = await tasks.run_bits(engine, lines)
                 tables.write(
@@ -126,7 +131,7 @@ async def _evaluate(
                 contexts |= {"spelled": spelled_context(texts, False), "oracle": spelled_context(texts, True)}
             for task, drawn in (("lines", lines), ("calls", items.draw(texts, count, SEED, calls=True))):
                 if task in wanted:
-                    answers = await tasks.run_lines(engines, drawn, contexts)
+                    answers = await tasks.run_lines(engines, drawn, contexts, product)
                     tables.write(folder, task, tables.line_rows(answers))
             if "edits" in wanted:
                 mended = await tasks.run_edits(engine, planted_edits(texts, count, SEED))

@@ -14,8 +14,10 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 
 from graft_indexer.pygraph import PyGraph, open_graph
-from graft_models.prompt import ContextPart
-from graft_server.completion.context import Wanted, gather
+from graft_models.engine import Capabilities
+from graft_models.prompt import ContextPart, Neighbour
+from graft_server.completion.context import Wanted, gate_for, gather
+from graft_server.completion.neighbours import Neighbours
 
 KINDS = frozenset({"header", "outline", "definition", "usage"})  # callers and tests cost ten times as much as these
 DEADLINE_MS = 400.0  # training has more time than a key press; a slow answer would leave parts out at random
@@ -27,6 +29,7 @@ class ProductContext:
     def __init__(self, documents: Sequence[tuple[str, str]]) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="graft-context-"))
         self.paths: set[str] = set()
+        self.near = Neighbours()
         self.shown: str | None = None
         for path, text in documents:
             if safe(path):
@@ -54,13 +57,24 @@ class ProductContext:
         """At most `tokens` (estimated) of parts for a cursor between `before` and `after` in the file `path`."""
         if path not in self.paths:
             return ()
+        return gather(self.graph, self._wanted(path, before, after, tokens, KINDS)).parts
+
+    def counted(
+        self, path: str, before: str, after: str, tokens: int
+    ) -> tuple[tuple[ContextPart, ...], tuple[Neighbour, ...]]:
+        """What a small model that counts is given at a key press: parts in the prompt, and files counted beside it."""
+        if path not in self.paths:
+            return (), ()
+        wanted = gate_for(self._wanted(path, before, after, tokens, None), Capabilities(counts=True))
+        return gather(self.graph, wanted).parts, self.near.of(self.graph, path)
+
+    def _wanted(self, path: str, before: str, after: str, tokens: int, kinds: frozenset[str] | None) -> Wanted:
         if self.shown is not None and self.shown != path:
             self.graph.close_buffer(self.shown)
         text = before + after
         self.graph.open_buffer(path, text)
         self.shown = path
-        wanted = Wanted(path, text, len(before.encode()), tokens, DEADLINE_MS, kinds=KINDS)
-        return gather(self.graph, wanted).parts
+        return Wanted(path, text, len(before.encode()), tokens, DEADLINE_MS, kinds=kinds)
 
 
 def safe(path: str) -> bool:

@@ -51,7 +51,7 @@ def drawn(folders: Sequence[Path]) -> list[Item]:
 
     packages = {folder.name: items.read_package(folder) for folder in folders}
     found = []
-    with graph_context(packages) as parts:
+    with graph_context(packages) as (parts, _):
         for number, line in enumerate(items.draw(packages, ITEMS, SEED)):
             typed = items.typed_part(line.text, TYPED)
             context = parts(line, typed)[-MOST_PARTS:] if number % 2 else ()

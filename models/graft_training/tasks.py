@@ -2,7 +2,8 @@
 
 Lines and calls at 0, 30 and 60 percent typed, in `ARMS`: without and with what stands after the cursor, with parts of
 other files matched by spelling, found by the product's graph, or matched knowing the hidden line (an oracle), and two
-of them without the count model of the code at hand. Bits per byte of hidden lines; HumanEval-Infilling by execution;
+of them without the count model of the code at hand; and with all that Graft does (`product`): few parts, and the files
+near counted beside the prompt. Bits per byte of hidden lines; HumanEval-Infilling by execution;
 planted mistakes to mend, with the mistaken line hidden as repair asks today and with it shown. No threshold is
 applied: every answer counts, shown or not.
 """
@@ -14,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from graft_models.engine import Done, DoneReason, Engine, Request, ScoreRequest
-from graft_models.prompt import ContextPart, Hole, anchor, cut_prefix, cut_suffix
+from graft_models.prompt import ContextPart, Hole, Neighbour, anchor, cut_prefix, cut_suffix
 from graft_training import edits, execution, items
 
 SHARES = (0.0, 0.3, 0.6)  # of the line typed
@@ -26,11 +27,14 @@ PROMPT_BUDGET = 896
 EDIT_TOKENS = 80
 
 ContextOf = Callable[[items.Line, str], tuple[ContextPart, ...]]
+Known = tuple[tuple[ContextPart, ...], tuple[Neighbour, ...]]
+ProductOf = Callable[[items.Line, str], Known]
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to ask for the rest of a line. `context` names one of the given sources of parts, or is empty."""
+    """One way to ask for the rest of a line. `context` names one of the given sources of parts, or is empty; `product`
+    gives the files that are counted too."""
 
     name: str
     suffix: bool = True
@@ -45,6 +49,7 @@ ARMS = (
     Arm("spelled", context="spelled"),
     Arm("graph", context="graph"),
     Arm("graph_no_counts", context="graph", counts=False),
+    Arm("product", context="product"),
     Arm("oracle", context="oracle"),
 )
 
@@ -95,16 +100,25 @@ def first_line(text: str) -> str:
     return text.split("\n", 1)[0]
 
 
-def hole_of(line: items.Line, typed: str, suffix: bool, context: tuple[ContextPart, ...]) -> Hole:
+def hole_of(
+    line: items.Line,
+    typed: str,
+    suffix: bool,
+    context: tuple[ContextPart, ...],
+    near: tuple[Neighbour, ...] = (),
+) -> Hole:
     """The anchored hole of a person who has typed `typed` of the line."""
     prefix, forced, after = anchor(line.before + typed, "\n" + line.after)
     shown = cut_suffix(after, SUFFIX_CHARACTERS) if suffix else ""
     repository = line.package if context else ""
-    return Hole(line.path, cut_prefix(prefix, PREFIX_CHARACTERS), shown, forced, repository, context)
+    return Hole(line.path, cut_prefix(prefix, PREFIX_CHARACTERS), shown, forced, repository, context, near)
 
 
 async def run_lines(
-    engines: Mapping[bool, Engine], lines: Sequence[items.Line], contexts: Mapping[str, ContextOf]
+    engines: Mapping[bool, Engine],
+    lines: Sequence[items.Line],
+    contexts: Mapping[str, ContextOf],
+    product: ProductOf | None = None,
 ) -> list[Answer]:
     """Every line in every arm whose context and engine there is. `engines`: with the count model (True), without."""
     answers = []
@@ -112,12 +126,14 @@ async def run_lines(
     for line in lines:
         for share in SHARES:
             typed = items.typed_part(line.text, share)
-            parts = {name: of(line, typed) for name, of in contexts.items()}
+            known: dict[str, Known] = {name: (of(line, typed), ()) for name, of in contexts.items()}
+            if product is not None:
+                known["product"] = product(line, typed)
             for arm in ARMS:
-                if arm.counts not in engines or (arm.context and arm.context not in parts):
+                if arm.counts not in engines or (arm.context and arm.context not in known):
                     continue
                 number += 1
-                hole = hole_of(line, typed, arm.suffix, parts.get(arm.context, ()))
+                hole = hole_of(line, typed, arm.suffix, *known.get(arm.context, ((), ())))
                 started = time.perf_counter()
                 done = await answer_of(engines[arm.counts], number, hole)
                 spent = (time.perf_counter() - started) * 1000

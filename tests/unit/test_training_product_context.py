@@ -21,6 +21,10 @@ def test_a_definition_used_near_the_hole_is_shown() -> None:
             p.path == "pkg/shop.py" and "def price_of(item: str, *, count: int) -> float" in p.text for p in parts
         )
         assert all(p.path != "pkg/main.py" for p in parts)
+        parts_counted, near = product.counted("pkg/main.py", before, "", 256)
+        assert {n.path for n in near} == {"pkg/__init__.py", "pkg/shop.py"} and near[0].text == SHOP
+        assert all(p.kind == "usage" for p in parts_counted)
+        assert product.counted("pkg/absent.py", "x = ", "", 256) == ((), ())
         folder = product.folder
         # Another file, then the first one again: every question sees the file as it was given.
         assert {p.path for p in product.parts("pkg/shop.py", SHOP, "", 256)} <= {"pkg/main.py"}

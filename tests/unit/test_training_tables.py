@@ -75,6 +75,7 @@ def test_every_arm_is_asked_and_kept(shop: Path, tmp_path: Path) -> None:
     assert figures["calls_suffix_60_exact_percent"] == 100.0
     assert figures["calls_graph_60_exact_percent"] == 100.0
     assert figures["calls_suffix_no_counts_60_exact_percent"] == 0.0
+    assert figures["calls_product_60_exact_percent"] == 100.0
 
 
 def test_bits_and_edits(shop: Path, tmp_path: Path) -> None:
