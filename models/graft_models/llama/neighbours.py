@@ -43,14 +43,14 @@ class TokenFile:
     def places(self, first: int, second: int, most: int) -> list[int]:
         """Where something follows the pair (`first`, `second`), in order; the last `most` places only."""
         code = int(first) << 32 | int(second)
-        begin, end = np.searchsorted(self._codes, code, "left"), np.searchsorted(self._codes, code, "right")
+        begin, end = self._codes.searchsorted(code), self._codes.searchsorted(code + 1)
         found: list[int] = self._places[max(begin, end - most) : end].tolist()
         return found
 
     def after(self, token: int) -> npt.NDArray[np.int64]:
         """What follows `token`, once for each time; not what ends the file."""
         code = int(token) << 32
-        begin, end = np.searchsorted(self._codes, (code, code + (1 << 32)))
+        begin, end = self._codes.searchsorted(code), self._codes.searchsorted(code + (1 << 32))
         return self._codes[begin:end] & 0xFFFFFFFF
 
 
@@ -67,10 +67,16 @@ class Followers:
         """Tokens and their probabilities, by Witten and Bell's estimate (they sum to less than 1)."""
         found = self._known.get(token)
         if found is None:
-            parts = [file.after(token) for file in (*self._own, *self._others)]
-            weights = [np.full(len(p), OWN_FILE if n < len(self._own) else 1.0) for n, p in enumerate(parts)]
-            tokens, which = np.unique(np.concatenate([NONE, *parts]), return_inverse=True)
-            counts = np.bincount(which, np.concatenate([NONE, *weights]), len(tokens))
+            own, others = (
+                np.bincount(np.concatenate([NONE, *(file.after(token) for file in files)]))
+                for files in (self._own, self._others)
+            )
+            # Counted by number of the token: sorting them costs five times as much.
+            counts = np.zeros(max(len(own), len(others)))
+            counts[: len(others)] = others
+            counts[: len(own)] += OWN_FILE * own
+            tokens = np.flatnonzero(counts)
+            counts = counts[tokens]
             found = self._known[token] = tokens, counts / max(1.0, counts.sum() + len(tokens))
         return found
 
