@@ -6,11 +6,11 @@ FOLDER holds packages (folders with Python sources) that no training saw.  For l
 60 % typed: the hole at the start of the line with the typed text forced, and the hole at the cursor, both with token
 healing.  Then the same with counts mixed in: of the model's training corpus (the table beside it), of the open file, of
 both, and of the table, the open file and its neighbours; those of code say what followed two and more tokens, and
-(`after`) what followed one.  The gates (graft_models.llama.mixture) are fitted on four fifths of the packages and
-measured on the fifth that they did not see, in turn; beside them stand the gates that the engine uses (`shipped`) and
-the gates fitted on all (`gates`, to be shipped), and the share of lines that are exactly right, greedily, with the
-engine's mixture and without.  The line break at the end is not counted: in one layout it is part of the answer, in the
-other of the suffix.
+(`after`) what followed one, or (`without_after`) not.  The gates (graft_models.llama.mixture) are fitted on four fifths
+of the packages and measured on the fifth that they did not see, in turn; beside them stand the gates that the engine
+uses (`shipped`) and the gates fitted on all (`gates`, to be shipped), and the share of lines that are exactly right,
+greedily, with the engine's mixture and without.  The line break at the end is not counted: in one layout it is part of
+the answer, in the other of the suffix.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ ARMS: tuple[tuple[str, str, dict[str, Gate]], ...] = (
     ("file", "anchored", {"after": AFTER, "here": HERE}),
     ("corpus_and_file", "anchored", {"corpus": CORPUS, "after": AFTER, "here": HERE}),
     ("corpus_and_neighbours", "anchored", {"corpus": CORPUS, "after_near": AFTER, "near": HERE}),
+    ("without_after", "anchored", {"corpus": CORPUS, "near": HERE}),
     ("all", "anchored", {"corpus": CORPUS, "after": AFTER, "here": HERE}),
 )
 """Of `all` the gates are fitted for the open file with its neighbours, without, and cut short; it is measured with."""
