@@ -5,12 +5,11 @@
 FOLDER holds packages (folders with Python sources) that no training saw.  For lines drawn from them, with 0, 30 and
 60 % typed: the hole at the start of the line with the typed text forced, and the hole at the cursor, both with token
 healing.  Then the same with counts mixed in: of the model's training corpus (the table beside it), of the open file, of
-both, and of the table, the open file and its neighbours; those of code say what followed two and more tokens, and
-(`after`) what followed one, or (`without_after`) not.  The gates (graft_models.llama.mixture) are fitted on four fifths
-of the packages and measured on the fifth that they did not see, in turn; beside them stand the gates that the engine
-uses (`shipped`) and the gates fitted on all (`gates`, to be shipped), and the share of lines that are exactly right,
-greedily, with the engine's mixture and without.  The line break at the end is not counted: in one layout it is part of
-the answer, in the other of the suffix.
+both, and of the table, the open file and its neighbours.  The gates (graft_models.llama.mixture) are fitted on four
+fifths of the packages and measured on the fifth that they did not see, in turn; beside them stand the gates that the
+engine uses (`shipped`) and the gates fitted on all (`gates`, to be shipped), and the share of lines that are exactly
+right, greedily, with the engine's mixture and without.  The line break at the end is not counted: in one layout it is
+part of the answer, in the other of the suffix.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +31,8 @@ from graft_models.counts import Counts
 from graft_models.engine import Allow, DoneReason, Need, Request, Stop, Token
 from graft_models.llama import healing
 from graft_models.llama.jobs import Windows, complete, prepare, read
-from graft_models.llama.mixture import AFTER, CORPUS, HERE, MOST_WEIGHT, Gate, log_odds
+from graft_models.llama.mixture import CORPUS, HERE, MOST_WEIGHT, Gate, log_odds
 from graft_models.llama.model import Model
-from graft_models.llama.neighbours import Followers, TokenFile
 from graft_models.prompt import Hole, anchor, cut_prefix, cut_suffix
 from graft_training import items
 from graft_training.tasks import PREFIX_CHARACTERS, SUFFIX_CHARACTERS
@@ -50,14 +47,10 @@ ARMS: tuple[tuple[str, str, dict[str, Gate]], ...] = (
     ("cursor", "cursor", {}),
     ("anchored", "anchored", {}),
     ("corpus", "anchored", {"corpus": CORPUS}),
-    ("file", "anchored", {"after": AFTER, "here": HERE}),
-    ("corpus_and_file", "anchored", {"corpus": CORPUS, "after": AFTER, "here": HERE}),
-    ("corpus_and_neighbours", "anchored", {"corpus": CORPUS, "after_near": AFTER, "near": HERE}),
-    ("without_after", "anchored", {"corpus": CORPUS, "near": HERE}),
-    ("all", "anchored", {"corpus": CORPUS, "after": AFTER, "here": HERE}),
+    ("file", "anchored", {"here": HERE}),
+    ("corpus_and_file", "anchored", {"corpus": CORPUS, "here": HERE}),
+    ("corpus_and_neighbours", "anchored", {"corpus": CORPUS, "near": HERE}),
 )
-"""Of `all` the gates are fitted for the open file with its neighbours, without, and cut short; it is measured with."""
-AFTER_OF = {"here": "after", "near": "after_near", "short": "after_short"}
 Reals = npt.NDArray[np.float64]
 
 
@@ -113,20 +106,8 @@ def anchored_hole(line: items.Line, typed: str) -> Hole:
     return Hole(line.path, prefix, after, forced, line.package)
 
 
-Known = tuple[Counts, Followers]
-
-
-def known_of(path: str, own: Sequence[TokenFile], others: Sequence[tuple[str, TokenFile]] = ()) -> Known:
-    """Counts of the open file's `own` parts, below and above the hole, and of `others`."""
-    counts = Counts()
-    for name, made in (*others, *zip((f"{path} below", path), own, strict=True)):
-        counts.put(name, made)
-    return counts, Followers(own, [made for _, made in others])
-
-
-def truth_steps(model: Model, hole: Hole, rest: str, counts: dict[str, Known], path: str) -> list[Step]:
-    """One step per token of `rest`, the healed ones included; `counts` by name, each also says what it does after one
-    token (`AFTER_OF`), and the table's are added as "corpus"."""
+def truth_steps(model: Model, hole: Hole, rest: str, counts: dict[str, Counts], path: str) -> list[Step]:
+    """One step per token of `rest`, the healed ones included; `counts` by name, the table's are added as "corpus"."""
     prepared = prepare(model, Windows(), hole, path, 64, BUDGET)
     slot = model.cache.acquire(path, prepared.tokens)
     for _ in read(model, Undisturbed(), slot, prepared.tokens):
@@ -150,12 +131,10 @@ def truth_steps(model: Model, hole: Hole, rest: str, counts: dict[str, Known], p
         p = weights / weights.sum()
         allowed = model.continuing(heal) if heal else None
         said: dict[str, Said] = {}
-        for name, (known, followers) in counts.items():
+        for name, known in counts.items():
             found, matched = known.next_words(path, context)
             ids, chances = np.array([*found], dtype=np.int64), np.array([*found.values()], dtype=np.float64)
             said[name] = _said(np.bincount(ids, chances, len(row)), token, allowed, matched)
-            ids, chances = followers.next_tokens(context[-1] if context else -1)
-            said[AFTER_OF[name]] = _said(np.bincount(ids, chances, len(row)), token, allowed, int(len(ids) > 0))
         if table is not None:
             ids, values, matched = table.next_tokens(context[-32:])
             said["corpus"] = _said(np.bincount(ids, values, len(row)), token, allowed, matched)
@@ -305,21 +284,16 @@ Steps = dict[tuple[str, float], dict[str, list[Step]]]
 _fits: dict[tuple[object, ...], Gates] = {}
 
 
-def fitted(steps: Steps, names: tuple[str, ...], arm: str, start: Gates) -> Gates:
+def fitted(steps: Steps, names: tuple[str, ...], start: Gates) -> Gates:
     """Gates of some packages' lines, all shares of them; made once.  The open file is there whole and cut short: little
     text foretells less, and is to be weighed right too."""
-    key = (names, arm)
+    key = (names, tuple(start))
     if key not in _fits:
         found = [s for share in SHARES for p in names for s in steps["anchored", share][p]]
-        more = ("short", "near") if arm == "all" else ("short",) if "here" in start else ()
-        _fits[key] = fit([*found, *(as_if(s, "here", name) for name in more for s in found)], start)
+        if "here" in start:
+            found += [replace(s, counts=s.counts | {"here": s.counts["short"]}) for s in found]
+        _fits[key] = fit(found, start)
     return _fits[key]
-
-
-def as_if(step: Step, name: str, other: str) -> Step:
-    """A step in which the counts `name` say what `other` does."""
-    counts = {name: step.counts[other], AFTER_OF[name]: step.counts[AFTER_OF[other]]}
-    return replace(step, counts=step.counts | counts)
 
 
 def cost(steps: Sequence[Step], gates: Gates) -> float:
@@ -344,15 +318,17 @@ def main() -> None:
         sys.exit("no embedded model in this build; name one with --model")
     model = Model(path, threads=1, context=2048)
     lines, packages = drawn(args.folder, args.lines, args.seed)
-    files = lru_cache(maxsize=512)(lambda text: TokenFile(model.tokenize(text)))
     steps: dict[tuple[str, float], dict[str, list[Step]]] = defaultdict(lambda: defaultdict(list))
     size: dict[tuple[float, str], int] = defaultdict(int)
     for line in lines:
-        others = [(name, files(text)) for name, text in near(line, packages[line.package])]
-        own = [TokenFile(model.tokenize(text)) for text in (line.after, line.before)]
-        cut = (cut_suffix(line.after, SUFFIX_CHARACTERS), cut_prefix(line.before, PREFIX_CHARACTERS))
-        short = known_of(line.path, [TokenFile(model.tokenize(text)) for text in cut])
-        known = {"here": known_of(line.path, own), "near": known_of(line.path, own, others), "short": short}
+        own, both, short = Counts(), Counts(), Counts()
+        for name, text in near(line, packages[line.package]):
+            both.learn_words(name, list(model.tokenize(text)))
+        short.learn_words(line.path + " below", list(model.tokenize(cut_suffix(line.after, SUFFIX_CHARACTERS))))
+        short.learn_words(line.path, list(model.tokenize(cut_prefix(line.before, PREFIX_CHARACTERS))))
+        for counts in (own, both):
+            counts.learn_words(line.path + " below", list(model.tokenize(line.after)))
+            counts.learn_words(line.path, list(model.tokenize(line.before)))
         for share in SHARES:
             typed = items.typed_part(line.text, share)
             rest = line.text[len(typed) :]
@@ -360,16 +336,12 @@ def main() -> None:
                 continue
             size[share, line.package] += len(rest.encode())
             steps["cursor", share][line.package] += truth_steps(model, cursor_hole(line, typed), rest, {}, line.path)
+            known = {"here": own, "near": both, "short": short}
             hole = anchored_hole(line, typed)
             steps["anchored", share][line.package] += truth_steps(model, hole, rest, known, line.path)
     names = sorted(packages)
     figures: dict[str, Any] = {"lines": len(lines), "model": model.info.name}
     for arm, place, start in ARMS:
-
-        def seen(packages: Sequence[str], share: float, arm: str = arm, place: str = place) -> list[Step]:
-            found = [s for p in packages for s in steps[place, share][p]]
-            return [as_if(s, "here", "near") for s in found] if arm == "all" else found
-
         for share in SHARES:
             total = 0.0
             for number in range(FOLDS if start else 1):
@@ -377,16 +349,16 @@ def main() -> None:
                 gates = start
                 if start:
                     learned = [n for n in names if n not in tested]
-                    gates = fitted(steps, tuple(learned), arm, start)
-                found = seen(tested, share)
+                    gates = fitted(steps, tuple(learned), start)
+                found = [s for p in tested for s in steps[place, share][p]]
                 total += cost(found, gates)
             whole = sum(size[share, p] for p in names)
             figures[f"bits_per_byte_{arm}_{int(share * 100)}"] = round(total / whole, 4)
             if start:
-                shipped = cost(seen(names, share), start)
+                shipped = cost([s for p in names for s in steps[place, share][p]], start)
                 figures[f"bits_per_byte_{arm}_{int(share * 100)}_shipped"] = round(shipped / whole, 4)
         if start:
-            figures[f"gates_{arm}"] = {n: asdict(g) for n, g in fitted(steps, tuple(names), arm, start).items()}
+            figures[f"gates_{arm}"] = {n: asdict(g) for n, g in fitted(steps, tuple(names), start).items()}
     figures |= exact(model, lines)
     print(json.dumps(figures, indent=1))
     if args.json:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graft_models.client import LlamaEngine
-from graft_models.counts import OWN_FILE, Counts
+from graft_models.counts import Counts
 from graft_models.engine import Done, Request, ScoreRequest
 from graft_models.llama.frames import unpack
 from graft_models.llama.mixture import Mixtures
-from graft_models.llama.neighbours import Followers, Library, TokenFile
+from graft_models.llama.neighbours import Library, TokenFile
 from graft_models.prompt import Hole, Neighbour
 from graft_testing.tiny_gguf import write
 
@@ -43,20 +41,6 @@ def test_an_indexed_file_counts_like_a_learned_one(words: list[int], context: li
     learned.learn_words("b", words)
     put.put("b", TokenFile(words))
     assert put.next_words("a", context) == learned.next_words("a", context)
-
-
-@given(st.lists(st.lists(st.integers(0, 3), max_size=40), max_size=4), st.integers(0, 3), st.integers(0, 4))
-def test_followers_are_all_that_stood_behind_a_token(files: list[list[int]], token: int, own: int) -> None:
-    made = [TokenFile(words) for words in files]
-    expected: Counter[int] = Counter()
-    for number, words in enumerate(files):
-        for before, after in pairwise(words[:-1]):
-            expected[after] += (OWN_FILE if number < own else 1) * (before == token)
-    expected = +expected
-    tokens, chances = Followers(made[:own], made[own:]).next_tokens(token)
-    assert tokens.tolist() == sorted(expected)
-    total = sum(expected.values()) + len(expected)
-    assert chances.tolist() == pytest.approx([expected[t] / total for t in sorted(expected)])
 
 
 def test_a_text_is_cut_once_and_the_oldest_is_forgotten() -> None:
@@ -84,9 +68,6 @@ def test_what_a_neighbour_says_is_likelier_as_long_as_it_is_one() -> None:
     mixtures.library.offer([near])
     mixtures.library.learn()
     assert mixtures.of(hole).apply(logits, since).argmax() == ord("i")
-    # After one token too: an f that nothing longer leads to.
-    alone = mixtures.of(hole).apply(logits, Letters().tokenize("zf"))
-    assert set(np.flatnonzero(alone > logits)) == {ord("i"), ord(".")}
     assert np.array_equal(mixtures.of(replace(hole, neighbours=())).apply(logits, since), logits)
 
 

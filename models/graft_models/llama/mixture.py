@@ -3,10 +3,9 @@
 A nested cache n-gram (`graft_models.counts`) over the model's own tokens of the open file, of the context parts and of
 the files near it says what followed the same tokens before; a static table (`graft_models.llama.table`), where the
 model has one beside it, what followed them in its whole training corpus.  Each has a weight w, and m is all the
-probability that it gives to anything: p = (1 - w m) p_model + w p_counts, first for the table, then for what followed
-the last token alone in the code at hand, then for what followed longer contexts there.  The weights follow the length
-of the match, how sure the counts are, and how sure the model is (`Gate`).  A large model has this knowledge from its
-prompt and its weights; a small one copies badly and saw little.
+probability that it gives to anything: p = (1 - w m) p_model + w p_counts, first for the table, then for the code at
+hand.  The weights follow the length of the match, how sure the counts are, and how sure the model is (`Gate`).  A large
+model has this knowledge from its prompt and its weights; a small one copies badly and saw little.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ import numpy as np
 
 from graft_models.counts import Counts
 from graft_models.llama.native import Floats
-from graft_models.llama.neighbours import NONE, Followers, Library, TokenFile
+from graft_models.llama.neighbours import Library, TokenFile
 from graft_models.llama.table import Table
 from graft_models.prompt import Hole, Neighbour
 
@@ -66,9 +65,7 @@ def log_odds(probability: float) -> float:
     return math.log(kept / (1 - kept))
 
 
-AFTER = Gate((-1.49,), 1, 0.0, 0.37, -0.50)
-"""The code at hand, after one token."""
-HERE = Gate((-2.21, -1.14, -0.99, -1.06, -1.08, -0.81), 2, 0.56, 0.28, -0.38)
+HERE = Gate((-1.51, -1.58, -1.20, -1.38, -1.30, -1.35), 2, 2.10, 0.39, -0.31)
 """The code at hand."""
 CORPUS = Gate((-0.66, -1.53, -1.54, -1.57), 2, 0.0, 1.00, -0.79)
 """The table."""
@@ -110,37 +107,30 @@ class Mixture:
         self._table = table
         self._path = hole.path
         self._counts = Counts()
-        self._parts = [TokenFile(model.tokenize(part.text)) for part in hole.context]
-        self._own = [TokenFile(model.tokenize(text)) for text in (hole.suffix, hole.prefix)]
-        for number, (part, made) in enumerate(zip(hole.context, self._parts, strict=True)):
-            self._counts.put(f"{number} {part.path}", made)
-        for name, made in zip((f"below {hole.path}", hole.path), self._own, strict=True):
-            self._counts.put(name, made)
+        for number, part in enumerate(hole.context):
+            self._counts.put(f"{number} {part.path}", TokenFile(model.tokenize(part.text)))
+        self._counts.put(f"below {hole.path}", TokenFile(model.tokenize(hole.suffix)))
+        self._counts.put(hole.path, TokenFile(model.tokenize(hole.prefix)))
         self._near: dict[str, TokenFile] = {}
-        self._followers = Followers(self._own, self._parts)
         start = max(0, len(hole.prefix) - TAIL)
         self._before = model.tokenize(hole.prefix[hole.prefix.find("\n", start) + 1 if start else 0 :])
 
     def beside(self, files: Sequence[tuple[Neighbour, TokenFile]]) -> None:
         """Count these files too, instead of those before."""
         now = {f"near {neighbour.path}": made for neighbour, made in files}
-        if now == self._near:
-            return
         for name in self._near.keys() - now.keys():
             self._counts.forget(name)
         for name, made in now.items():
             if self._near.get(name) is not made:
                 self._counts.put(name, made)
         self._near = now
-        self._followers = Followers(self._own, [*self._parts, *now.values()])
 
     def apply(self, logits: Floats, since: Sequence[int]) -> Floats:
         """Logits of the mixture; `since` are the tokens from the hole's start on (forced and generated ones)."""
         context = [*self._before, *since][-32:]
         found: dict[Any, float]
         found, matched = self._counts.next_words(self._path, context)
-        after, likely = self._followers.next_tokens(context[-1]) if context else (NONE, NONE)
-        if not len(after) and not found and self._table is None:
+        if not found and self._table is None:
             return logits
         top = float(logits.max())
         total = float(np.exp(logits - top).sum(dtype=np.float64))
@@ -153,9 +143,6 @@ class Mixture:
                 whole = np.bincount(ids, chances)[ids]
                 weight = CORPUS.weight(length, float(whole.max()), sure)
                 total = _mix(out, top, total, ids, whole, weight, float(chances.sum()))
-        if len(after):
-            weight = AFTER.weight(1, float(likely.max()), sure)
-            total = _mix(out, top, total, after, likely, weight, float(likely.sum()))
         if found:
             tokens = np.fromiter(found.keys(), dtype=np.int64)
             counted = np.fromiter(found.values(), dtype=np.float64)

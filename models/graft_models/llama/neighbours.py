@@ -2,8 +2,7 @@
 
 A client names the files that lie near a hole and sends each text once; texts are learned while nobody waits, the oldest
 are forgotten.  An index is two arrays: the tokens, and their places in the order of the pairs of tokens before them,
-so that a file takes 16 bytes per token and a pair is found by bisection.  `Followers` are what a single token was
-followed by in several of them, where no pair matches.
+so that a file takes 16 bytes per token and a pair is found by bisection.
 """
 
 from __future__ import annotations
@@ -14,19 +13,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from graft_models.counts import OWN_FILE
 from graft_models.prompt import NEIGHBOUR_CHARACTERS, Neighbour
 
 MOST_FILES = 96
 """That are kept, 16 bytes per token; beyond that those that were asked for longest ago are forgotten.  More than a
 client believes to be known (`graft_models.client`)."""
-
-
-Tokens = npt.NDArray[np.int64]
-Chances = npt.NDArray[np.float64]
-NONE = np.zeros(0, np.int64)
 
 
 class TokenFile:
@@ -45,39 +37,6 @@ class TokenFile:
         code = int(first) << 32 | int(second)
         begin, end = self._codes.searchsorted(code), self._codes.searchsorted(code + 1)
         found: list[int] = self._places[max(begin, end - most) : end].tolist()
-        return found
-
-    def after(self, token: int) -> npt.NDArray[np.int64]:
-        """What follows `token`, once for each time; not what ends the file."""
-        code = int(token) << 32
-        begin, end = self._codes.searchsorted(code), self._codes.searchsorted(code + (1 << 32))
-        return self._codes[begin:end] & 0xFFFFFFFF
-
-
-class Followers:
-    """What may follow a token, by all that followed it in some files: the shortest context there is."""
-
-    def __init__(self, own: Sequence[TokenFile], others: Sequence[TokenFile] = ()) -> None:
-        """A place in a file of `own` (the open one, below the hole too) counts `OWN_FILE` times one in `others`."""
-        self._own = own
-        self._others = others
-        self._known: dict[int, tuple[Tokens, Chances]] = {}
-
-    def next_tokens(self, token: int) -> tuple[Tokens, Chances]:
-        """Tokens and their probabilities, by Witten and Bell's estimate (they sum to less than 1)."""
-        found = self._known.get(token)
-        if found is None:
-            own, others = (
-                np.bincount(np.concatenate([NONE, *(file.after(token) for file in files)]))
-                for files in (self._own, self._others)
-            )
-            # Counted by number of the token: sorting them costs five times as much.
-            counts = np.zeros(max(len(own), len(others)))
-            counts[: len(others)] = others
-            counts[: len(own)] += OWN_FILE * own
-            tokens = np.flatnonzero(counts)
-            counts = counts[tokens]
-            found = self._known[token] = tokens, counts / max(1.0, counts.sum() + len(tokens))
         return found
 
 
