@@ -11,9 +11,8 @@ items, "calls"), or half-way through (the other half, "lines").  Keys, per arm o
 
 The files near the open one are counted beside the prompt in the arms that stand for the product, and in the oracle's
 (`--everywhere`: in every arm; `--alone`: in none, and Graft shows what it shows a model that counts nothing); the open
-file and what the prompt holds of others in all.  Bits are of the probabilities that
-answers are drawn from.  `*_gain_*` are differences to `in_file`; `graft_share_of_oracle_bits_percent` is Graft's gain
-in bits over the oracle's.
+file and what the prompt holds of others in all.  Bits are of the probabilities that answers are drawn from.
+`*_gain_*` are differences to `in_file`; `graft_share_of_oracle_bits_percent` is Graft's gain in bits over the oracle's.
 `--parts` adds an arm for each kind of context in the prompt alone (`only_KIND`) and left out (`no_KIND`), in bits only;
 they are to be compared with `near`.
 """
