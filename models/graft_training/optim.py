@@ -19,10 +19,10 @@ ADAM_BETAS = (0.9, 0.95)
 ADAM_EPS = 1e-10
 
 
-def orthogonalise(matrix: Tensor) -> Tensor:
-    """Newton-Schulz iteration towards U V^T of `matrix` [rows, columns], in bf16."""
+def orthogonalise(matrix: Tensor, kind: torch.dtype = torch.bfloat16) -> Tensor:
+    """Newton-Schulz iteration towards U V^T of `matrix` [rows, columns], in `kind`."""
     a, b, c = NEWTON_SCHULZ
-    x = matrix.bfloat16()
+    x = matrix.to(kind)
     tall = x.shape[0] > x.shape[1]
     if tall:
         x = x.T.contiguous()
@@ -35,11 +35,15 @@ def orthogonalise(matrix: Tensor) -> Tensor:
 
 
 class Muon:
-    """Optimizer of matrices. `parts` says into how many row blocks each matrix falls (sizes in rows)."""
+    """Optimizer of matrices. `parts` says into how many row blocks each matrix falls (sizes in rows); products run in
+    `kind`."""
 
-    def __init__(self, matrices: Iterable[tuple[Tensor, list[int]]], weight_decay: float) -> None:
+    def __init__(
+        self, matrices: Iterable[tuple[Tensor, list[int]]], weight_decay: float, kind: torch.dtype = torch.bfloat16
+    ) -> None:
         self.matrices = list(matrices)
         self.weight_decay = weight_decay
+        self.kind = kind
         self.momenta = [torch.zeros_like(m) for m, _ in self.matrices]
 
     def step(self, rate: float, momentum: float = MOMENTUM) -> None:
@@ -52,7 +56,7 @@ class Muon:
                 matrix.mul_(1 - rate * self.weight_decay)
                 for rows, piece in zip(torch.split(matrix, parts), torch.split(update, parts), strict=True):
                     scale = max(1.0, rows.shape[0] / rows.shape[1]) ** 0.5
-                    rows.add_(orthogonalise(piece), alpha=-rate * scale)
+                    rows.add_(orthogonalise(piece, self.kind), alpha=-rate * scale)
 
     def state_dict(self) -> dict[str, Any]:
         """The momenta, in order."""

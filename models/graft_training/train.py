@@ -5,7 +5,8 @@
 
 With --minutes the learning rate follows the wall clock, so that a run ends decayed and on time however busy the machine
 is; with --steps it follows the steps and is reproducible. Checkpoints are written beside and renamed: a kill or a full
-disk leaves the last one whole. Forward and backward run in bf16 over float32 master weights.
+disk leaves the last one whole. Forward and backward run over float32 master weights in bf16, or in float32 on a CPU
+without bf16 products of its own.
 """
 
 from __future__ import annotations
@@ -122,13 +123,23 @@ def flops_per_token(model: Model) -> float:
     return 6.0 * (body + c.vocab_size * c.n_embd) + 6.0 * c.n_layer * c.n_head * c.head_dim * CONTEXT
 
 
-def peak_gflops(device: str) -> float:
-    """What a large bf16 product reaches here: the yardstick for utilisation."""
-    size = 8192 if device == "cuda" else 2048
-    a = torch.randn(size, 1024, dtype=torch.bfloat16, device=device)
-    b = torch.randn(size, 1024, dtype=torch.bfloat16, device=device)
+def fastest_type(device: str) -> torch.dtype:
+    """The type in which products run: bf16, but on a CPU float32 unless it is clearly faster at bf16.
+
+    A CPU without such instructions computes bf16 by conversion, eight times as slowly as float32.
+    """
+    if device == "cuda":
+        return torch.bfloat16
+    wide, narrow = (product_gflops(device, kind, 512, 3) for kind in (torch.float32, torch.bfloat16))
+    return torch.bfloat16 if narrow > 1.3 * wide else torch.float32
+
+
+def product_gflops(device: str, kind: torch.dtype, size: int, times: int) -> float:
+    """GFLOP/s of the fastest of some products [size, 1024] x [1024, size]."""
+    a = torch.randn(size, 1024, device=device).to(kind)
+    b = torch.randn(size, 1024, device=device).to(kind)
     best = 0.0
-    for _ in range(6):
+    for _ in range(times):
         started = time.perf_counter()
         a @ b.T
         if device == "cuda":
@@ -168,7 +179,8 @@ class Run:
         self.model = Model(config).to(device)
         if device == "cuda":
             language_model.LOSS_SLICE = 16_384
-        self.model.dtype = torch.bfloat16
+        self.kind = torch.bfloat16 if self.agreed(float(fastest_type(device) == torch.bfloat16)) else torch.float32
+        self.model.dtype = self.kind
         c = config
         matrices: list[tuple[Tensor, list[int]]] = []
         for block in self.model.blocks:
@@ -176,7 +188,7 @@ class Run:
             heads = [c.n_head * c.head_dim, c.n_kv_head * c.head_dim, c.n_kv_head * c.head_dim]
             matrices += [(block.qkv, heads), (block.attn_out, [c.n_embd])]
             matrices += [(block.gate_up, [c.n_ff, c.n_ff]), (block.down, [c.n_embd])]
-        self.muon = Muon(matrices, recipe.weight_decay)
+        self.muon = Muon(matrices, recipe.weight_decay, self.kind)
         norms = [p for name, p in self.model.named_parameters() if "norm" in name]
         groups = [
             {"params": [self.model.embedding], "base": recipe.adam_rate},
@@ -290,11 +302,12 @@ class Run:
 def train(run: Run, out: Path, minutes: float, steps: int) -> None:
     """Train until `minutes` (of training, over all resumptions) or `steps` are over; leaves `out`/checkpoint.pt."""
     recipe = run.recipe
-    peak = peak_gflops(run.device)
+    # The yardstick for utilisation: what a large product reaches here.
+    peak = product_gflops(run.device, run.kind, 8192 if run.device == "cuda" else 2048, 6)
     total, body = run.model.parameter_counts()
     on_disk = run.batches.rows * CONTEXT
     print(f"{total:,} parameters, {body:,} outside the embedding; {on_disk:,} tokens on disk", flush=True)
-    print(f"a large bf16 product reaches {peak:.0f} GFLOP/s", flush=True)
+    print(f"a large {str(run.kind).removeprefix('torch.')} product reaches {peak:.0f} GFLOP/s", flush=True)
     per_token = flops_per_token(run.model)
     last = time.monotonic()
     saved, validated = run.elapsed, run.elapsed

@@ -120,6 +120,12 @@ def test_orthogonalise_makes_singular_values_alike() -> None:
     assert values.min() > 0.5 and values.max() < 1.4
 
 
+def test_products_do_not_run_in_the_slow_type() -> None:
+    chosen = train.fastest_type("cpu")
+    other = torch.float32 if chosen == torch.bfloat16 else torch.bfloat16
+    assert train.product_gflops("cpu", chosen, 512, 3) > 0.6 * train.product_gflops("cpu", other, 512, 3)
+
+
 def run_for(work: Path, out: Path, steps: int, total: int, resume: bool = False) -> list[float]:
     """Losses of `steps` updates of a run planned for `total`."""
     config = Config(vocab_size=Encoder(work / "tokenizer.json").size, context=data.CONTEXT, **PRESETS["test"])
