@@ -18,6 +18,7 @@ from pathlib import Path
 from graft_server.errors import UserError
 
 TASKS = ("lines", "calls", "bits", "edits", "humaneval")
+STDERR = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +52,8 @@ def run(args: argparse.Namespace) -> dict[str, float | int | str]:
             for option, value in (("--humaneval", args.humaneval), ("--tables", args.tables)):
                 if value is not None:
                     command += [option, str(value)]
-        status = subprocess.run(command, check=False).returncode
+        # To stderr: the figures are printed by `graft bench`, and whoever reads them may be gone by then.
+        status = subprocess.run(command, stdout=STDERR, check=False).returncode
         if status == 1 and out.is_file():
             raise UserError("the model is behind the limits of the fixed set; which stands above")
         if status != 0 or not out.is_file():

@@ -43,13 +43,14 @@ def run(args: argparse.Namespace) -> int:
         print(f"graft bench {args.bench}: not in this version")
         return 2
     figures: dict[str, Any] = args.bench_run(args)
-    width = max(map(len, figures), default=0)
-    for name, value in figures.items():
-        print(f"{name:<{width}}  {value:.4g}" if isinstance(value, float) else f"{name:<{width}}  {value}")
+    # Files first: who reads what is printed may have gone (`graft bench ... | head`).
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
     if args.html:
         args.html.write_text(page(f"graft bench {args.bench}", figures), "utf-8")
+    width = max(map(len, figures), default=0)
+    for name, value in figures.items():
+        print(f"{name:<{width}}  {value:.4g}" if isinstance(value, float) else f"{name:<{width}}  {value}")
     return 0
 
 
