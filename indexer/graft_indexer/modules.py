@@ -55,7 +55,11 @@ class Finder:
         self.environment = environment
         self.root = source.root.rstrip("/") or "/"
         self._outside: dict[str, dict[str, bool]] = {}
+        self._compiled: dict[str, frozenset[str]] = {}
+        """Names before the first dot of the compiled modules in the folders of `_outside`."""
         self._inside: dict[str, dict[str, bool]] = {}
+        self._merged: dict[str, dict[str, bool]] = {}
+        """Answers of `entries`."""
         self._inside_generation = -1
         self._listed: Sequence[str] | None = None
         self.version = 0
@@ -85,6 +89,7 @@ class Finder:
         self.version += 1
         self._inside_paths = paths
         self._inside = {}
+        self._merged = {}
         self._cache = {}
         self._homes = {}
         for path in paths:
@@ -113,6 +118,9 @@ class Finder:
 
     def entries(self, folder: str) -> dict[str, bool]:
         """Names in an absolute folder -> whether they are folders; the workspace's index and the disk together."""
+        merged = self._merged.get(folder)
+        if merged is not None:
+            return merged
         found = self._outside.get(folder)
         if found is None:
             found = {}
@@ -130,16 +138,21 @@ class Finder:
             except OSError:
                 pass
             self._outside[folder] = found
+            # Of the disk only: the index holds sources.
+            self._compiled[folder] = frozenset(n.partition(".")[0] for n in found if n.endswith(_BINARY))
         inside = self._inside.get(self.relative(folder) or "") if self._is_inside(folder) else None
-        return {**found, **inside} if inside else found
+        self._merged[folder] = {**found, **inside} if inside else found
+        return self._merged[folder]
 
     def look_again(self) -> None:
         """Read again the directories of the disk that changed; `version` grows if any did."""
         stale = [folder for folder, seen in self._stamps.items() if _stamp(folder) != seen]
         for folder in stale:
             self._outside.pop(folder, None)
+            self._compiled.pop(folder, None)
             del self._stamps[folder]
         if stale:
+            self._merged.clear()
             self._cache.clear()
             self._homes.clear()
             self._outside_cache.clear()
@@ -353,10 +366,10 @@ class Finder:
                         (here,),
                         self.relative(f"{here}/__init__.py") if stub and python else "",
                     )
-                if any(n.startswith("__init__.") and n.endswith(_BINARY) for n in inner):
+                if "__init__" in self._compiled[here]:
                     return Module(name, "", origin, True, (here,), binary=True)
             python, stub = part + ".py" in known, part + ".pyi" in known
-            binary = any(n.startswith(part + ".") and n.endswith(_BINARY) for n in known)
+            binary = part in self._compiled[folder]
             if stub:
                 source = self.relative(here + ".py") if python else ""
                 return Module(name, self.relative(here + ".pyi"), origin, source=source, binary=binary and not python)
