@@ -5,8 +5,9 @@
 
 The packages must be neither in the model's training set nor among those that the benches report.  Packages are split
 in two halves; each half is judged by filters fitted on the other one.  On these judgements the two thresholds are
-chosen: the best precision among those that keep `KEEP` of the characters that showing everything would save.  The
-figures that are printed are of these judgements too; the filters that are written are fitted on all.
+chosen: the best precision among those that keep `KEEP` of the most characters that any save.  The figures that are
+printed are of these judgements too; the filters that are written are fitted on all.  The filter of the model's text is
+fitted on the texts and on all that they may be cut down to.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,26 +24,31 @@ import numpy as np
 from graft_server.benches.code_items import Key
 from graft_server.benches.replay_person import Judgement, Session, chooser, play
 from graft_server.benches.replay_record import Offer, Said
-from graft_server.completion.confidence import FEATURES, SMALL_THRESHOLD, Filters, read
+from graft_server.completion.confidence import FEATURES, SMALL_THRESHOLD, Filters, Variant, first_sure, read
 from graft_server.completion.graphonly import FEATURES as GUESS_FEATURES
 from graft_server.completion.graphonly import Guess
 
 KEEP = 0.95
-"""Of the characters that showing everything would save."""
+"""Of the characters that are saved at most."""
 RIDGE = 5.0
 GRID = tuple(round(0.1 * n, 1) for n in range(3, 9))
 """Below 0.3 a suggestion is noise, whatever it would save."""
-PARTS = (
-    ("model_text", "features", "right", FEATURES),
-    ("graph_guess", "guess_features", "guess_right", GUESS_FEATURES),
-)
+PARTS = (("model_text", FEATURES), ("graph_guess", GUESS_FEATURES))
 
 
-def fit(rows: Sequence[dict[str, Any]], features: str, right: str) -> dict[str, Any]:
-    """Mean, scale, weights and bias of a logistic model (ridge, Newton) over the rows that have `features`."""
-    kept = [r for r in rows if r[features]]
-    raw = np.array([r[features] for r in kept], dtype=float)
-    y = np.array([float(r[right]) for r in kept])
+def examples(rows: Sequence[dict[str, Any]], part: str) -> list[tuple[list[float], bool, float]]:
+    """(features, right, weight).  The variants of a text are no independent witnesses, nor do they say all the same:
+    n of them weigh as much as the square root of n texts."""
+    if part == "graph_guess":
+        return [(r["guess_features"], r["guess_right"], 1.0) for r in rows if r["guess_features"]]
+    return [(v["features"], v["right"], len(r["variants"]) ** -0.5) for r in rows for v in r["variants"]]
+
+
+def fit(known: Sequence[tuple[list[float], bool, float]]) -> dict[str, Any]:
+    """Mean, scale, weights and bias of a logistic model (ridge, Newton) over examples."""
+    raw = np.array([features for features, _, _ in known], dtype=float)
+    y = np.array([float(right) for _, right, _ in known])
+    counted = np.array([weight for _, _, weight in known])
     mean, scale = raw.mean(0), raw.std(0)
     scale[scale < 1e-6] = 1.0
     x = np.hstack([(raw - mean) / scale, np.ones((len(raw), 1))])
@@ -52,7 +57,8 @@ def fit(rows: Sequence[dict[str, Any]], features: str, right: str) -> dict[str, 
     ridge[-1] = 1e-3
     for _ in range(60):
         q = 1 / (1 + np.exp(-np.clip(x @ w, -40, 40)))
-        step = np.linalg.solve((x * (q * (1 - q))[:, None]).T @ x + np.diag(ridge), x.T @ (y - q) - ridge * w)
+        curve = (x * (counted * q * (1 - q))[:, None]).T @ x + np.diag(ridge)
+        step = np.linalg.solve(curve, x.T @ (counted * (y - q)) - ridge * w)
         w += step
         if float(np.abs(step).max()) < 1e-7:
             break
@@ -62,7 +68,7 @@ def fit(rows: Sequence[dict[str, Any]], features: str, right: str) -> dict[str, 
         "weights": [round(float(v), 5) for v in w[:-1]],
         "bias": round(float(w[-1]), 5),
         "threshold": 0.5,
-        "rows": len(kept),
+        "rows": len(known),
         "right": int(y.sum()),
     }
 
@@ -70,26 +76,25 @@ def fit(rows: Sequence[dict[str, Any]], features: str, right: str) -> dict[str, 
 def filters(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The contents of the data file, thresholds not chosen yet."""
     out: dict[str, Any] = {"model": rows[0]["model"]}
-    for part, features, right, names in PARTS:
-        out[part] = {"features": list(names), **fit(rows, features, right)}
+    for part, names in PARTS:
+        out[part] = {"features": list(names), **fit(examples(rows, part))}
     return out
 
 
 def sayings(rows: Sequence[dict[str, Any]], made: Filters) -> Known:
-    """What the person of the replay needs of each row, with the probability of each offer."""
+    """What the person of the replay needs of each row, with the probability of each variant and of the guess."""
     out = []
-    nothing = Offer("", "", 0.0, ())
     for number, r in enumerate(rows):
         key = Key(r["spot"] + 1_000_000 * r["file"], r["line"], r["column"], str(number), "", r["truth"])
-        offer = Offer(r["text"], r["text"], r["score"], tuple(r["features"])) if r["text"] else nothing
+        offer = Offer(tuple(Variant(v["text"], tuple(v["features"]), v["score"]) for v in r["variants"]), "")
         guess = Guess(r["guess"], tuple(r["guess_features"])) if r["guess"] else None
-        likely = made.for_model.probability(offer.features) if offer.text else 0.0
+        likely = [made.for_model.probability(v.features) for v in offer.variants]
         chance = made.for_graph.probability(guess.features) if guess is not None else 0.0
-        out.append((Said(key, {"": offer}, nothing, guess, False, True), likely, chance))
+        out.append((Said(key, {"": offer}, Offer((), ""), guess, False, True), likely, chance))
     return out
 
 
-Known = list[tuple[Said, float, float]]
+Known = list[tuple[Said, list[float], float]]
 
 
 def sessions(halves: Sequence[Known], judge: Callable[[Known], Judgement]) -> Session:
@@ -102,35 +107,38 @@ def sessions(halves: Sequence[Known], judge: Callable[[Known], Judgement]) -> Se
     return out
 
 
-def by_thresholds(least_model: float, least_guess: float) -> Callable[[Known], Judgement]:
-    """Show what is likely enough."""
+def by_thresholds(least_model: float, least_guess: float, *, whole: bool = False) -> Callable[[Known], Judgement]:
+    """Show the longest variant that is likely enough, or only a `whole` text."""
 
     def judge(known: Known) -> Judgement:
         likely = {id(s.offers[""]): p for s, p, _ in known}
         chance = {id(s.guess): p for s, _, p in known}
-        return Judgement(
-            lambda o: (likely[id(o)] >= least_model, likely[id(o)]),
-            lambda g: (chance[id(g)] >= least_guess, chance[id(g)]),
-        )
+
+        def longest(offer: Offer) -> tuple[str, float]:
+            found = zip(offer.variants[: 1 if whole else None], likely[id(offer)], strict=False)
+            return next(((v.text, p) for v, p in found if p >= least_model), ("", 0.0))
+
+        return Judgement(longest, lambda g: (chance[id(g)] >= least_guess, chance[id(g)]))
 
     return judge
 
 
 def by_rule(known: Known) -> Judgement:
-    """The rule of thumb: the mean probability per token, and one name that fits."""
-    return Judgement(lambda o: (math.exp(o.score) >= SMALL_THRESHOLD, 0.0), lambda g: (g.sure, 0.0))
+    """The rule of thumb: the probabilities of the tokens, and one name that fits."""
+
+    def longest(offer: Offer) -> tuple[str, float]:
+        found = first_sure(SMALL_THRESHOLD, offer.variants)
+        return found.text if found is not None else "", 0.0
+
+    return Judgement(longest, lambda g: (g.sure, 0.0))
 
 
 def choose(halves: Sequence[Known]) -> tuple[float, float]:
     """The thresholds with the best precision that keep `KEEP` of the characters."""
-    most = sessions(halves, by_thresholds(0.0, 0.0)).saved
-    best, precision = (GRID[0], GRID[0]), 0.0
-    for pair in itertools.product(GRID, GRID):
-        made = sessions(halves, by_thresholds(*pair))
-        share = made.right / max(1, len(made.showings))
-        if made.saved >= KEEP * most and share > precision:
-            best, precision = pair, share
-    return best
+    made = {pair: sessions(halves, by_thresholds(*pair)) for pair in itertools.product(GRID, GRID)}
+    most = max(s.saved for s in made.values())
+    enough = [(s.right / max(1, len(s.showings)), pair) for pair, s in made.items() if s.saved >= KEEP * most]
+    return max(enough)[1]
 
 
 def told(name: str, s: Session) -> str:
@@ -161,6 +169,8 @@ def main() -> None:
     print(told("everything", sessions(judged, by_thresholds(0.0, 0.0))))
     print(told("rule of thumb", sessions(judged, by_rule)))
     print(told(f"filter at {a} and {b}", sessions(judged, by_thresholds(a, b))))
+    for least in GRID:
+        print(told(f"whole texts at {least} and {b}", sessions(judged, by_thresholds(least, b, whole=True))))
     made = filters(rows)
     made["model_text"]["threshold"], made["graph_guess"]["threshold"] = a, b
     made["provenance"] = {
@@ -169,7 +179,7 @@ def main() -> None:
         "keys": len(rows),
         "keep": KEEP,
     }
-    for part, _, _, names in PARTS:
+    for part, names in PARTS:
         weights = sorted(zip(made[part]["weights"], names, strict=True), key=lambda p: -abs(p[0]))
         print(part, made[part]["rows"], "rows;", ", ".join(f"{n} {w:+.2f}" for w, n in weights))
     if args.out:

@@ -266,5 +266,7 @@ class ScriptedAnswer:
     logprob: float = -0.1
     """Per token."""
     tokens: Sequence[str] | None = None
+    logprobs: Sequence[float] | None = None
+    """Of each of `tokens`, instead of `logprob`."""
     delay_ms: float = 0.0
     """Before each token."""

@@ -109,6 +109,7 @@ class ScriptedJob:
         typed = self._request.hole.typed
         tokens = list(self._answer.tokens or _TOKEN.findall(self._answer.text))
         text, count, needs = "", 0, 0
+        logprobs: list[float] = []
         reason = DoneReason.END
         while tokens:
             await asyncio.sleep(self._answer.delay_ms / 1000)
@@ -138,13 +139,15 @@ class ScriptedJob:
             token = tokens.pop(0)
             count += 1
             text += token
-            yield Token(token, self._answer.logprob)
+            said = self._answer.logprobs
+            logprobs.append(said[count - 1] if said is not None else self._answer.logprob)
+            yield Token(token, logprobs[-1])
             met = next((s for s in self._request.stop if s in text), None)
             if met is not None:
                 text = text[: text.index(met)]
                 reason = DoneReason.STOP
                 break
-        yield Done(reason, (text,), (self._answer.logprob * count,), (count,), Usage(generated=count))
+        yield Done(reason, (text,), (sum(logprobs),), (count,), Usage(generated=count))
 
 
 def _trigger(text: str) -> Trigger | None:

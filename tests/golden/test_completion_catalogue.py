@@ -4,6 +4,7 @@
 """
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -152,6 +153,42 @@ async def test_low_confidence_is_not_shown() -> None:
     completions, text, _ = await complete("x = $0\n", ScriptedAnswer("something\n", logprob=-3.0))
     assert seen(completions, text) == "(confidence: 0.05 per token, 0.35 wanted)"
     assert completions[0].text == "something"
+
+
+UNSURE_END = ScriptedAnswer(
+    "compute(first, second)\n",
+    tokens=("compute", "(", "first", ",", " second", ")\n"),
+    logprobs=(-0.1, -0.1, -0.1, -2.5, -4.0, -0.1),
+)
+
+
+async def test_an_end_that_is_not_sure_enough_is_left_out() -> None:
+    completions, text, _ = await complete("x = $0\n", UNSURE_END)
+    assert seen(completions, text) == "x = compute(first|"
+    assert completions[0].shortened
+    said = [v.detail for v in completions[0].gates if v.gate == "confidence"]
+    assert said == ["9 characters left out that are not sure enough"]
+    # Before a bracket that the editor closed, the bracket stays.
+    completions, text, _ = await complete("print($0)\n", replace(UNSURE_END, text="compute(first, second))\n"))
+    assert seen(completions, text) == "print(compute(first|)"
+
+
+async def test_asked_by_hand_all_of_it_is_shown() -> None:
+    completions, text, _ = await complete("x = $0\n", UNSURE_END, manual=True)
+    assert seen(completions, text) == "x = compute(first, second)|" and not completions[0].shortened
+
+
+async def test_what_was_left_out_is_at_hand_when_the_rest_was_taken() -> None:
+    engine = ScriptedEngine([UNSURE_END])
+    settings = Settings(completion_delay="none")
+    pipeline = Pipeline(None, lambda: engine, lambda: settings)
+    (shown,) = await pipeline.complete(Snapshot("main.py", "x = \n", 4))
+    await pipeline.prepare(Snapshot("main.py", "x = \n", 4), shown)
+    (typed,) = await pipeline.complete(Snapshot("main.py", "x = compute\n", 11))
+    assert (typed.shown, typed.source, typed.text) == (True, "cache", "(first")
+    (after,) = await pipeline.complete(Snapshot("main.py", "x = compute(first\n", 17))
+    assert not after.shown and after.text == ", second)"
+    assert len(engine.requests) == 1
 
 
 async def test_the_next_line_is_ready_when_a_suggestion_is_accepted() -> None:

@@ -31,6 +31,7 @@ from graft_server.benches.complete import call_of
 from graft_server.benches.contexts import ARMS, COUNTED, Repository, parts_of
 from graft_server.benches.replay_person import Judgement, chooser, play
 from graft_server.benches.replay_record import Offer, Said
+from graft_server.completion.confidence import Variant
 from graft_server.completion.graphonly import FEATURES, Guess
 from graft_server.errors import UserError
 
@@ -114,16 +115,20 @@ def test_edit_similarity() -> None:
     assert edit_similarity("abc", "") == 0.0
 
 
+def variants(*texts: str) -> tuple[Variant, ...]:
+    return tuple(Variant(text, (), -0.1) for text in texts if text)
+
+
 def said(column: int, truth: str, text: str = "", guess: str = "", line: int = 0, **off: str) -> Said:
     def offer(text: str) -> Offer:
-        return Offer(text, text, -0.1, ())
+        return Offer(variants(text), text)
 
     made = Guess(guess, tuple(0.0 for _ in FEATURES)) if guess else None
     offers = {"": offer(text)} | {gate: offer(said) for gate, said in off.items()}
     return Said(Key(0, line, column, "x", "", truth), offers, offer(text), made, False, True)
 
 
-EVERYTHING = Judgement(lambda o: (True, 0.0), lambda g: (True, 0.0))
+EVERYTHING = Judgement(lambda o: (o.text, 0.0), lambda g: (True, 0.0))
 
 
 def test_a_right_suggestion_is_taken_and_saves_all_but_one_key() -> None:
@@ -146,12 +151,23 @@ def test_the_graph_speaks_where_the_model_is_silent_and_where_it_saves_more() ->
     assert play(keys, chooser(EVERYTHING)).showings[0].source == "graph"
     assert not play(keys, chooser(EVERYTHING, fallback=False)).showings
     both = [said(0, "compute(x)", "com", "compute")]
-    sure = Judgement(lambda o: (True, 0.9), lambda g: (True, 0.8))
+    sure = Judgement(lambda o: (o.text, 0.9), lambda g: (True, 0.8))
     assert play(both, chooser(sure)).showings[0].text == "compute"
     assert play(both, chooser(EVERYTHING)).showings[0].text == "com"
     asked = tuple(float(name == "missed") for name in FEATURES)
     longer = [replace(said(0, "compute(x)", "compute(y)"), guess=Guess("compute", asked))]
     assert play(longer, chooser(sure)).showings[0].text == "compute"
+
+
+def test_the_variant_that_is_shown_is_taken_and_weighed_against_the_guess() -> None:
+    cut = Judgement(lambda o: (o.variants[-1].text, 0.9), lambda g: (True, 0.8))
+    keys = [said(n, "compute(x)"[n:]) for n in range(10)]
+    keys[0].offers[""] = Offer(variants("compute(y)", "compute("), "compute(y)")
+    session = play(keys, chooser(cut))
+    assert [(s.text, s.right, s.source) for s in session.showings] == [("compute(", True, "model")]
+    assert session.saved == 7
+    keys[0] = replace(keys[0], guess=Guess("compute(x)", tuple(0.0 for _ in FEATURES)))
+    assert play(keys, chooser(cut)).showings[0].source == "graph"
 
 
 def test_a_gate_that_is_off_shows_what_it_would_have_kept_back() -> None:

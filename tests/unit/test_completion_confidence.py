@@ -1,7 +1,9 @@
 """What is likely enough to be shown: the fitted filters, and the threshold for models that they do not fit."""
 
+import itertools
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,15 @@ from graft_models.engine import ModelInfo, Status
 from graft_models.scripted import ScriptedEngine
 from graft_server.completion import confidence, graphonly
 from graft_server.completion.anchor import Place
-from graft_server.completion.confidence import FEATURES, features, fitted, of_guess, of_model, read
+from graft_server.completion.confidence import (
+    FEATURES,
+    fitted,
+    of_guess,
+    of_model,
+    read,
+    shortened,
+    variants,
+)
 from graft_server.completion.flight import Raw
 from graft_server.completion.graphonly import Guess
 from graft_server.completion.model import Verdict
@@ -34,12 +44,12 @@ class Engine(ScriptedEngine):
         return Status("ready", "", self.info)
 
 
-def known(values: tuple[float, ...]) -> dict[str, float]:
-    return dict(zip(FEATURES, values, strict=True))
+def known(screened: Screened, skip: int = 0) -> dict[str, float]:
+    return dict(zip(FEATURES, next(variants(RAW, skip, screened, PLACE)).features, strict=True))
 
 
 def test_features_say_what_is_known() -> None:
-    found = known(features(RAW, 0, SCREENED, PLACE))
+    found = known(SCREENED)
     assert found["probability_least"] == math.exp(-2.0) and found["probability_first"] == math.exp(-0.1)
     assert found["probability_mean"] == pytest.approx(math.exp(-2.3 / 3))
     assert found["in_word"] == 1.0 and found["line_start"] == 0.0 and found["whole_line"] == 1.0
@@ -49,9 +59,9 @@ def test_features_say_what_is_known() -> None:
 
 def test_only_tokens_of_the_text_that_is_left_count() -> None:
     cut = replace(SCREENED, text="th.join", verdicts=(Verdict("brackets", True, "cut 6 characters"),))
-    found = known(features(RAW, 0, cut, PLACE))
+    found = known(cut)
     assert found["probability_least"] == math.exp(-0.2) and found["whole_line"] == 0.0 and found["cut"] == 1.0
-    typed = known(features(RAW, 2, replace(SCREENED, text=".join(path)"), PLACE))
+    typed = known(replace(SCREENED, text=".join(path)"), 2)
     assert typed["probability_first"] == math.exp(-0.2)
 
 
@@ -68,7 +78,7 @@ def test_the_model_it_was_fitted_to_is_filtered_and_others_have_a_threshold() ->
 
     def verdict(engine: ScriptedEngine, setting: float, score: float) -> confidence.Confidence:
         raw = Raw(RAW.text, [(at, score) for at, _ in RAW.marks], stopped=True)
-        return of_model(engine, setting, raw, 0, SCREENED, PLACE, score)
+        return of_model(engine, setting, variants(raw, 0, SCREENED, PLACE))
 
     own = Engine(made.model, 6_800_000)
     assert verdict(own, 0.0, -0.01).likely > verdict(own, 0.0, -3.0).likely > 0.0
@@ -79,6 +89,44 @@ def test_the_model_it_was_fitted_to_is_filtered_and_others_have_a_threshold() ->
     assert verdict(big, 0.0, math.log(0.4)).verdict.passed and verdict(big, 0.0, -0.01).likely == 0.0
     assert verdict(big, 0.0, math.log(0.3)).verdict.detail == "0.30 per token, 0.35 wanted"
     assert not verdict(Engine("other-100m", 100_000_000), 0.0, math.log(0.6)).verdict.passed
+
+
+def test_a_text_is_cut_where_a_token_or_a_line_ends_but_in_no_word_and_no_blanks() -> None:
+    text = "th.join(path):\n    pass"
+    pieces = ["th", ".jo", "in", "(", "path", "):\n   ", " pass"]
+    ends = [0, *itertools.accumulate(map(len, pieces))]
+    raw = Raw(text, [(at, -0.1) for at in ends[:-1]])
+    assert list(shortened(raw, 0, text)) == ["th.join(path):", "th.join(path", "th.join(", "th.join"]
+    assert list(shortened(raw, 2, text[2:])) == [".join(path):", ".join(path", ".join(", ".join"]
+    assert list(shortened(raw, 0, "th.join")) == [] == list(variants(raw, 0, replace(SCREENED, text=""), PLACE))
+
+
+@pytest.mark.parametrize("model", ["own", "other"])
+def test_what_is_not_sure_enough_as_a_whole_is_shown_as_far_as_it_is(model: str) -> None:
+    made = fitted()
+    assert made is not None
+    engine = Engine(made.model if model == "own" else "other-7b", 6_800_000)
+
+    def shown(*logprobs: float) -> tuple[bool, str]:
+        raw = Raw(RAW.text, list(zip((0, 2, 7, 8, 12), logprobs, strict=True)), stopped=True)
+        sure = of_model(engine, 0.0, variants(raw, 0, SCREENED, PLACE))
+        return sure.verdict.passed, sure.text
+
+    assert shown(0.0, 0.0, 0.0, 0.0, 0.0) == (True, "th.join(path)")
+    assert shown(0.0, 0.0, 0.0, -6.0, -6.0) == (True, "th.join(")
+    assert shown(-6.0, -6.0, -6.0, -6.0, -6.0) == (False, "th.join(path)")
+
+
+def test_no_more_is_worked_out_than_is_looked_at() -> None:
+    looked: list[str] = []
+
+    def counting() -> Iterator[confidence.Variant]:
+        for variant in variants(RAW, 0, SCREENED, PLACE):
+            looked.append(variant.text)
+            yield variant
+
+    assert of_model(Engine("other-7b", 7_000_000_000), 0.0, counting()).verdict.passed
+    assert looked == [SCREENED.text]
 
 
 def guess(**values: float) -> Guess:

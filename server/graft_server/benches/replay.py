@@ -6,7 +6,8 @@ Keys of the answer, all flat:
 - `shown`, `right`, `whole_right`: suggestions that came up, that were right as far as they went, and that were right to
   the end of the line; `right_percent`; `saved_percent` of the characters; `*_model`, `*_graph` by source.
 - `off_GATE_shown`, `off_GATE_right_percent`, `off_GATE_saved_percent`: the same with one gate (or the graph's own
-  suggestions, or the filter) switched off.  No setting does that.
+  suggestions, or the filter) switched off.  No setting does that.  `whole_only_*`: no end that is not sure enough is
+  left out.
 - `jedi_*`: of the suggestions shown (and of those an editor would show when asked by hand), the share with a name that
   jedi cannot resolve in the completed file, with constraint and gates and without; `jedi_*_real_percent` is the part of
   it that stands in the real file so, jedi's own error; `jedi_truth_*` is that error on the true text.
@@ -28,6 +29,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +79,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
 def summary(recorded: Any, args: argparse.Namespace, packages: list[Path]) -> dict[str, Any]:
     """The figures of one recorded session."""
-    import math
-
     from graft_server.benches.replay_person import Judgement, chooser, play
     from graft_server.benches.replay_record import Offer
-    from graft_server.completion.confidence import SMALL_THRESHOLD, fitted, of_guess
+    from graft_server.completion.confidence import SMALL_THRESHOLD, first_likely, first_sure, fitted, of_guess
     from graft_server.completion.graphonly import Guess
     from graft_server.completion.screen import GATES
 
@@ -91,17 +91,23 @@ def summary(recorded: Any, args: argparse.Namespace, packages: list[Path]) -> di
         sure = of_guess(guess)
         return sure.verdict.passed, sure.likely
 
-    def by_threshold(offer: Offer) -> tuple[bool, float]:
-        return math.exp(offer.score) >= SMALL_THRESHOLD, 0.0
+    own = made.for_model if made is not None and made.model == recorded.model else None
 
-    def by_filter(offer: Offer) -> tuple[bool, float]:
-        if made is None or made.model != recorded.model:
+    def by_threshold(offer: Offer) -> tuple[str, float]:
+        found = first_sure(SMALL_THRESHOLD, offer.variants)
+        return found.text if found is not None else "", 0.0
+
+    def by_filter(offer: Offer) -> tuple[str, float]:
+        if own is None:
             return by_threshold(offer)
-        likely = made.for_model.probability(offer.features)
-        return likely >= made.for_model.threshold, likely
+        found, likely = first_likely(own, offer.variants)
+        return found.text if found is not None else "", likely
 
-    def everything(offer: Offer) -> tuple[bool, float]:
-        return True, by_filter(offer)[1]
+    def whole(offer: Offer) -> tuple[str, float]:
+        return by_filter(replace(offer, variants=offer.variants[:1]))
+
+    def everything(offer: Offer) -> tuple[str, float]:
+        return offer.text, own.probability(offer.variants[0].features) if own is not None else 0.0
 
     def every_guess(guess: Guess) -> tuple[bool, float]:
         return True, of_guess(guess).likely
@@ -119,6 +125,7 @@ def summary(recorded: Any, args: argparse.Namespace, packages: list[Path]) -> di
     for name in GATES:
         out |= session_figures(f"off_{name}_", play(said, chooser(product, name)))
     out |= session_figures("off_graph_suggestions_", play(said, chooser(product, fallback=False)))
+    out |= session_figures("whole_only_", play(said, chooser(Judgement(whole, guess))))
     out |= session_figures("off_filter_", play(said, chooser(Judgement(everything, every_guess))))
     out |= session_figures("threshold_only_", play(said, chooser(Judgement(by_threshold, lambda g: (g.sure, 0.0)))))
     loose = play(said, chooser(product, free=True, fallback=False))
@@ -196,7 +203,7 @@ def percent(part: float, whole: float) -> float:
 
 
 def dump(path: Path, recorded: Any) -> None:
-    """Every offer with what is needed to fit a filter: features, whether it was right, its length, the truth's."""
+    """Every offer with what is needed to fit a filter: each variant's features and whether it was right, the truth."""
     from graft_server.benches.code_items import right_so_far
 
     with path.open("w", encoding="utf-8") as out:
@@ -208,10 +215,10 @@ def dump(path: Path, recorded: Any) -> None:
                 "line": key.line,
                 "column": key.column,
                 "truth": key.truth,
-                "text": offer.text,
-                "right": right_so_far(offer.text, key.truth),
-                "score": offer.score,
-                "features": list(offer.features),
+                "variants": [
+                    {"text": v.text, "right": right_so_far(v.text, key.truth), "score": v.score, "features": v.features}
+                    for v in offer.variants
+                ],
                 "guess": said.guess.text if said.guess is not None else "",
                 "guess_right": said.guess is not None and right_so_far(said.guess.text, key.truth),
                 "guess_features": list(said.guess.features) if said.guess is not None else [],

@@ -85,9 +85,10 @@ def play(said: Sequence[Said], choice: Choice) -> Session:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Whether an offer, or a guess of the graph, is shown, and how likely each is right (0: not known)."""
+    """What of an offer (that is not empty) is shown, whether a guess of the graph is, and how likely each is right
+    (0: not known)."""
 
-    offer: Callable[[Offer], tuple[bool, float]]
+    offer: Callable[[Offer], tuple[str, float]]
     guess: Callable[[Guess], tuple[bool, float]]
 
 
@@ -98,12 +99,12 @@ def chooser(judge: Judgement, off: str = "", *, fallback: bool = True, free: boo
 
     def choose(said: Said) -> tuple[str, str]:
         offer = said.free if free else said.offers.get(off, said.offers[""])
-        shown, likely = judge.offer(offer) if offer.text else (False, 0.0)
+        shown, likely = judge.offer(offer) if offer.text else ("", 0.0)
         if fallback and said.guess is not None and (not shown or likely):
             fits, chance = judge.guess(said.guess)
             settled = said.guess.settled
-            if fits and (not shown or settled or chance * len(said.guess.text) > likely * len(offer.text)):
+            if fits and (not shown or settled or chance * len(said.guess.text) > likely * len(shown)):
                 return said.guess.text, "graph"
-        return (offer.text, "model") if shown else ("", "")
+        return (shown, "model") if shown else ("", "")
 
     return choose

@@ -19,7 +19,7 @@ from typing import Any
 from graft_server.benches.code_items import Key, Spot, keys, spots, workspace
 from graft_server.completion import gate, graphonly
 from graft_server.completion.anchor import place_of
-from graft_server.completion.confidence import features
+from graft_server.completion.confidence import Variant, variants
 from graft_server.completion.decoding import Decoder, Wish
 from graft_server.completion.flight import Raw
 from graft_server.completion.graphonly import Guess
@@ -33,12 +33,16 @@ GRAPH_GATES = frozenset({"parses", "names"})
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A text that could be shown at a key.  `score` is the mean log-probability, `features` those of the filter."""
+    """What could be shown at a key: a text, whole and cut down, longest first (nothing where the gates left nothing),
+    and the `best` text whatever the gates said."""
 
-    text: str
+    variants: tuple[Variant, ...]
     best: str
-    score: float
-    features: tuple[float, ...]
+
+    @property
+    def text(self) -> str:
+        """The whole."""
+        return self.variants[0].text if self.variants else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +107,7 @@ async def _record(bench: Any, root: Path, chosen: list[Spot], made: Recorded) ->
         screened = await asyncio.wrap_future(
             graph.submit(lambda g: screen(g, trees, wish.snapshot, wish.place, wish.mode, raw.text, off))
         )
-        text = screened.text
-        known = features(raw, 0, screened, wish.place) if text else ()
-        return Offer(text, screened.best, raw.score(len(text) if text else None), known), screened
+        return Offer(tuple(variants(raw, 0, screened, wish.place)), screened.best), screened
 
     for spot in chosen:
         index = len(made.spots)
@@ -117,7 +119,7 @@ async def _record(bench: Any, root: Path, chosen: list[Spot], made: Recorded) ->
             place = place_of(snapshot)
             decision = gate.decide(snapshot, place, settings, memory)
             wish = Wish(snapshot, place, decision.mode, settings)
-            nothing = Offer("", "", 0.0, ())
+            nothing = Offer((), "")
             if not decision.ask:
                 made.said.append(Said(key, {"": nothing}, nothing, None, False, False))
                 continue

@@ -4,15 +4,16 @@ For the model that it was fitted to, a logistic model over what is known of a su
 length, where the cursor stands, what the graph said.  Another one does the same for what the graph guesses without a
 model.  The coefficients are data with their provenance (`show_filter.json`, made by `bench/fit_show_filter.py` from
 replayed typing).  Other models are calibrated differently: for them the mean probability per token is held against a
-threshold.
+threshold.  Of a text that is not likely enough as a whole, the longest beginning that is is shown.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -31,7 +32,10 @@ THRESHOLD = 0.35
 SMALL_MODEL = 200_000_000
 SMALL_THRESHOLD = 0.7
 """The same for models with fewer parameters than `SMALL_MODEL`: they are sure of too much."""
+SHORTEST = 3
+"""Characters of what is left of a text whose end is not sure enough."""
 _NAME = re.compile(r"[A-Za-z_]\w*")
+_WORD = re.compile(r"\w")
 _SEEN_CHARACTERS = 8000
 
 FEATURES = (
@@ -43,13 +47,73 @@ FEATURES = (
 Logarithms of the probabilities in their place lose a fifth of the log-loss on packages that were not fitted."""
 
 
-def features(raw: Raw, skip: int, screened: Screened, place: Place) -> tuple[float, ...]:
-    """What is known of a suggestion (`screened.text` is not empty; it begins `skip` characters into `raw`)."""
-    text = screened.text
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A text that could be shown, with its features and the mean log-probability (natural logarithm) of its tokens."""
+
+    text: str
+    features: tuple[float, ...]
+    score: float
+
+
+def variants(raw: Raw, skip: int, screened: Screened, place: Place) -> Iterator[Variant]:
+    """`screened.text` (it begins `skip` characters into `raw`), then what it may be cut down to, longest first.
+
+    Nothing of an empty text.
+    """
+    if not screened.text:
+        return
+    around = _around(place)
+    for text in (screened.text, *shortened(raw, skip, screened.text)):
+        yield Variant(text, features(raw, skip, text, screened, around), raw.score(skip + len(text)))
+
+
+def shortened(raw: Raw, skip: int, text: str) -> Iterator[str]:
+    """The beginnings of `text` (it begins `skip` characters into `raw`) that end with a token or a line, but in no
+    word and in no blanks; longest first."""
+    breaks = {found.start() for found in re.finditer("\n", text)}
+    for end in sorted(breaks | {at - skip for at, _ in raw.marks}, reverse=True):
+        if SHORTEST <= end < len(text) and _ends_well(text[end - 1], text[end]):
+            yield text[:end]
+
+
+def _ends_well(last: str, following: str) -> bool:
+    return not last.isspace() and not (_WORD.match(last) and _WORD.match(following))
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What all texts at one place have in common."""
+
+    place: Place
+    above: frozenset[str]
+    """Names in the lines above, and `beside`: in the cursor's line before it."""
+    beside: frozenset[str]
+    lines: str
+    """The lines above without indentation."""
+
+
+def _around(place: Place) -> _Around:
+    above = place.before[: len(place.before) - len(place.line)][-_SEEN_CHARACTERS:]
+    return _Around(place, _names(above), frozenset(_NAME.findall(place.line)), _stripped(above))
+
+
+# While a line is typed, what stands above it is the same with every key; half a millisecond for both.
+@lru_cache(maxsize=4)
+def _names(text: str) -> frozenset[str]:
+    return frozenset(_NAME.findall(text))
+
+
+@lru_cache(maxsize=4)
+def _stripped(text: str) -> str:
+    return re.sub(r"\n[ \t]+", "\n", text)
+
+
+def features(raw: Raw, skip: int, text: str, screened: Screened, around: _Around) -> tuple[float, ...]:
+    """What is known of `text` (not empty; it begins `skip` characters into `raw`), all of `screened.text` or less."""
+    place = around.place
     kept = [lp for at, lp in raw.marks if skip <= at < skip + len(text)] or [raw.score()]
     names = [found.group() for found in _NAME.finditer(text)]
-    before = place.before[-_SEEN_CHARACTERS:]
-    seen = set(_NAME.findall(before))
     line = place.line.strip()
     first = (place.line + text).partition("\n")[0].strip()
     decided = max(1, screened.known + screened.unknown)
@@ -67,10 +131,10 @@ def features(raw: Raw, skip: int, screened: Screened, place: Place) -> tuple[flo
         float(text.count("\n")),
         float(any(v.detail for v in screened.verdicts)),
         math.log1p(len(names)),
-        sum(name in seen for name in names) / len(names) if names else 1.0,
+        sum(n in around.above or n in around.beside for n in names) / len(names) if names else 1.0,
         screened.known / decided,
         screened.unknown / decided,
-        float(f"\n{first}\n" in re.sub(r"\n[ \t]+", "\n", before)),
+        float(f"\n{first}\n" in around.lines),
         float(bool(place.rest.strip())),
     )
 
@@ -136,27 +200,54 @@ def default_threshold(engine: Engine | None) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Confidence:
-    """The verdict on a suggestion, and the probability that it is right (0: not known, no filter fits the model)."""
+    """The verdict on a suggestion, the probability that it is right (0: not known, no filter fits the model), and the
+    text that the verdict is about: what is sure enough, or else the whole."""
 
     verdict: Verdict
     likely: float = 0.0
+    text: str = ""
 
 
-def of_model(
-    engine: Engine | None, setting: float, raw: Raw, skip: int, screened: Screened, place: Place, score: float
-) -> Confidence:
-    """Of a model's text; `setting` is the user's own threshold (0: none), `score` the mean log-probability (natural
-    logarithm)."""
+def first_likely(made: ShowFilter, candidates: Iterable[Variant]) -> tuple[Variant | None, float]:
+    """The first that is likely enough, and its probability; None and the first one's where none is."""
+    first = 0.0
+    for number, variant in enumerate(candidates):
+        likely = made.probability(variant.features)
+        if likely >= made.threshold:
+            return variant, likely
+        first = first if number else likely
+    return None, first
+
+
+def first_sure(least: float, candidates: Iterable[Variant]) -> Variant | None:
+    """Without a filter: the whole if its tokens have `least` as their mean probability, or else the longest beginning
+    of which each token has."""
+    at = FEATURES.index("probability_least")
+    for number, variant in enumerate(candidates):
+        if (variant.features[at] if number else math.exp(variant.score)) >= least:
+            return variant
+    return None
+
+
+def of_model(engine: Engine | None, setting: float, candidates: Iterator[Variant]) -> Confidence:
+    """Of a model's text, whole and cut down (`candidates`, at least one, looked at as far as needed); `setting` is the
+    user's own threshold (0: none)."""
     made = filter_for(engine)
-    likely = made.probability(features(raw, skip, screened, place)) if made is not None else 0.0
+    whole = next(candidates)
+    candidates = itertools.chain([whole], candidates)
     if made is not None and not setting:
-        good = likely >= made.threshold
-        said = "" if good else f"{likely:.2f} likely, {made.threshold:.2f} wanted"
-        return Confidence(Verdict("confidence", good, said), likely)
-    least = setting or default_threshold(engine)
-    sure = math.exp(score)
-    said = "" if sure >= least else f"{sure:.2f} per token, {least:.2f} wanted"
-    return Confidence(Verdict("confidence", sure >= least, said), likely)
+        found, likely = first_likely(made, candidates)
+        wanted = f"{likely:.2f} likely, {made.threshold:.2f} wanted"
+    else:
+        least = setting or default_threshold(engine)
+        found = first_sure(least, candidates)
+        likely = made.probability((found or whole).features) if made is not None else 0.0
+        wanted = f"{math.exp(whole.score):.2f} per token, {least:.2f} wanted"
+    if found is None:
+        return Confidence(Verdict("confidence", False, wanted), likely, whole.text)
+    less = len(whole.text) - len(found.text)
+    said = f"{less} characters left out that are not sure enough" if less else ""
+    return Confidence(Verdict("confidence", True, said), likely, found.text)
 
 
 def of_guess(guess: Guess) -> Confidence:

@@ -61,6 +61,8 @@ class Completion:
     """Other files whose words were counted beside the prompt."""
     likely: float = 0.0
     """Probability that it is right, 0 where that is not known."""
+    shortened: bool = False
+    """The model said more; what is missing at the end was not sure enough."""
     settled: bool = False
     """Of the graph's: the file itself asks for it, so it goes before a longer text of the model."""
 

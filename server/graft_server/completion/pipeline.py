@@ -6,6 +6,7 @@ The event loop only looks things up; the graph is asked on its thread, the engin
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from graft_models.prompt import ContextPart
 from graft_server.completion import gate, graphonly, ranking, shape
 from graft_server.completion.anchor import Place, place_of
 from graft_server.completion.cache import SuggestionCache
-from graft_server.completion.confidence import of_guess, of_model
+from graft_server.completion.confidence import of_guess, of_model, variants
 from graft_server.completion.decoding import Decoder, Wish
 from graft_server.completion.flight import Flight, Raw
 from graft_server.completion.model import Completion, Snapshot, Switches, Verdict
@@ -109,7 +110,8 @@ class Pipeline:
             self._ahead.cancel()
             self._ahead = None
         wish = Wish(snapshot, place, decision.mode, settings, count)
-        completions = await self._from_model(wish, cursor, started)
+        whole = force or count > 1  # What is measured, and what a person chooses from, is what the model says.
+        completions = await self._from_model(wish, cursor, started, whole)
         best = next((c for c in completions if c.shown), None)
         # Of what was asked for by hand no likelihood is known: only what the file itself misses goes before it.
         if self.switches.fallback and (best is None or best.likely or snapshot.manual):
@@ -124,7 +126,7 @@ class Pipeline:
                 completions = [best, *rest]
         if not completions and await self._loaded():
             # Whoever types just after the start would wait for the next key; a key press cancels this.
-            completions = await self._from_model(wish, cursor, started)
+            completions = await self._from_model(wish, cursor, started, whole)
             best = next((c for c in completions if c.shown), None)
         if force and not decision.ask:
             no = Verdict("gate", False, decision.reason)
@@ -150,6 +152,9 @@ class Pipeline:
         """
         engine = self._engine()
         if engine is None or engine.status.state != "ready" or shown.source != "model" or "\n" in shown.text:
+            return
+        if shown.shortened:
+            # Whoever takes it goes on in the same line.
             return
         place = place_of(snapshot)
         if place.rest.strip() or not self.decoder.works_ahead(self._settings()):
@@ -183,7 +188,7 @@ class Pipeline:
             await asyncio.sleep(0.05)
         return waited and engine is not None and engine.status.state == "ready"
 
-    async def _from_model(self, wish: Wish, cursor: int, started: float) -> list[Completion]:
+    async def _from_model(self, wish: Wish, cursor: int, started: float, whole: bool) -> list[Completion]:
         engine = self._engine()
         if engine is None or engine.status.state not in ("ready", "unloaded"):
             return []
@@ -204,7 +209,7 @@ class Pipeline:
         out: list[Completion] = []
         for raw in raws:
             if raw.text.startswith(typed_since) and len(raw.text) > len(typed_since):
-                made = await self._judged(wish, cursor, raw, len(typed_since))
+                made = await self._judged(wish, cursor, raw, len(typed_since), whole=whole)
                 made = replace(
                     made, usage=flight.usage, milliseconds=_ms(started), parts=live.context, counted=flight.counted
                 )
@@ -220,8 +225,9 @@ class Pipeline:
     def _wait(self, milliseconds: float) -> float | None:
         return None if self._patient else milliseconds
 
-    async def _judged(self, wish: Wish, cursor: int, raw: Raw, skip: int) -> Completion:
-        """One candidate through all gates; `skip` characters of it were typed meanwhile."""
+    async def _judged(self, wish: Wish, cursor: int, raw: Raw, skip: int, *, whole: bool = False) -> Completion:
+        """One candidate through all gates; `skip` characters of it were typed meanwhile.  `whole`: an end that is not
+        sure enough is not left out."""
         snapshot, place, said = wish.snapshot, wish.place, raw.text[skip:]
         off, comments = self.switches.off, wish.settings.completion_in_comments
         screened: Screened | None = None
@@ -235,18 +241,25 @@ class Pipeline:
             # Parsed here, on the event loop: of a long file only the surroundings.
             screened = screen(None, Trees(), snapshot, place, wish.mode, said, off, comments=comments)
         verdicts = list(screened.verdicts)
-        score = raw.score(skip + len(screened.text) if screened.text else None)
-        passed, likely = bool(screened.text), 0.0
-        if passed and not snapshot.manual and self.memory.was_rejected(place.line, screened.text):
+        text, likely = screened.text, 0.0
+        passed = bool(text)
+        if passed and "confidence" not in off and not snapshot.manual:
+            candidates = itertools.islice(variants(raw, skip, screened, place), 1 if whole else None)
+            sure = of_model(self._engine(), wish.settings.completion_threshold, candidates)
+            verdicts += (sure.verdict,) if sure.verdict.detail else ()
+            passed, likely, text = sure.verdict.passed, sure.likely, sure.text
+        if passed and not snapshot.manual and self.memory.was_rejected(place.line, text):
             verdicts.append(Verdict("rejected", False, "rejected a moment ago"))
             passed = False
-        if passed and "confidence" not in off and not snapshot.manual:
-            setting = wish.settings.completion_threshold
-            sure = of_model(self._engine(), setting, raw, skip, screened, place, score)
-            verdicts += () if sure.verdict.passed else (sure.verdict,)
-            passed, likely = sure.verdict.passed, sure.likely
-        made = self._item(snapshot, cursor, place, screened.best, None)
-        return replace(made, score=score, shown=passed, gates=tuple(verdicts), likely=likely)
+        made = self._item(snapshot, cursor, place, text or screened.best, None)
+        return replace(
+            made,
+            score=raw.score(skip + len(text) if text else None),
+            shown=passed,
+            gates=tuple(verdicts),
+            likely=likely,
+            shortened=passed and text != screened.text,
+        )
 
     async def _from_graph(self, snapshot: Snapshot, cursor: int, place: Place, started: float) -> Completion | None:
         """What the graph alone is certain of."""
