@@ -29,6 +29,7 @@ from graft_server.benches.code_items import (
 )
 from graft_server.benches.complete import call_of
 from graft_server.benches.contexts import ARMS, COUNTED, Repository, parts_of
+from graft_server.benches.replay_jedi import finished
 from graft_server.benches.replay_person import Judgement, chooser, play
 from graft_server.benches.replay_record import Offer, Said
 from graft_server.completion.confidence import Variant
@@ -168,6 +169,19 @@ def test_the_variant_that_is_shown_is_taken_and_weighed_against_the_guess() -> N
     assert session.saved == 7
     keys[0] = replace(keys[0], guess=Guess("compute(x)", tuple(0.0 for _ in FEATURES)))
     assert play(keys, chooser(cut)).showings[0].source == "graph"
+
+
+@pytest.mark.parametrize(
+    ("whole", "expected"),
+    [
+        ('x = b"HTTP', 'x = b"HTTP"\n'),
+        ('f(a, "b', 'f(a, "b")\n'),
+        ("if a", "if a:\n    pass\n"),
+        ("x = f(a", "x = f(a)\n"),
+    ],
+)
+def test_jedi_reads_a_file_whose_statement_was_finished(whole: str, expected: str) -> None:
+    assert finished(whole, "\n") == expected
 
 
 def test_a_gate_that_is_off_shows_what_it_would_have_kept_back() -> None:

@@ -1,6 +1,5 @@
 """What is likely enough to be shown: the fitted filters, and the threshold for models that they do not fit."""
 
-import itertools
 import json
 import math
 from collections.abc import Iterator
@@ -19,7 +18,6 @@ from graft_server.completion.confidence import (
     of_guess,
     of_model,
     read,
-    shortened,
     variants,
 )
 from graft_server.completion.flight import Raw
@@ -89,16 +87,6 @@ def test_the_model_it_was_fitted_to_is_filtered_and_others_have_a_threshold() ->
     assert verdict(big, 0.0, math.log(0.4)).verdict.passed and verdict(big, 0.0, -0.01).likely == 0.0
     assert verdict(big, 0.0, math.log(0.3)).verdict.detail == "0.30 per token, 0.35 wanted"
     assert not verdict(Engine("other-100m", 100_000_000), 0.0, math.log(0.6)).verdict.passed
-
-
-def test_a_text_is_cut_where_a_token_or_a_line_ends_but_in_no_word_and_no_blanks() -> None:
-    text = "th.join(path):\n    pass"
-    pieces = ["th", ".jo", "in", "(", "path", "):\n   ", " pass"]
-    ends = [0, *itertools.accumulate(map(len, pieces))]
-    raw = Raw(text, [(at, -0.1) for at in ends[:-1]])
-    assert list(shortened(raw, 0, text)) == ["th.join(path):", "th.join(path", "th.join(", "th.join"]
-    assert list(shortened(raw, 2, text[2:])) == [".join(path):", ".join(path", ".join(", ".join"]
-    assert list(shortened(raw, 0, "th.join")) == [] == list(variants(raw, 0, replace(SCREENED, text=""), PLACE))
 
 
 @pytest.mark.parametrize("model", ["own", "other"])

@@ -145,19 +145,21 @@ def _judge(judge: Judge, recorded: Recorded, said: Said, text: str) -> list[str]
         # The person types on as ever: the completed file is the real one.
         made = key.before + key.truth + spot.after
     else:
-        made = _finished(whole, key.after[covering(text, Place(key.before, key.after)) :])
+        made = finished(whole, key.after[covering(text, Place(key.before, key.after)) :])
     word = re.search(r"\w*$", key.before)
     start = len(key.before) - len(word.group() if word is not None else "")
     return judge.unresolved(spot.package, spot.path, made, start, len(whole))
 
 
-def _finished(whole: str, rest: str) -> str:
-    """The file with its unfinished statement finished, in the first way that Python can parse."""
-    fillers = (completing(whole, Place(whole, rest)), "", ":\n" + " " * 40 + "pass", " = None", "()", "]", ")", "}")
-    for filler in fillers:
-        try:
-            ast.parse(whole + filler + rest)
-        except (SyntaxError, ValueError):
-            continue
-        return whole + filler + rest
-    return whole + fillers[0] + rest
+def finished(whole: str, rest: str) -> str:
+    """The file with its unfinished statement, and a string in it, finished in the first way that Python can parse."""
+    for quote in ("", '"', "'"):
+        ended = whole + quote
+        due = completing(ended, Place(ended, rest))
+        for filler in (due, "", ":\n" + " " * 40 + "pass", " = None", "()", "]", ")", "}"):
+            try:
+                ast.parse(ended + filler + rest)
+            except (SyntaxError, ValueError):
+                continue
+            return ended + filler + rest
+    return whole + completing(whole, Place(whole, rest)) + rest

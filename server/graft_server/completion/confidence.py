@@ -26,16 +26,14 @@ from graft_server.completion.graphonly import FEATURES as GUESS_FEATURES
 from graft_server.completion.graphonly import Guess
 from graft_server.completion.model import Verdict
 from graft_server.completion.screen import Screened
+from graft_server.completion.shortening import beginnings
 
 THRESHOLD = 0.35
 """Mean probability per token below which nothing is shown, unless the settings say another."""
 SMALL_MODEL = 200_000_000
 SMALL_THRESHOLD = 0.7
 """The same for models with fewer parameters than `SMALL_MODEL`: they are sure of too much."""
-SHORTEST = 3
-"""Characters of what is left of a text whose end is not sure enough."""
 _NAME = re.compile(r"[A-Za-z_]\w*")
-_WORD = re.compile(r"\w")
 _SEEN_CHARACTERS = 8000
 
 FEATURES = (
@@ -64,21 +62,9 @@ def variants(raw: Raw, skip: int, screened: Screened, place: Place) -> Iterator[
     if not screened.text:
         return
     around = _around(place)
-    for text in (screened.text, *shortened(raw, skip, screened.text)):
+    marks = [at - skip for at, _ in raw.marks]
+    for text in itertools.chain([screened.text], beginnings(marks, screened.text, place)):
         yield Variant(text, features(raw, skip, text, screened, around), raw.score(skip + len(text)))
-
-
-def shortened(raw: Raw, skip: int, text: str) -> Iterator[str]:
-    """The beginnings of `text` (it begins `skip` characters into `raw`) that end with a token or a line, but in no
-    word and in no blanks; longest first."""
-    breaks = {found.start() for found in re.finditer("\n", text)}
-    for end in sorted(breaks | {at - skip for at, _ in raw.marks}, reverse=True):
-        if SHORTEST <= end < len(text) and _ends_well(text[end - 1], text[end]):
-            yield text[:end]
-
-
-def _ends_well(last: str, following: str) -> bool:
-    return not last.isspace() and not (_WORD.match(last) and _WORD.match(following))
 
 
 @dataclass(frozen=True, slots=True)
