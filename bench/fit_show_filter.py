@@ -127,7 +127,7 @@ def by_rule(known: Known) -> Judgement:
     """The rule of thumb: the probabilities of the tokens, and one name that fits."""
 
     def longest(offer: Offer) -> tuple[str, float]:
-        found = first_sure(SMALL_THRESHOLD, offer.variants)
+        found = first_sure(SMALL_THRESHOLD, offer.variants, bool)
         return found.text if found is not None else "", 0.0
 
     return Judgement(longest, lambda g: (g.sure, 0.0))

@@ -4,9 +4,9 @@
     python -m graft_training.train --work DIR --preset mini --steps 2000
 
 With --minutes the learning rate follows the wall clock, so that a run ends decayed and on time however busy the machine
-is; with --steps it follows the steps and is reproducible. Checkpoints are written beside and renamed: a kill or a full
-disk leaves the last one whole. Forward and backward run over float32 master weights in bf16, or in float32 on a CPU
-without bf16 products of its own.
+is; with --steps it follows the steps and is reproducible (where two types are about as fast, `--set products=TYPE`).
+Checkpoints are written beside and renamed: a kill or a full disk leaves the last one whole. Forward and backward run
+over float32 master weights in bf16, or in float32 on a CPU without bf16 products of its own.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class Recipe:
     warmup: float = 0.02  # share of the run
     hold: float = 0.25  # share of the run at full rate, warm-up included; then linear to `floor`
     floor: float = 0.02
+    products: str = ""  # type of products: bfloat16 or float32; empty: what is faster here
     second_from: float = 1.0  # share of the run after which rows come from second-*.bin (data.py --stage 2)
     middle_weight: float = 3.0  # of a token of the middle in the loss; others count 1
     checkpoint_minutes: float = 5.0
@@ -179,8 +180,10 @@ class Run:
         self.model = Model(config).to(device)
         if device == "cuda":
             language_model.LOSS_SLICE = 16_384
-        self.kind = torch.bfloat16 if self.agreed(float(fastest_type(device) == torch.bfloat16)) else torch.float32
-        self.model.dtype = self.kind
+        given = {"": lambda: fastest_type(device), "bfloat16": lambda: torch.bfloat16, "float32": lambda: torch.float32}
+        if recipe.products not in given:
+            raise ValueError(f"products run in bfloat16 or float32, not in {recipe.products}")
+        narrow = self.agreed(float(given[recipe.products]() == torch.bfloat16))
         c = config
         matrices: list[tuple[Tensor, list[int]]] = []
         for block in self.model.blocks:
@@ -188,7 +191,8 @@ class Run:
             heads = [c.n_head * c.head_dim, c.n_kv_head * c.head_dim, c.n_kv_head * c.head_dim]
             matrices += [(block.qkv, heads), (block.attn_out, [c.n_embd])]
             matrices += [(block.gate_up, [c.n_ff, c.n_ff]), (block.down, [c.n_embd])]
-        self.muon = Muon(matrices, recipe.weight_decay, self.kind)
+        self.muon = Muon(matrices, recipe.weight_decay)
+        self.run_in(torch.bfloat16 if narrow else torch.float32)
         norms = [p for name, p in self.model.named_parameters() if "norm" in name]
         groups = [
             {"params": [self.model.embedding], "base": recipe.adam_rate},
@@ -202,6 +206,10 @@ class Run:
         self.step = 0
         self.tokens = 0
         self.elapsed = 0.0
+
+    def run_in(self, kind: torch.dtype) -> None:
+        """Let products run in this type."""
+        self.kind = self.model.dtype = self.muon.kind = kind
 
     def losses(self, rows: NDArray[np.int64], middles: tuple[float, ...]) -> list[tuple[Tensor, float]]:
         """Weighted mean loss of `rows` and the sum of the weights, for each weight that a middle may have."""
@@ -286,6 +294,7 @@ class Run:
             "adam": self.adam.state_dict(),
             "step": self.step,
             "second_step": self.second_step,
+            "kind": self.kind,
             "tokens": self.tokens,
             "elapsed": self.elapsed,
         }
@@ -296,6 +305,7 @@ class Run:
         self.muon.load_state_dict(state["muon"])
         self.adam.load_state_dict(state["adam"])
         self.step, self.tokens, self.elapsed = state["step"], state["tokens"], state["elapsed"]
+        self.run_in(state.get("kind", self.kind))  # measured anew, it might differ and with it the curve
         self.second_step = state.get("second_step", 0)  # checkpoints before there was a second stage lack it
 
 
@@ -391,7 +401,7 @@ def main(argv: list[str] | None = None) -> int:
             launch(work_as, (args.workers, args), nprocs=args.workers)
         else:
             work_as(0, 1, args)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
     return 0

@@ -168,9 +168,28 @@ async def test_an_end_that_is_not_sure_enough_is_left_out() -> None:
     assert completions[0].shortened
     said = [v.detail for v in completions[0].gates if v.gate == "confidence"]
     assert said == ["9 characters left out that are not sure enough"]
-    # Before a bracket that the editor closed, the bracket stays.
-    completions, text, _ = await complete("print($0)\n", replace(UNSURE_END, text="compute(first, second))\n"))
-    assert seen(completions, text) == "print(compute(first|)"
+    # The bracket that the editor closed keeps its partner.
+    inner = replace(UNSURE_END, tokens=("compute", "(", "first", ",", " second", "))\n"))
+    completions, text, _ = await complete("print($0)\n", inner)
+    assert seen(completions, text) == "print(compute|)"
+
+
+async def test_what_is_measured_or_one_of_several_stays_whole() -> None:
+    engine = ScriptedEngine([UNSURE_END])
+    pipeline = Pipeline(None, lambda: engine, lambda: Settings(completion_delay="none"))
+    (measured,) = await pipeline.complete(Snapshot("main.py", "x = \n", 4), force=True)
+    assert (measured.text, measured.shown) == ("compute(first, second)", False)
+    (several,) = await pipeline.complete(Snapshot("main.py", "y = \n", 4), 3)
+    assert (several.text, several.shown) == ("compute(first, second)", False)
+
+
+async def test_what_was_rejected_as_a_whole_or_in_part_is_not_shown_in_part() -> None:
+    for rejected in ("compute(first, second)", "compute(first"):
+        engine = ScriptedEngine([UNSURE_END])
+        pipeline = Pipeline(None, lambda engine=engine: engine, lambda: Settings(completion_delay="none"))
+        pipeline.memory.reject("x = ", rejected)
+        (found,) = await pipeline.complete(Snapshot("main.py", "x = \n", 4))
+        assert not found.shown and found.gates[-1].gate == "rejected"
 
 
 async def test_asked_by_hand_all_of_it_is_shown() -> None:

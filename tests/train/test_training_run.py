@@ -126,10 +126,12 @@ def test_products_do_not_run_in_the_slow_type() -> None:
     assert train.product_gflops("cpu", chosen, 512, 3) > 0.6 * train.product_gflops("cpu", other, 512, 3)
 
 
-def run_for(work: Path, out: Path, steps: int, total: int, resume: bool = False) -> list[float]:
+def run_for(
+    work: Path, out: Path, steps: int, total: int, resume: bool = False, products: str = "float32"
+) -> list[float]:
     """Losses of `steps` updates of a run planned for `total`."""
     config = Config(vocab_size=Encoder(work / "tokenizer.json").size, context=data.CONTEXT, **PRESETS["test"])
-    recipe = train.Recipe(batch_rows=2, micro_rows=2, validation_rows=2)
+    recipe = train.Recipe(batch_rows=2, micro_rows=2, validation_rows=2, products=products)
     run = train.Run(work, config, recipe, "cpu", False, 0, 1)
     if resume:
         run.restore(torch.load(out / "checkpoint.pt"))
@@ -137,6 +139,16 @@ def run_for(work: Path, out: Path, steps: int, total: int, resume: bool = False)
     out.mkdir(exist_ok=True)
     train.save(out / "checkpoint.pt", run.state())
     return losses
+
+
+def test_a_run_goes_on_in_the_type_it_began_with(work: Path, tmp_path: Path) -> None:
+    whole = run_for(work, tmp_path / "whole", 4, 4, products="bfloat16")
+    first = run_for(work, tmp_path / "parts", 2, 4, products="bfloat16")
+    second = run_for(work, tmp_path / "parts", 2, 4, resume=True, products="float32")
+    assert whole == pytest.approx([*first, *second], abs=1e-6)
+    assert whole != pytest.approx(run_for(work, tmp_path / "wide", 4, 4), abs=1e-6)
+    with pytest.raises(ValueError, match="bfloat16 or float32"):
+        run_for(work, tmp_path / "none", 1, 1, products="int8")
 
 
 def test_a_run_learns_and_resumes_to_the_same_curve(work: Path, tmp_path: Path) -> None:

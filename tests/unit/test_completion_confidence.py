@@ -14,6 +14,7 @@ from graft_server.completion import confidence, graphonly
 from graft_server.completion.anchor import Place
 from graft_server.completion.confidence import (
     FEATURES,
+    first_likely,
     fitted,
     of_guess,
     of_model,
@@ -76,7 +77,7 @@ def test_the_model_it_was_fitted_to_is_filtered_and_others_have_a_threshold() ->
 
     def verdict(engine: ScriptedEngine, setting: float, score: float) -> confidence.Confidence:
         raw = Raw(RAW.text, [(at, score) for at, _ in RAW.marks], stopped=True)
-        return of_model(engine, setting, variants(raw, 0, SCREENED, PLACE))
+        return of_model(engine, setting, variants(raw, 0, SCREENED, PLACE), bool)
 
     own = Engine(made.model, 6_800_000)
     assert verdict(own, 0.0, -0.01).likely > verdict(own, 0.0, -3.0).likely > 0.0
@@ -97,12 +98,51 @@ def test_what_is_not_sure_enough_as_a_whole_is_shown_as_far_as_it_is(model: str)
 
     def shown(*logprobs: float) -> tuple[bool, str]:
         raw = Raw(RAW.text, list(zip((0, 2, 7, 8, 12), logprobs, strict=True)), stopped=True)
-        sure = of_model(engine, 0.0, variants(raw, 0, SCREENED, PLACE))
-        return sure.verdict.passed, sure.text
+        sure = of_model(engine, 0.0, variants(raw, 0, SCREENED, PLACE), lambda text: text != "th.join(path")
+        return sure.verdict.passed, sure.variant.text
 
     assert shown(0.0, 0.0, 0.0, 0.0, 0.0) == (True, "th.join(path)")
     assert shown(0.0, 0.0, 0.0, -6.0, -6.0) == (True, "th.join(")
+    # What may not be shown at all is passed over, but as a whole.
+    assert shown(0.0, 0.0, 0.0, 0.0, -6.0) == (True, "th.join(")
     assert shown(-6.0, -6.0, -6.0, -6.0, -6.0) == (False, "th.join(path)")
+
+
+def test_where_none_is_likely_enough_the_likelihood_is_that_of_the_whole() -> None:
+    made = fitted()
+    assert made is not None
+    strict = replace(made.for_model, threshold=1.1)
+    candidates = list(variants(RAW, 0, SCREENED, PLACE))
+    assert len(candidates) > 1
+    assert first_likely(strict, candidates, bool) == (None, strict.probability(candidates[0].features))
+
+
+def test_tokens_are_found_again_in_what_the_gates_left() -> None:
+    raw = Raw(" foo**bar", [(0, -0.1), (4, -3.0), (6, -3.0)], stopped=True)
+    found = list(variants(raw, 0, replace(SCREENED, text="foo**bar"), PLACE))
+    assert [v.text for v in found] == ["foo**bar", "foo"]
+    assert [v.features[1] for v in found] == [math.exp(-3.0), math.exp(-0.1)]
+    block = Raw(
+        "if a:\n        return foo==bar", [(0, -0.1), (5, -0.1), (14, -0.1), (20, -0.1), (24, -3.0), (26, -3.0)]
+    )
+    tabs = replace(SCREENED, text="if a:\n\treturn foo==bar")
+    found = list(variants(block, 0, tabs, PLACE))
+    assert [v.text for v in found] == [tabs.text, "if a:\n\treturn foo", "if a:\n\treturn", "if a:"]
+    assert found[0].features[1] == math.exp(-3.0) and found[1].features[1] == math.exp(-0.1)
+
+
+def test_of_a_token_that_was_begun_its_probability_counts() -> None:
+    raw = Raw("compute.x", [(0, -0.1), (7, -4.0)])
+    (whole,) = variants(raw, 2, replace(SCREENED, text="mpute"), PLACE)
+    assert whole.score == -0.1
+    longer = Raw("compute.x", [(0, -0.1), (7, -1.0), (8, -1.5)])
+    found = variants(longer, 2, replace(SCREENED, text="mpute.x"), PLACE)
+    assert [(v.text, v.score) for v in found] == [("mpute.x", -1.25), ("mpute.", -1.0), ("mpute", -0.1)]
+
+
+def test_no_beginning_has_a_doubtful_token() -> None:
+    raw = Raw(RAW.text, [(0, -0.1), (2, -0.2), (7, -2.0), (8, -0.1)], stopped=True)
+    assert [v.text for v in variants(raw, 0, SCREENED, PLACE)] == [RAW.text, "th.join"]
 
 
 def test_no_more_is_worked_out_than_is_looked_at() -> None:
@@ -113,7 +153,7 @@ def test_no_more_is_worked_out_than_is_looked_at() -> None:
             looked.append(variant.text)
             yield variant
 
-    assert of_model(Engine("other-7b", 7_000_000_000), 0.0, counting()).verdict.passed
+    assert of_model(Engine("other-7b", 7_000_000_000), 0.0, counting(), bool).verdict.passed
     assert looked == [SCREENED.text]
 
 

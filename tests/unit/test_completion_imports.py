@@ -270,6 +270,25 @@ async def test_what_is_missed_goes_before_a_longer_list_of_the_models(tmp_path: 
     assert seen(completions, text) == "from lib import make|"
 
 
+@pytest.mark.parametrize(
+    ("source", "tokens", "expected"),
+    [
+        ("from lib import $0\nprint(make(Shape))\n", ("Shape", ", ", "Line"), "from lib import Shape, make|"),
+        (
+            "class A:\n    def __init__(self, width):\n        self.width = $0\n",
+            ("int", "(", "width", ")"),
+            "        self.width = width|",
+        ),
+    ],
+)
+async def test_any_guess_goes_before_a_mere_beginning_of_unknown_likelihood(
+    tmp_path: Path, source: str, tokens: tuple[str, ...], expected: str
+) -> None:
+    said = ScriptedAnswer("", tokens=(*tokens, "\n"), logprobs=(-0.01, *[-5.0] * len(tokens)))
+    completions, text, _ = await complete(f"{LIB}//- /main.py\n{source}", said, root=tmp_path, model="other")
+    assert seen(completions, text) == expected and completions[0].source == "graph"
+
+
 async def test_by_hand_the_models_text_goes_before_what_the_graph_only_guesses(tmp_path: Path) -> None:
     source = f"{LIB}//- /main.py\ndef f(width):\n    g(width=$0)\n"
     completions, text, _ = await complete(source, "42", root=tmp_path, manual=True)

@@ -129,3 +129,17 @@ def test_unknown_paths_are_open() -> None:
 def test_inside_a_package_its_typing_is_not_the_standard_library() -> None:
     package = "//- /__init__.py\n//- /typing.py\nX = 1\n//- /main.py\nfrom typing import Any, Nothing\n$0"
     assert resolved(package) == ["Any -> open", "Nothing -> open"]
+
+
+def test_compiled_modules_say_nothing_of_what_they_hold() -> None:
+    site = {
+        "dist/__init__.py": "",
+        "dist/fast.cpython-311-x86_64-linux-gnu.so": "",
+        "dist/fast.py": "def f(): ...\n",
+        "dist/stubbed.pyd": "",
+        "dist/stubbed.pyi": "def f(): ...\n",
+        "whole/__init__.cpython-311-x86_64-linux-gnu.so": "",
+    }
+    source = "from dist.fast import f\nfrom dist.stubbed import f, g\nfrom whole import f\nfrom dist import slow\n$0"
+    assert resolved(source, site=site) == ["f -> open", "f -> dist.stubbed.f", "g -> missing", "f -> open",
+                                           "slow -> missing"]  # fmt: skip

@@ -94,13 +94,13 @@ def summary(recorded: Any, args: argparse.Namespace, packages: list[Path]) -> di
     own = made.for_model if made is not None and made.model == recorded.model else None
 
     def by_threshold(offer: Offer) -> tuple[str, float]:
-        found = first_sure(SMALL_THRESHOLD, offer.variants)
+        found = first_sure(SMALL_THRESHOLD, offer.variants, bool)
         return found.text if found is not None else "", 0.0
 
     def by_filter(offer: Offer) -> tuple[str, float]:
         if own is None:
             return by_threshold(offer)
-        found, likely = first_likely(own, offer.variants)
+        found, likely = first_likely(own, offer.variants, bool)
         return found.text if found is not None else "", likely
 
     def whole(offer: Offer) -> tuple[str, float]:

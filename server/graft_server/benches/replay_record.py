@@ -26,6 +26,7 @@ from graft_server.completion.graphonly import Guess
 from graft_server.completion.model import Snapshot, Switches
 from graft_server.completion.parses import Trees
 from graft_server.completion.screen import GATES, Screened, screen
+from graft_server.completion.shortening import stands
 from graft_server.errors import UserError
 
 GRAPH_GATES = frozenset({"parses", "names"})
@@ -107,7 +108,9 @@ async def _record(bench: Any, root: Path, chosen: list[Spot], made: Recorded) ->
         screened = await asyncio.wrap_future(
             graph.submit(lambda g: screen(g, trees, wish.snapshot, wish.place, wish.mode, raw.text, off))
         )
-        return Offer(tuple(variants(raw, 0, screened, wish.place)), screened.best), screened
+        made = enumerate(variants(raw, 0, screened, wish.place))
+        kept = [v for n, v in made if not n or stands(v.text, screened.text, wish.place, wish.mode, off=off)]
+        return Offer(tuple(kept), screened.best), screened
 
     for spot in chosen:
         index = len(made.spots)

@@ -13,7 +13,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,13 +26,16 @@ from graft_server.completion.graphonly import FEATURES as GUESS_FEATURES
 from graft_server.completion.graphonly import Guess
 from graft_server.completion.model import Verdict
 from graft_server.completion.screen import Screened
-from graft_server.completion.shortening import beginnings
+from graft_server.completion.shortening import Marks, beginnings, marks_in
 
 THRESHOLD = 0.35
 """Mean probability per token below which nothing is shown, unless the settings say another."""
 SMALL_MODEL = 200_000_000
 SMALL_THRESHOLD = 0.7
 """The same for models with fewer parameters than `SMALL_MODEL`: they are sure of too much."""
+DOUBTFUL = 0.2
+"""No beginning with a less likely token was ever likely enough: of 11,000 the likeliest had 0.46."""
+_DOUBTFUL = math.log(DOUBTFUL)
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _SEEN_CHARACTERS = 8000
 
@@ -55,16 +58,26 @@ class Variant:
 
 
 def variants(raw: Raw, skip: int, screened: Screened, place: Place) -> Iterator[Variant]:
-    """`screened.text` (it begins `skip` characters into `raw`), then what it may be cut down to, longest first.
-
-    Nothing of an empty text.
-    """
+    """`screened.text`, which the gates left of `raw.text[skip:]`, then what it may be cut down to, longest first; none
+    has a token less likely than `DOUBTFUL` but the whole.  Nothing of an empty text."""
     if not screened.text:
         return
+    marks = marks_in([(at - skip, lp) for at, lp in raw.marks], raw.text[skip:], screened.text)
+    # Of the token that the cursor is in, or of a server that says no more than a mean.
+    begun = next((lp for at, lp in reversed(raw.marks) if at <= skip), raw.score())
     around = _around(place)
-    marks = [at - skip for at, _ in raw.marks]
-    for text in itertools.chain([screened.text], beginnings(marks, screened.text, place)):
-        yield Variant(text, features(raw, skip, text, screened, around), raw.score(skip + len(text)))
+    yield _variant(screened.text, marks, begun, raw, skip, screened, around)
+    doubtful = next((at for at, lp in marks if lp < _DOUBTFUL), len(screened.text))
+    ends = [at for at, _ in marks] + [found.start() for found in re.finditer("\n", screened.text)]
+    for text in beginnings([end for end in ends if end <= doubtful], screened.text):
+        yield _variant(text, marks, begun, raw, skip, screened, around)
+
+
+def _variant(
+    text: str, marks: Marks, begun: float, raw: Raw, skip: int, screened: Screened, around: _Around
+) -> Variant:
+    kept = [lp for at, lp in marks if at < len(text)] or [begun]
+    return Variant(text, features(kept, raw, skip, text, screened, around), sum(kept) / len(kept))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +108,11 @@ def _stripped(text: str) -> str:
     return re.sub(r"\n[ \t]+", "\n", text)
 
 
-def features(raw: Raw, skip: int, text: str, screened: Screened, around: _Around) -> tuple[float, ...]:
-    """What is known of `text` (not empty; it begins `skip` characters into `raw`), all of `screened.text` or less."""
+def features(
+    kept: Sequence[float], raw: Raw, skip: int, text: str, screened: Screened, around: _Around
+) -> tuple[float, ...]:
+    """What is known of `text` (not empty), all of `screened.text` or less; `kept` are its tokens' log-probabilities."""
     place = around.place
-    kept = [lp for at, lp in raw.marks if skip <= at < skip + len(text)] or [raw.score()]
     names = [found.group() for found in _NAME.finditer(text)]
     line = place.line.strip()
     first = (place.line + text).partition("\n")[0].strip()
@@ -186,54 +200,65 @@ def default_threshold(engine: Engine | None) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Confidence:
-    """The verdict on a suggestion, the probability that it is right (0: not known, no filter fits the model), and the
-    text that the verdict is about: what is sure enough, or else the whole."""
+    """The verdict on a suggestion, and the probability that it is right (0: not known, no filter fits the model)."""
 
     verdict: Verdict
     likely: float = 0.0
-    text: str = ""
 
 
-def first_likely(made: ShowFilter, candidates: Iterable[Variant]) -> tuple[Variant | None, float]:
+@dataclass(frozen=True, slots=True)
+class Chosen(Confidence):
+    """The same of a model's text, and what it is about: what is sure enough of it, or else the whole."""
+
+    variant: Variant = Variant("", (), 0.0)
+
+
+Fits = Callable[[str], bool]
+"""Whether a beginning may be shown at all; asked only of what is likely enough."""
+
+
+def first_likely(made: ShowFilter, candidates: Iterable[Variant], fits: Fits) -> tuple[Variant | None, float]:
     """The first that is likely enough, and its probability; None and the first one's where none is."""
     first = 0.0
     for number, variant in enumerate(candidates):
         likely = made.probability(variant.features)
-        if likely >= made.threshold:
+        if likely >= made.threshold and (not number or fits(variant.text)):
             return variant, likely
         first = first if number else likely
     return None, first
 
 
-def first_sure(least: float, candidates: Iterable[Variant]) -> Variant | None:
+def first_sure(least: float, candidates: Iterable[Variant], fits: Fits) -> Variant | None:
     """Without a filter: the whole if its tokens have `least` as their mean probability, or else the longest beginning
     of which each token has."""
     at = FEATURES.index("probability_least")
     for number, variant in enumerate(candidates):
-        if (variant.features[at] if number else math.exp(variant.score)) >= least:
+        if not number and math.exp(variant.score) >= least:
+            return variant
+        if number and variant.features[at] >= least and fits(variant.text):
             return variant
     return None
 
 
-def of_model(engine: Engine | None, setting: float, candidates: Iterator[Variant]) -> Confidence:
+def of_model(engine: Engine | None, setting: float, candidates: Iterator[Variant], fits: Fits) -> Chosen:
     """Of a model's text, whole and cut down (`candidates`, at least one, looked at as far as needed); `setting` is the
     user's own threshold (0: none)."""
     made = filter_for(engine)
     whole = next(candidates)
     candidates = itertools.chain([whole], candidates)
     if made is not None and not setting:
-        found, likely = first_likely(made, candidates)
+        found, likely = first_likely(made, candidates, fits)
         wanted = f"{likely:.2f} likely, {made.threshold:.2f} wanted"
     else:
         least = setting or default_threshold(engine)
-        found = first_sure(least, candidates)
+        found = first_sure(least, candidates, fits)
         likely = made.probability((found or whole).features) if made is not None else 0.0
         wanted = f"{math.exp(whole.score):.2f} per token, {least:.2f} wanted"
     if found is None:
-        return Confidence(Verdict("confidence", False, wanted), likely, whole.text)
+        return Chosen(Verdict("confidence", False, wanted), likely, whole)
     less = len(whole.text) - len(found.text)
     said = f"{less} characters left out that are not sure enough" if less else ""
-    return Confidence(Verdict("confidence", True, said), likely, found.text)
+    return Chosen(Verdict("confidence", True, said), likely, found)
 
 
 def of_guess(guess: Guess) -> Confidence:

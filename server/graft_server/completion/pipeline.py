@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from graft_models.engine import DoneReason, Engine, Usage
 from graft_models.prompt import ContextPart
@@ -25,6 +26,7 @@ from graft_server.completion.options import Options
 from graft_server.completion.parses import Trees
 from graft_server.completion.rhythm import Rhythm
 from graft_server.completion.screen import Screened, screen
+from graft_server.completion.shortening import stands
 from graft_server.settings import Settings
 from graft_server.workspace import GraphThread
 
@@ -113,11 +115,12 @@ class Pipeline:
         whole = force or count > 1  # What is measured, and what a person chooses from, is what the model says.
         completions = await self._from_model(wish, cursor, started, whole)
         best = next((c for c in completions if c.shown), None)
-        # Of what was asked for by hand no likelihood is known: only what the file itself misses goes before it.
-        if self.switches.fallback and (best is None or best.likely or snapshot.manual):
+        # Of what was asked for by hand, or comes from a model without a filter, no likelihood is known: only what the
+        # file itself misses goes before it, and before a mere beginning any guess.
+        if self.switches.fallback and (best is None or best.likely or best.shortened or snapshot.manual):
             graph_said = await self._from_graph(snapshot, cursor, place, started)
             if graph_said is not None and (
-                best is None or graph_said.settled or (best.likely and graph_said.gain > best.gain)
+                best is None or graph_said.settled or (graph_said.gain > best.gain if best.likely else best.shortened)
             ):
                 usage = completions[0].usage if completions else Usage()
                 best = replace(graph_said, usage=usage)
@@ -154,7 +157,7 @@ class Pipeline:
         if engine is None or engine.status.state != "ready" or shown.source != "model" or "\n" in shown.text:
             return
         if shown.shortened:
-            # Whoever takes it goes on in the same line.
+            # Whoever takes it goes on where it ends.
             return
         place = place_of(snapshot)
         if place.rest.strip() or not self.decoder.works_ahead(self._settings()):
@@ -242,24 +245,21 @@ class Pipeline:
             screened = screen(None, Trees(), snapshot, place, wish.mode, said, off, comments=comments)
         verdicts = list(screened.verdicts)
         text, likely = screened.text, 0.0
+        score = raw.score(skip + len(text) if text else None)
         passed = bool(text)
         if passed and "confidence" not in off and not snapshot.manual:
             candidates = itertools.islice(variants(raw, skip, screened, place), 1 if whole else None)
-            sure = of_model(self._engine(), wish.settings.completion_threshold, candidates)
+            fits = partial(stands, whole=text, place=place, mode=wish.mode, comments=comments, off=off)
+            sure = of_model(self._engine(), wish.settings.completion_threshold, candidates, fits)
             verdicts += (sure.verdict,) if sure.verdict.detail else ()
-            passed, likely, text = sure.verdict.passed, sure.likely, sure.text
-        if passed and not snapshot.manual and self.memory.was_rejected(place.line, text):
+            passed, likely, text, score = sure.verdict.passed, sure.likely, sure.variant.text, sure.variant.score
+        refused = any(self.memory.was_rejected(place.line, said) for said in (text, screened.text))
+        if passed and not snapshot.manual and refused:
             verdicts.append(Verdict("rejected", False, "rejected a moment ago"))
             passed = False
-        made = self._item(snapshot, cursor, place, text or screened.best, None)
-        return replace(
-            made,
-            score=raw.score(skip + len(text) if text else None),
-            shown=passed,
-            gates=tuple(verdicts),
-            likely=likely,
-            shortened=passed and text != screened.text,
-        )
+        made = self._item(snapshot, cursor, place, text if passed else screened.best, None)
+        cut = passed and text != screened.text
+        return replace(made, score=score, shown=passed, gates=tuple(verdicts), likely=likely, shortened=cut)
 
     async def _from_graph(self, snapshot: Snapshot, cursor: int, place: Place, started: float) -> Completion | None:
         """What the graph alone is certain of."""
