@@ -70,7 +70,9 @@ def test_what_is_bound_before_or_in_a_bracket_that_was_left_stays() -> None:
     check('x = "a $0word| more"', "word")
 
 
-def test_prose_binds_nothing() -> None:
+def test_prose_on_the_line_binds_nothing() -> None:
+    # An odd quote far up makes no prose of the code.
+    check('"""It\'s a\n""" \'\'\'\nx = 1\n$0first| = 1')
     check('x = "all $0items| for sale"', "items")
 
 

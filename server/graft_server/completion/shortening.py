@@ -101,7 +101,8 @@ def _in_its_string(kept: str, place: Place) -> bool:
 
 def _bound_later(kept: str, left_out: str, place: Place) -> bool:
     """Whether a name of the end of `kept` may be one that what was left out of its statement binds."""
-    if scope_of(place.before, place.language) != CODE:
+    # Of prose on one line; what a look further up takes for prose may be code below a docstring.
+    if scope_of(place.line, place.language) != CODE:
         return False
     inside = bracket_depth(head_of(place.before, place.language) + kept, place.language) > 0
     following = bare(left_out if inside else left_out.partition("\n")[0], place.language)
