@@ -112,6 +112,9 @@ async def test_without_constraint_the_gate_still_cuts(tmp_path: Path) -> None:
         ("def f(\n    pa$0\n):\n    pass\n", "(model: said nothing new (end))"),
         ("from shapes import make as N$0\n", "(model: said nothing new (end))"),
         ("x = later_n$0\n\n\nlater_name = 1\n", "(model: said nothing new (end))"),
+        # What is decorated is no decorator.
+        ("class A:\n    @proj$0\n    def project_name(self):\n        pass\n", "(model: said nothing new (end))"),
+        ("class A:\n    @prop$0\n    def property_name(self):\n        pass\n", "    @property|"),
         ("other = 1\nx = make($0)\n", "(model: said nothing new (end))"),
         ("shape = Shape('a')\nshape.$0\n", "(model: said nothing new (end))"),
     ],

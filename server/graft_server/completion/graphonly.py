@@ -113,6 +113,8 @@ def suggest(graph: SymbolGraph, path: str, place: Place) -> Guess | None:
             if found.typed and word.startswith(found.typed):
                 names[word] = Option(word, DefinitionKind.VARIABLE, "keyword")
                 keywords[word] = value
+    if place.line.lstrip().startswith("@"):
+        names = {n: o for n, o in names.items() if not _below(o, path, place)}
     if not names:
         return None
     member = found.where == "member"
@@ -157,6 +159,14 @@ def suggest(graph: SymbolGraph, path: str, place: Place) -> Guess | None:
             0.0,
         ),
     )
+
+
+def _below(option: Option, path: str, place: Place) -> bool:
+    """Whether the file binds a name only below the cursor: no decorator can be that, least of all what it decorates."""
+    symbol = option.symbol
+    if symbol is None or symbol.path != path:
+        return False
+    return symbol.name_span.start > len(place.before.encode("utf-8", "surrogateescape"))
 
 
 def _says_something(place: Place) -> bool:
