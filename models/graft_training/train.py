@@ -127,7 +127,7 @@ def flops_per_token(model: Model) -> float:
 def fastest_type(device: str) -> torch.dtype:
     """The type in which products run: bf16, but on a CPU float32 unless it is clearly faster at bf16.
 
-    A CPU without such instructions computes bf16 by conversion, eight times as slowly as float32.
+    A CPU without such instructions computes bf16 by conversion, several times as slowly as float32.
     """
     if device == "cuda":
         return torch.bfloat16
