@@ -192,6 +192,15 @@ async def test_what_was_rejected_as_a_whole_or_in_part_is_not_shown_in_part() ->
         assert not found.shown and found.gates[-1].gate == "rejected"
 
 
+async def test_the_users_own_threshold_counts_for_beginnings_too() -> None:
+    said = replace(UNSURE_END, logprobs=(-1.9, -1.9, -1.9, -5.0, -5.0, -5.0))
+    completions, text, _ = await complete("x = $0\n", said)
+    assert seen(completions, text).startswith("(confidence")
+    settings = Settings(completion_delay="none", completion_threshold=0.1)
+    completions, text, _ = await complete("x = $0\n", said, settings=settings)
+    assert seen(completions, text) == "x = compute(first|"
+
+
 async def test_asked_by_hand_all_of_it_is_shown() -> None:
     completions, text, _ = await complete("x = $0\n", UNSURE_END, manual=True)
     assert seen(completions, text) == "x = compute(first, second)|" and not completions[0].shortened

@@ -24,9 +24,24 @@ def test_it_ends_with_a_token_but_in_no_word_no_operator_and_no_blanks() -> None
         *("th.join(path):", "th.join(path", "th.join(", "th.join"),
     )
     check("x = $0ab| +| cd", "ab +")
-    check("x = $0abc")
-    for torn in ("foo*|*bar", "foo -|> int", "foo!|= b", "foo?|.b", "123.|5", "cafe|\u0301"):
-        check(f"x = $0{torn}")
+    check("x = $0ab|")
+    torn = [
+        "foo*|*bar",
+        "foo -|> int",
+        "foo!|= b",
+        "foo?|.b",
+        "foo&|& b",
+        "foo:|:b",
+        "foo=|> b",
+        "foo ?|? b",
+        "foo <|< b",
+    ]
+    torn += ["123.|5", "1 + 1e|-5", "1 + 1e-|5", "[:, ..|.]", "foo|$bar", "foo$|bar"]
+    torn += ["cafe|\u0301", "'🙂👩|\u200d👩'", "'🙂👩|🏽'", "'🙂🇩|🇪'"]
+    for each in torn:
+        check(f"x = $0{each}")
+    check('x = f"$0abc {|{x}}"')
+    check("x = `$0abc $|{name}`", language="typescript")
     check("x = $0foo.|5", "foo.")
     check('x = "$0abc\\|n"')
 
@@ -46,6 +61,13 @@ def test_it_ends_with_a_token_but_in_no_word_no_operator_and_no_blanks() -> None
         "$0for name| in names:",
         "x = $0lambda name|: name",
         "x = $0[\n    name|\n    for name in names]",
+        "$0[first|, second] = pair",
+        "$0print(first|) if names and (first := names[0]) else None",
+        # The letters before a string.
+        'x = $0print(f|"{name}")',
+        "x = $0foo(rb|'abc')",
+        # A comma outside of brackets.
+        "$0from os import path,| sep",
         # Strings that are opened and not closed.
         'x = $0f("%d| days")',
         "x = $0f('a|.b')",
@@ -61,6 +83,12 @@ def test_what_is_bound_before_or_in_a_bracket_that_was_left_stays() -> None:
     check("f(\n    $0first|, name=value)", "first")
     check("f($0first|, name=value)", "first")
     check("x = $0first| == second", "first")
+    check("$0count| += 1", "count")
+    check("x = {\n    $0name.key|: 1,", "name.key")
+    check("$0foo(first|, b)\nfor x in y:", "foo(first")
+    check("$0return| [x for x in names]", "return")
+    check("$0f(first|, [x for x in names])", "f(first")
+    check("$0def f(self|, other=None):", "def f(self")
     check("$0first|(a=1)", "first")
     check("$0if first|:", "if first")
     check("x = {$0first|: second}", "first")
@@ -107,4 +135,5 @@ def test_marks_are_found_in_any_beginning(tokens: list[str], end: int, skip: int
 
 def test_strings_of_other_languages() -> None:
     check("const x = $0`abc| def`", language="typescript")
-    check("let y: &'a str = $0name|.len()", "name", language="rust")
+    check("let y: &$0'a str| = name", language="rust")
+    check("fn f(x: &$0'a str|) {", "'a str", language="rust")

@@ -35,7 +35,6 @@ SMALL_THRESHOLD = 0.7
 """The same for models with fewer parameters than `SMALL_MODEL`: they are sure of too much."""
 DOUBTFUL = 0.2
 """No beginning with a less likely token is likely enough: of 5,000 whole texts with one the likeliest had 0.39."""
-_DOUBTFUL = math.log(DOUBTFUL)
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _SEEN_CHARACTERS = 8000
 
@@ -57,9 +56,9 @@ class Variant:
     score: float
 
 
-def variants(raw: Raw, skip: int, screened: Screened, place: Place) -> Iterator[Variant]:
+def variants(raw: Raw, skip: int, screened: Screened, place: Place, doubtful: float = DOUBTFUL) -> Iterator[Variant]:
     """`screened.text`, which the gates left of `raw.text[skip:]`, then what it may be cut down to, longest first; none
-    has a token less likely than `DOUBTFUL` but the whole.  Nothing of an empty text."""
+    has a token less likely than `doubtful` but the whole.  Nothing of an empty text."""
     if not screened.text:
         return
     marks = marks_in([(at - skip, lp) for at, lp in raw.marks], raw.text[skip:], screened.text)
@@ -67,9 +66,10 @@ def variants(raw: Raw, skip: int, screened: Screened, place: Place) -> Iterator[
     begun = next((lp for at, lp in reversed(raw.marks) if at <= skip), raw.score())
     around = _around(place)
     yield _variant(screened.text, marks, begun, raw, skip, screened, around)
-    doubtful = next((at for at, lp in marks if lp < _DOUBTFUL), len(screened.text))
+    least = math.log(doubtful)
+    last = next((at for at, lp in marks if lp < least), max((at for at, _ in marks), default=0))
     ends = [at for at, _ in marks] + [found.start() for found in re.finditer("\n", screened.text)]
-    for text in beginnings([end for end in ends if end <= doubtful], screened.text):
+    for text in beginnings([end for end in ends if end <= last], screened.text):
         yield _variant(text, marks, begun, raw, skip, screened, around)
 
 

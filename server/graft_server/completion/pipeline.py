@@ -18,7 +18,7 @@ from graft_models.prompt import ContextPart
 from graft_server.completion import gate, graphonly, ranking, shape
 from graft_server.completion.anchor import Place, place_of
 from graft_server.completion.cache import SuggestionCache
-from graft_server.completion.confidence import of_guess, of_model, variants
+from graft_server.completion.confidence import DOUBTFUL, of_guess, of_model, variants
 from graft_server.completion.decoding import Decoder, Wish
 from graft_server.completion.flight import Flight, Raw
 from graft_server.completion.model import Completion, Snapshot, Switches, Verdict
@@ -248,18 +248,20 @@ class Pipeline:
         score = raw.score(skip + len(text) if text else None)
         passed = bool(text)
         if passed and "confidence" not in off and not snapshot.manual:
-            candidates = itertools.islice(variants(raw, skip, screened, place), 1 if whole else None)
+            setting = wish.settings.completion_threshold
+            made = variants(raw, skip, screened, place, min(DOUBTFUL, setting or DOUBTFUL))
+            candidates = itertools.islice(made, 1 if whole else None)
             fits = partial(stands, whole=text, place=place, mode=wish.mode, comments=comments, off=off)
-            sure = of_model(self._engine(), wish.settings.completion_threshold, candidates, fits)
+            sure = of_model(self._engine(), setting, candidates, fits)
             verdicts += (sure.verdict,) if sure.verdict.detail else ()
             passed, likely, text, score = sure.verdict.passed, sure.likely, sure.variant.text, sure.variant.score
         refused = any(self.memory.was_rejected(place.line, said) for said in (text, screened.text))
         if passed and not snapshot.manual and refused:
             verdicts.append(Verdict("rejected", False, "rejected a moment ago"))
             passed = False
-        made = self._item(snapshot, cursor, place, text if passed else screened.best, None)
+        item = self._item(snapshot, cursor, place, text if passed else screened.best, None)
         cut = passed and text != screened.text
-        return replace(made, score=score, shown=passed, gates=tuple(verdicts), likely=likely, shortened=cut)
+        return replace(item, score=score, shown=passed, gates=tuple(verdicts), likely=likely, shortened=cut)
 
     async def _from_graph(self, snapshot: Snapshot, cursor: int, place: Place, started: float) -> Completion | None:
         """What the graph alone is certain of."""

@@ -20,13 +20,20 @@ from graft_server.completion.stops import bracket_depth, head_of
 SHORTEST = 3
 """Characters of what is left."""
 _QUOTES = "\"'`"
+_OPENERS = ("(", "[", "{")
 _CLOSERS = (")", "]", "}")
 _WORD = re.compile(r"\w")
-_TORN = re.compile(r"[-+*/%@&|^~=<>!?:]{2}|\?\.|\\.|.[\u200d\ufe00-\ufe0f]", re.DOTALL)
-"""The two halves of an operator, of an escape, of one character."""
+_TORN = re.compile(
+    r"[-+*/%@&|^~=<>!?:]{2}|\?\.|\.\.|\{\{|\}\}|\$[{\w]|\w\$|\\.|.[\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]"
+    r"|[\U0001f1e6-\U0001f1ff]{2}",
+    re.DOTALL,
+)
+"""The two halves of an operator, of an escape, of a name, of one character."""
+_EXPONENT = re.compile(r"\d[eE][+-]?$")
 _BOUND_NEXT = re.compile(r"\s*:?=(?!=)")
 """An assignment, a walrus, a keyword argument."""
-_ASSIGNS = re.compile(r"(?<![=!<>:])=(?!=)")
+_ASSIGNS = re.compile(r"(?<![-+*/%&|^@=!<>:])=(?!=)")
+_BINDS = re.compile(r"\bfor\b")
 _ANNOTATED = re.compile(r"\s*[\w.]+$")
 _UNBOUND = re.compile(r"\bfor\b(?!.*\bin\b)|\blambda\b[^:]*$")
 """What is bound here ends later: the targets of a loop, the parameters of a lambda."""
@@ -74,12 +81,17 @@ def stands(
 ) -> bool:
     """Whether the beginning `kept` of `whole` (LF line ends, after the cursor at `place`) may be shown.
 
-    It opens no string that it does not close, none of its names is bound by what is left out, and the gates over text
-    leave it as it is.  An open bracket is no fault, the person goes on in it; but it must not take the partner of one
-    before the cursor.  Costs some tenths of a millisecond.
+    It opens no string that it does not close, ends with no comma outside of brackets, none of its names is bound by
+    what is left out, and the gates over text leave it as it is.  An open bracket is no fault, the person goes on in it;
+    but it must not take the partner of one before the cursor.  Costs some tenths of a millisecond.
     """
-    if _in_its_string(kept, place) or _bound_later(kept, whole[len(kept) :], place):
+    if _in_its_string(kept, place):
         return False
+    # Of prose on one line; what a look further up takes for prose may be code below a docstring.
+    if scope_of(place.line, place.language) == CODE:
+        depth = bracket_depth(head_of(place.before, place.language) + kept, place.language)
+        if (kept.endswith(",") and depth <= 0) or _bound_later(kept, whole[len(kept) :], place, depth):
+            return False
     if not place.rest.lstrip().startswith(_CLOSERS):
         off = off | {"brackets"}
     return shape.shaped(kept, place, mode, comments=comments, off=off).text == kept
@@ -89,9 +101,12 @@ def _ends_well(kept: str, following: str) -> bool:
     last = kept[-1]
     if last.isspace() or unicodedata.combining(following) or _TORN.match(last + following):
         return False
-    if last == "." and following.isdigit() and kept[-2:-1].isdigit():
+    if (last == "." and following.isdigit() and kept[-2:-1].isdigit()) or (
+        (following in "+-" or following.isdigit()) and _EXPONENT.search(kept) is not None
+    ):
         return False
-    return not (_WORD.match(last) and _WORD.match(following))
+    # The letters before a string belong to it: `f`, `rb`, the tag of a template.
+    return not (_WORD.match(last) and (_WORD.match(following) or following in _QUOTES))
 
 
 def _in_its_string(kept: str, place: Place) -> bool:
@@ -99,19 +114,34 @@ def _in_its_string(kept: str, place: Place) -> bool:
     return any(quote in kept for quote in _QUOTES) and scope_of(place.line + kept, place.language) == STRING
 
 
-def _bound_later(kept: str, left_out: str, place: Place) -> bool:
-    """Whether a name of the end of `kept` may be one that what was left out of its statement binds."""
-    # Of prose on one line; what a look further up takes for prose may be code below a docstring.
-    if scope_of(place.line, place.language) != CODE:
-        return False
-    inside = bracket_depth(head_of(place.before, place.language) + kept, place.language) > 0
-    following = bare(left_out if inside else left_out.partition("\n")[0], place.language)
-    if _BOUND_NEXT.match(following) or re.search(r"\bfor\b", following):
+def _bound_later(kept: str, left_out: str, place: Place, depth: int) -> bool:
+    """Whether a name of the end of `kept` may be one that what was left out of its statement binds.  `depth`: brackets
+    that are open between them."""
+    rest = bare(left_out, place.language)
+    line_left = rest.partition("\n")[0]
+    following = _until_closed(rest, depth) if depth > 0 else line_left
+    level = _outside(following)
+    if _BOUND_NEXT.match(following) or ":=" in line_left or ":=" in following or _BINDS.search(level):
         return True
     line = bare((place.line + kept).rpartition("\n")[2], place.language)
-    if _UNBOUND.search(line) or (following.lstrip().startswith(":") and _ANNOTATED.match(line)):
+    if _UNBOUND.search(line):
         return True
-    return not inside and _ASSIGNS.search(_outside(following)) is not None
+    if depth > 0:
+        # The targets may be in brackets themselves.
+        head = (head_of(place.before, place.language) + kept).lstrip()
+        return head.startswith(_OPENERS) and _ASSIGNS.search(_outside(line_left)) is not None
+    return (following.lstrip().startswith(":") and _ANNOTATED.match(line) is not None) or (
+        _ASSIGNS.search(level) is not None
+    )
+
+
+def _until_closed(code: str, depth: int) -> str:
+    """`code` up to where so many brackets are closed."""
+    for at, character in enumerate(code):
+        depth += (character in _OPENERS) - (character in _CLOSERS)
+        if depth == 0:
+            return code[:at]
+    return code
 
 
 def _outside(code: str) -> str:
