@@ -180,10 +180,11 @@ class Run:
         self.model = Model(config).to(device)
         if device == "cuda":
             language_model.LOSS_SLICE = 16_384
-        given = {"": lambda: fastest_type(device), "bfloat16": lambda: torch.bfloat16, "float32": lambda: torch.float32}
-        if recipe.products not in given:
+        given = {"bfloat16": torch.bfloat16, "float32": torch.float32}
+        if recipe.products and recipe.products not in given:
             raise ValueError(f"products run in bfloat16 or float32, not in {recipe.products}")
-        narrow = self.agreed(float(given[recipe.products]() == torch.bfloat16))
+        kind = given.get(recipe.products) or fastest_type(device)
+        narrow = self.agreed(float(kind == torch.bfloat16))
         c = config
         matrices: list[tuple[Tensor, list[int]]] = []
         for block in self.model.blocks:

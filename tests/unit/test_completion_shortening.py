@@ -24,7 +24,8 @@ def test_it_ends_with_a_token_but_in_no_word_no_operator_and_no_blanks() -> None
         *("th.join(path):", "th.join(path", "th.join(", "th.join"),
     )
     check("x = $0ab| +| cd", "ab +")
-    check("x = $0ab|")
+    check("x = $0ab|(c")
+    check("x = $0abc|(d", "abc")
     torn = [
         "foo*|*bar",
         "foo -|> int",

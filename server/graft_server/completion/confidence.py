@@ -34,7 +34,7 @@ SMALL_MODEL = 200_000_000
 SMALL_THRESHOLD = 0.7
 """The same for models with fewer parameters than `SMALL_MODEL`: they are sure of too much."""
 DOUBTFUL = 0.2
-"""No beginning with a less likely token is likely enough: of 5,000 whole texts with one the likeliest had 0.39."""
+"""No beginning with a less likely token is likely enough by the filter, so none is looked at."""
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _SEEN_CHARACTERS = 8000
 
