@@ -145,11 +145,12 @@ def add_tokenizer(writer: gguf.GGUFWriter, path: Path) -> None:
 
 
 def load_weights(checkpoint: Path) -> tuple[dict[str, Array], dict[str, Any], int]:
-    """(float32 arrays by training name, config, tokens trained on) of a checkpoint."""
+    """(float32 arrays by training name, config, tokens trained on in all runs) of a checkpoint."""
     import torch
 
     state = torch.load(checkpoint, map_location="cpu")
-    return {n: t.float().numpy() for n, t in state["model"].items()}, state["config"], int(state["tokens"])
+    tokens = int(state["tokens"]) + int(state.get("earlier", 0))
+    return {n: t.float().numpy() for n, t in state["model"].items()}, state["config"], tokens
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -29,8 +29,11 @@ from graft_training.tokenizer import QWEN2, SPECIALS
 Array = NDArray[np.float32]
 
 
-def read(path: Path) -> tuple[dict[str, Array], dict[str, int | float], Tokenizer]:
-    """(weights by training name, the model's shape, tokenizer). Raises ValueError for a model of another kind."""
+def read(path: Path) -> tuple[dict[str, Array], dict[str, int | float], Tokenizer, int]:
+    """(weights by training name, the model's shape, tokenizer, tokens trained on).
+
+    Raises ValueError for a model of another kind.
+    """
     reader = gguf.GGUFReader(path)
     values = {name: field.contents() for name, field in reader.fields.items()}
     if values.get("general.architecture") != "qwen3" or "graft.prompt_version" not in values:
@@ -46,7 +49,7 @@ def read(path: Path) -> tuple[dict[str, Array], dict[str, int | float], Tokenize
         "n_ff": int(values["qwen3.feed_forward_length"]),
         "rope_base": float(values["qwen3.rope.freq_base"]),
     }
-    return fused(parts, int(config["n_layer"])), config, tokenizer_of(values)
+    return fused(parts, int(config["n_layer"])), config, tokenizer_of(values), int(values["graft.training_tokens"])
 
 
 def fused(parts: Mapping[str, Array], layers: int) -> dict[str, Array]:
@@ -90,10 +93,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("model", type=Path)
     parser.add_argument("--work", type=Path, required=True)
     args = parser.parse_args(argv)
-    weights, config, tokenizer = read(args.model)
+    weights, config, tokenizer, tokens = read(args.model)
     args.work.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(args.work / "tokenizer.json"))
-    torch.save({"model": {n: torch.from_numpy(w.copy()) for n, w in weights.items()}}, args.work / "start.pt")
+    start = {"model": {n: torch.from_numpy(w.copy()) for n, w in weights.items()}, "tokens": tokens}
+    torch.save(start, args.work / "start.pt")
     print(json.dumps(config))
     return 0
 

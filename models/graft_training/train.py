@@ -32,7 +32,7 @@ from torch import Tensor
 from graft_models.prompt import GRAFT
 from graft_training import model as language_model
 from graft_training.data import CONTEXT
-from graft_training.model import PRESETS, Block, Config, Model, sliced_loss
+from graft_training.model import PRESETS, Block, Config, Model, sliced_loss, tiles_of
 from graft_training.optim import ADAM_BETAS, ADAM_EPS, Muon
 from graft_training.tokenizer import Encoder
 
@@ -51,6 +51,7 @@ class Recipe:
     hold: float = 0.25  # share of the run at full rate, warm-up included; then linear to `floor`
     floor: float = 0.02
     products: str = ""  # type of products: bfloat16 or float32; empty: what is faster here
+    first_row: int = 0  # of train-*.bin: where a run from earlier weights goes on behind the rows that made them
     second_from: float = 1.0  # share of the run after which rows come from second-*.bin (data.py --stage 2)
     middle_weight: float = 3.0  # of a token of the middle in the loss; others count 1
     checkpoint_minutes: float = 5.0
@@ -108,6 +109,12 @@ def targets_and_weights(
     return targets, weights
 
 
+def samples_of(tokens: Tensor, end: int) -> Tensor:
+    """The number of the sample in its row that each token belongs to: a sample ends with `end`. Both [rows, time]."""
+    closed = (tokens == end).long().cumsum(1)
+    return torch.cat([torch.zeros_like(closed[:, :1]), closed[:, :-1]], dim=1)
+
+
 def rate_at(progress: float, recipe: Recipe) -> float:
     """Learning-rate factor at `progress` in 0..1: warm-up, hold, linear decay."""
     if progress < recipe.warmup:
@@ -117,11 +124,12 @@ def rate_at(progress: float, recipe: Recipe) -> float:
     return max(recipe.floor, 1.0 - (1.0 - recipe.floor) * (progress - recipe.hold) / (1.0 - recipe.hold))
 
 
-def flops_per_token(model: Model) -> float:
-    """Floating-point operations of forward and backward for one token, attention included."""
+def operations(model: Model, tokens: float, pairs: float) -> float:
+    """Floating-point operations of forward and backward for `tokens`, in which each head scored `pairs` of query and
+    key."""
     c = model.config
     body = model.parameter_counts()[1]
-    return 6.0 * (body + c.vocab_size * c.n_embd) + 6.0 * c.n_layer * c.n_head * c.head_dim * CONTEXT
+    return 6.0 * (body + c.vocab_size * c.n_embd) * tokens + 12.0 * c.n_layer * c.n_head * c.head_dim * pairs
 
 
 def fastest_type(device: str) -> torch.dtype:
@@ -200,12 +208,14 @@ class Run:
             {"params": norms, "base": recipe.norm_rate},
         ]
         self.adam = torch.optim.AdamW(groups, lr=0.0, betas=ADAM_BETAS, eps=ADAM_EPS, weight_decay=0.0, fused=True)
-        self.hidden: Callable[[Tensor], Tensor] = self.model.hidden
+        self.hidden: Callable[..., Tensor] = self.model.hidden
         if compiled:
             self.hidden = torch.compile(self.model.hidden, dynamic=False)
             language_model._slice = torch.compile(language_model._slice, dynamic=False)
         self.step = 0
         self.tokens = 0
+        self.earlier = 0  # tokens of the runs that made the weights this one began with
+        self.pairs = 0.0  # of query and key that each head of this process has scored, times the workers
         self.elapsed = 0.0
 
     def run_in(self, kind: torch.dtype) -> None:
@@ -214,7 +224,12 @@ class Run:
 
     def losses(self, rows: NDArray[np.int64], middles: tuple[float, ...]) -> list[tuple[Tensor, float]]:
         """Weighted mean loss of `rows` and the sum of the weights, for each weight that a middle may have."""
-        states = self.hidden(torch.from_numpy(rows).to(self.device)).reshape(-1, self.model.config.n_embd)
+        tokens = torch.from_numpy(rows).to(self.device)
+        tiles = tiles_of(samples_of(tokens, self.encoder.end), self.kind) if self.device == "cpu" else None
+        if torch.is_grad_enabled():  # validation is not timed
+            seen = sum(tile.bias.numel() for tile in tiles) if tiles else tokens.numel() * CONTEXT / 2
+            self.pairs += seen * self.workers
+        states = self.hidden(tokens, tiles).reshape(-1, self.model.config.n_embd)
         found = []
         for middle in middles:
             targets, weights = targets_and_weights(rows, self.encoder, middle)
@@ -237,7 +252,8 @@ class Run:
         recipe = self.recipe
         share = recipe.batch_rows // self.workers
         done = self.second_step if second else self.step - self.second_step
-        rows = (self.second if second else self.batches).take(done * recipe.batch_rows + self.rank * share, share)
+        batches, start = (self.second, 0) if second else (self.batches, recipe.first_row)
+        rows = batches.take(start + done * recipe.batch_rows + self.rank * share, share)
         count = max(1, share // recipe.micro_rows)
         total = 0.0
         for part in np.split(rows, count):
@@ -297,6 +313,7 @@ class Run:
             "second_step": self.second_step,
             "kind": self.kind,
             "tokens": self.tokens,
+            "earlier": self.earlier,
             "elapsed": self.elapsed,
         }
 
@@ -306,23 +323,28 @@ class Run:
         self.muon.load_state_dict(state["muon"])
         self.adam.load_state_dict(state["adam"])
         self.step, self.tokens, self.elapsed = state["step"], state["tokens"], state["elapsed"]
+        self.earlier = state.get("earlier", 0)
         self.run_in(state.get("kind", self.kind))  # measured anew, it might differ and with it the curve
         self.second_step = state.get("second_step", 0)  # checkpoints before there was a second stage lack it
+
+    def start_from(self, state: dict[str, Any]) -> None:
+        """Begin with the weights of another run's checkpoint, or of `graft_training.restore`."""
+        self.model.load_state_dict(state["model"])
+        self.earlier = state.get("tokens", 0) + state.get("earlier", 0)
 
 
 def train(run: Run, out: Path, minutes: float, steps: int) -> None:
     """Train until `minutes` (of training, over all resumptions) or `steps` are over; leaves `out`/checkpoint.pt."""
     recipe = run.recipe
-    # The yardstick for utilisation: what a large product reaches here.
-    peak = product_gflops(run.device, run.kind, 8192 if run.device == "cuda" else 2048, 6)
+    # The yardstick for utilisation: what a large product reaches here, one in each worker at the same time.
+    peak = run.workers * product_gflops(run.device, run.kind, 8192 if run.device == "cuda" else 2048, 6)
     total, body = run.model.parameter_counts()
     on_disk = run.batches.rows * CONTEXT
     print(f"{total:,} parameters, {body:,} outside the embedding; {on_disk:,} tokens on disk", flush=True)
     print(f"a large {str(run.kind).removeprefix('torch.')} product reaches {peak:.0f} GFLOP/s", flush=True)
-    per_token = flops_per_token(run.model)
     last = time.monotonic()
     saved, validated = run.elapsed, run.elapsed
-    shown = (run.elapsed, run.tokens)
+    shown = (run.elapsed, run.tokens, run.pairs)
     smooth = math.nan
     while True:
         progress = max(run.elapsed / 60 / minutes if minutes else 0.0, run.step / steps if steps else 0.0)
@@ -337,9 +359,9 @@ def train(run: Run, out: Path, minutes: float, steps: int) -> None:
         if run.rank:
             continue
         if run.step % 20 == 0 or run.step < 5:
-            speed = (run.tokens - shown[1]) / (run.elapsed - shown[0])
-            shown = (run.elapsed, run.tokens)
-            gflops = speed * per_token / 1e9
+            seconds, tokens, pairs = run.elapsed - shown[0], run.tokens - shown[1], run.pairs - shown[2]
+            shown = (run.elapsed, run.tokens, run.pairs)
+            speed, gflops = tokens / seconds, operations(run.model, tokens, pairs) / seconds / 1e9
             print(f"step {run.step:6} {progress:6.1%} loss {smooth:.4f} tokens {run.tokens / 1e6:.1f} M", end=" ")
             print(f"{speed:,.0f} tokens/s, {gflops:,.0f} GFLOP/s, {gflops / peak:.0%} of peak", flush=True)
         if run.elapsed - validated > recipe.validation_minutes * 60:
@@ -424,7 +446,7 @@ def work_as(rank: int, workers: int, args: argparse.Namespace) -> None:
     if args.resume and (out / "checkpoint.pt").exists():
         run.restore(torch.load(out / "checkpoint.pt", map_location=args.device))
     elif args.start_from:
-        run.model.load_state_dict(torch.load(args.start_from, map_location=args.device)["model"])
+        run.start_from(torch.load(args.start_from, map_location=args.device))
     train(run, out, args.minutes, args.steps)
 
 

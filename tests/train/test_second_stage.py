@@ -51,7 +51,7 @@ def test_rows_of_the_second_stage_hold_mistakes_to_mend(both: Path) -> None:
 
 def run_of(work: Path, second_from: float) -> train.Run:
     config = Config(vocab_size=Encoder(work / "tokenizer.json").size, context=data.CONTEXT, **PRESETS["test"])
-    recipe = train.Recipe(batch_rows=2, micro_rows=2, validation_rows=2, second_from=second_from)
+    recipe = train.Recipe(batch_rows=2, micro_rows=2, validation_rows=2, first_row=6, second_from=second_from)
     return train.Run(work, config, recipe, "cpu", False, 0, 1)
 
 
@@ -73,7 +73,7 @@ def test_a_run_changes_to_the_second_stage_and_resumes_in_it(
     again = run_of(both, 0.5)
     again.restore(torch.load(tmp_path / "checkpoint.pt"))
     again.update(0.5, again.second_stage(0.75))
-    assert taken == [("train", 0), ("train", 2), ("second", 0), ("second", 2)]
+    assert taken == [("train", 6), ("train", 8), ("second", 0), ("second", 2)]
 
 
 def test_without_rows_of_the_second_stage_the_first_goes_on(work: Path) -> None:

@@ -230,7 +230,9 @@ def test_a_shipped_model_can_be_trained_on(work: Path, trained: Path, tmp_path: 
     out = tmp_path / "model.gguf"
     assert export.main(["--work", str(work), "--checkpoint", str(trained), "--out", str(out), "--type", "f32"]) == 0
     assert restore.main([str(out), "--work", str(tmp_path)]) == 0
-    before, after = torch.load(trained)["model"], torch.load(tmp_path / "start.pt")["model"]
+    started = torch.load(tmp_path / "start.pt")
+    before, after = torch.load(trained)["model"], started["model"]
+    assert started["tokens"] == torch.load(trained)["tokens"] > 0
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
     first, second = Encoder(work / "tokenizer.json"), Encoder(tmp_path / "tokenizer.json")
