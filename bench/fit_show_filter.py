@@ -29,7 +29,7 @@ from graft_server.completion.confidence import FEATURES, SMALL_THRESHOLD, Filter
 from graft_server.completion.graphonly import FEATURES as GUESS_FEATURES
 from graft_server.completion.graphonly import Guess
 
-KEEP = 0.94
+KEEP = 0.93
 """Of the characters that are saved at most."""
 RIDGE = 5.0
 GRID = tuple(round(0.1 * n, 1) for n in range(3, 9))

@@ -119,7 +119,10 @@ def truth_steps(model: Model, hole: Hole, rest: str, counts: dict[str, Counts], 
     if len(target) > 1:
         native = model.native
         rows = target[:-1]
-        code = native.decode(rows, range(base, base + len(rows)), [slot.sequence] * len(rows), [True] * len(rows))
+        given = rows, range(base, base + len(rows)), [slot.sequence] * len(rows), [True] * len(rows)
+        code = native.decode(*given)
+        while code == 1 and model.cache.evict(slot):  # older documents make room
+            code = native.decode(*given)
         assert code == 0
         logits += [native.logits(i) for i in range(len(rows))]
         native.remove(slot.sequence, base)
@@ -316,7 +319,7 @@ def main() -> None:
     path = args.model or embedded_model()
     if path is None:
         sys.exit("no embedded model in this build; name one with --model")
-    model = Model(path, threads=1, context=2048)
+    model = Model(path, threads=1, context=2048, batch=256)  # the rest of a line is decoded at one time
     lines, packages = drawn(args.folder, args.lines, args.seed)
     steps: dict[tuple[str, float], dict[str, list[Step]]] = defaultdict(lambda: defaultdict(list))
     size: dict[tuple[float, str], int] = defaultdict(int)

@@ -6,7 +6,8 @@
 With --minutes the learning rate follows the wall clock, so that a run ends decayed and on time however busy the machine
 is; with --steps it follows the steps and is reproducible (where two types are about as fast, `--set products=TYPE`).
 Checkpoints are written beside and renamed: a kill or a full disk leaves the last one whole. Forward and backward run
-over float32 master weights in bf16, or in float32 on a CPU without bf16 products of its own.
+over float32 master weights in bf16, or in float32 on a CPU without bf16 products of its own. On a CPU a token sees what
+stands before it in its own sample; on a GPU everything before it in its row, so that losses of the two are not alike.
 """
 
 from __future__ import annotations
@@ -181,6 +182,8 @@ class Run:
         self.batches = Batches(work, "train")
         if not self.batches.files:
             raise FileNotFoundError(f"no train-*.bin in {work}: run graft_training.data first")
+        if not 0 <= recipe.first_row < self.batches.rows:
+            raise ValueError(f"there are {self.batches.rows} rows in train-*.bin: first_row={recipe.first_row} is none")
         self.second = Batches(work, "second")
         self.second_step = 0  # updates made with rows of the second stage
         validation = np.memmap(work / "val.bin", dtype=np.uint16, mode="r").reshape(-1, CONTEXT)
@@ -227,7 +230,7 @@ class Run:
         tokens = torch.from_numpy(rows).to(self.device)
         tiles = tiles_of(samples_of(tokens, self.encoder.end), self.kind) if self.device == "cpu" else None
         if torch.is_grad_enabled():  # validation is not timed
-            seen = sum(tile.bias.numel() for tile in tiles) if tiles else tokens.numel() * CONTEXT / 2
+            seen = sum(tile.pairs for tile in tiles) if tiles else tokens.numel() * CONTEXT / 2
             self.pairs += seen * self.workers
         states = self.hidden(tokens, tiles).reshape(-1, self.model.config.n_embd)
         found = []
@@ -318,7 +321,10 @@ class Run:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Go on from a checkpoint. Raises ValueError where it would read other rows than those it has not seen."""
+        first = state["recipe"].get("first_row", 0)
+        if first != self.recipe.first_row:
+            raise ValueError(f"the run to go on with began at row {first}: --set first_row={first}")
         self.model.load_state_dict(state["model"])
         self.muon.load_state_dict(state["muon"])
         self.adam.load_state_dict(state["adam"])
@@ -336,12 +342,13 @@ class Run:
 def train(run: Run, out: Path, minutes: float, steps: int) -> None:
     """Train until `minutes` (of training, over all resumptions) or `steps` are over; leaves `out`/checkpoint.pt."""
     recipe = run.recipe
-    # The yardstick for utilisation: what a large product reaches here, one in each worker at the same time.
+    # The yardstick for utilisation: what a large product reaches here, in each worker at about the same time.
+    run.agreed(0.0)
     peak = run.workers * product_gflops(run.device, run.kind, 8192 if run.device == "cuda" else 2048, 6)
     total, body = run.model.parameter_counts()
     on_disk = run.batches.rows * CONTEXT
     print(f"{total:,} parameters, {body:,} outside the embedding; {on_disk:,} tokens on disk", flush=True)
-    print(f"a large {str(run.kind).removeprefix('torch.')} product reaches {peak:.0f} GFLOP/s", flush=True)
+    print(f"large {str(run.kind).removeprefix('torch.')} products reach {peak:.0f} GFLOP/s in all", flush=True)
     last = time.monotonic()
     saved, validated = run.elapsed, run.elapsed
     shown = (run.elapsed, run.tokens, run.pairs)
@@ -406,7 +413,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=0.0)
     parser.add_argument("--steps", type=int, default=0)
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
-    parser.add_argument("--start-from", type=Path, help="take weights, not counters, from this checkpoint")
+    parser.add_argument("--start-from", type=Path, help="begin with the weights of this checkpoint")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument(
         "--workers", type=int, default=1, help="processes of one thread each; better on a busy CPU than threads"
