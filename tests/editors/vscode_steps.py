@@ -28,12 +28,15 @@ def install(window: Window, wheels: Path) -> float:
     window.pick("From a folder of wheels")
     box = window.page.locator(".quick-input-widget input").first
     until(lambda: "/" in box.input_value(), 15, "the dialog for a folder")
-    box.fill(f"{wheels}/")
+    folder = f"{wheels}/"
 
     def taken() -> bool:
-        # The dialog looks at the folder first; a key that comes meanwhile is lost.
+        # The dialog comes with the workspace's folder, and may put it in only after another was written. It looks at
+        # a folder first, too; a key that comes meanwhile is lost.
+        if box.is_visible() and box.input_value() != folder:
+            box.fill(folder)
         window.page.wait_for_timeout(500)
-        if box.is_visible():
+        if box.is_visible() and box.input_value() == folder:
             window.press("Enter")
             window.page.wait_for_timeout(500)
         return not box.is_visible()
