@@ -142,8 +142,8 @@ def tiles_of(samples: Tensor, dtype: torch.dtype) -> list[Tile]:
 class TiledAttention(torch.autograd.Function):
     """Attention inside each sample, tile by tile in plain products.
 
-    torch's kernel for CPUs computes what its mask hides, and in bf16 takes twice as long for the same products. The
-    shares of all tiles are kept for the way back, in the type of q: at most heads * time ** 2 numbers a row and layer.
+    torch's kernel for CPUs computes what its mask hides. The shares of all tiles are kept for the way back, in the type
+    of q: at most heads * time ** 2 numbers a row and layer.
     """
 
     @staticmethod

@@ -158,3 +158,11 @@ def test_a_model_that_does_not_run_is_one_line_and_no_success(
     assert capsys.readouterr().err.count("\n") == 1
     assert main(["complete", "--no-model", f"{file}:2:1"]) == 0
     assert "nothing to suggest" in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_read_is_named_as_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "big.py"
+    file.write_text("x=1;" * 100_000)
+    assert main(["complete", "--no-model", f"{file}:1:9"]) == 0
+    said = capsys.readouterr().err
+    assert "the file was not read (generated: lines of more than 1500 bytes" in said

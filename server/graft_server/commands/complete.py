@@ -165,6 +165,8 @@ async def open_workbench(root: Path, *, model: Path | None = None, no_model: boo
 
 
 async def _single(args: argparse.Namespace, root: Path, path: str, text: str, offset: int) -> int:
+    import asyncio
+
     from graft_indexer.text import Lines
     from graft_server.completion import provenance
     from graft_server.completion.explain import explain
@@ -178,6 +180,7 @@ async def _single(args: argparse.Namespace, root: Path, path: str, text: str, of
         before = text.encode("utf-8", "surrogateescape")[:offset].decode("utf-8", "surrogateescape")
         wanted = found if args.explain or args.json else []
         repeated = [await provenance.notes(bench.graph, path, before, c.text) for c in wanted]
+        facts = await asyncio.wrap_future(bench.graph.submit(lambda graph: graph.facts(path)))
     finally:
         await bench.close()
     if bench.message:
@@ -200,7 +203,9 @@ async def _single(args: argparse.Namespace, root: Path, path: str, text: str, of
     if bench.message and args.model is not None:
         return 1  # The model that was asked for does not run: that is said above, and why there is nothing.
     if not args.json and not args.explain:
-        print("graft complete: nothing to suggest here (--explain says why)", file=sys.stderr)
+        unread = facts.truncated if facts is not None else ""
+        why = f": the file was not read ({unread})" if unread else " (--explain says why)"
+        print(f"graft complete: nothing to suggest here{why}", file=sys.stderr)
     return 0
 
 
