@@ -54,6 +54,7 @@ class Recipe:
     products: str = ""  # type of products: bfloat16 or float32; empty: what is faster here
     first_row: int = 0  # of train-*.bin: where a run from earlier weights goes on behind the rows that made them
     second_from: float = 1.0  # share of the run after which rows come from second-*.bin (data.py --stage 2)
+    second_row: int = 0  # of second-*.bin, as first_row of train-*.bin
     middle_weight: float = 3.0  # of a token of the middle in the loss; others count 1
     checkpoint_minutes: float = 5.0
     validation_rows: int = 32
@@ -255,7 +256,7 @@ class Run:
         recipe = self.recipe
         share = recipe.batch_rows // self.workers
         done = self.second_step if second else self.step - self.second_step
-        batches, start = (self.second, 0) if second else (self.batches, recipe.first_row)
+        batches, start = (self.second, recipe.second_row) if second else (self.batches, recipe.first_row)
         rows = batches.take(start + done * recipe.batch_rows + self.rank * share, share)
         count = max(1, share // recipe.micro_rows)
         total = 0.0
@@ -322,9 +323,10 @@ class Run:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint. Raises ValueError where it would read other rows than those it has not seen."""
-        first = state["recipe"].get("first_row", 0)
-        if first != self.recipe.first_row:
-            raise ValueError(f"the run to go on with began at row {first}: --set first_row={first}")
+        for name, here in (("first_row", self.recipe.first_row), ("second_row", self.recipe.second_row)):
+            first = state["recipe"].get(name, 0)
+            if first != here:
+                raise ValueError(f"the run to go on with began at row {first}: --set {name}={first}")
         self.model.load_state_dict(state["model"])
         self.muon.load_state_dict(state["muon"])
         self.adam.load_state_dict(state["adam"])
@@ -349,6 +351,7 @@ def train(run: Run, out: Path, minutes: float, steps: int) -> None:
     on_disk = run.batches.rows * CONTEXT
     print(f"{total:,} parameters, {body:,} outside the embedding; {on_disk:,} tokens on disk", flush=True)
     print(f"large {str(run.kind).removeprefix('torch.')} products reach {peak:.0f} GFLOP/s in all", flush=True)
+    parent = os.getppid()
     last = time.monotonic()
     saved, validated = run.elapsed, run.elapsed
     shown = (run.elapsed, run.tokens, run.pairs)
@@ -358,6 +361,10 @@ def train(run: Run, out: Path, minutes: float, steps: int) -> None:
         progress = run.agreed(progress)
         if progress >= 1.0:
             break
+        if run.workers > 1 and os.getppid() != parent:
+            # torch ends the workers of a parent that is killed by SIGINT alone, which a shell's background jobs ignore;
+            # left alone they would write over the checkpoints of the run that is begun next.
+            os._exit(1)
         loss = run.update(rate_at(progress, recipe), run.second_stage(progress))
         now = time.monotonic()
         run.elapsed += now - last
@@ -450,7 +457,10 @@ def work_as(rank: int, workers: int, args: argparse.Namespace) -> None:
     out.mkdir(parents=True, exist_ok=True)
     config = Config(vocab_size=Encoder(args.work / "tokenizer.json").size, context=CONTEXT, **PRESETS[args.preset])
     run = Run(args.work, config, recipe, args.device, not args.no_compile, rank, workers)
-    if args.resume and (out / "checkpoint.pt").exists():
+    found = args.resume and (out / "checkpoint.pt").exists()
+    if args.resume and not found and not rank:
+        print(f"no checkpoint in {out} to go on from: a run begins", flush=True)
+    if found:
         run.restore(torch.load(out / "checkpoint.pt", map_location=args.device))
     elif args.start_from:
         run.start_from(torch.load(args.start_from, map_location=args.device))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
@@ -15,12 +16,12 @@ STEPS = 9
 SMALL = ("batch_rows=2", "micro_rows=2", "validation_rows=2", "checkpoint_minutes=0")
 
 
-def command(work: Path, out: Path, steps: int, resume: bool = False) -> list[str]:
+def command(work: Path, out: Path, steps: int, *more: str, resume: bool = False) -> list[str]:
     settings = [word for setting in SMALL for word in ("--set", setting)]
     options = ["--preset", "test", "--device", "cpu", "--no-compile", "--steps", str(steps), *settings]
     if resume:
         options.append("--resume")
-    return [sys.executable, "-m", "graft_training.train", "--work", str(work), "--out", str(out), *options]
+    return [sys.executable, "-m", "graft_training.train", "--work", str(work), "--out", str(out), *options, *more]
 
 
 def environment() -> dict[str, str]:
@@ -45,6 +46,29 @@ def test_a_killed_run_resumes_to_the_same_weights(work: Path, tmp_path: Path) ->
     whole, parts = (torch.load(tmp_path / name / "checkpoint.pt") for name in ("whole", "parts"))
     assert whole["step"] == parts["step"] == STEPS
     assert all(torch.equal(whole["model"][name], parts["model"][name]) for name in whole["model"])
+
+
+def test_workers_end_when_their_parent_is_killed_where_interrupts_are_ignored(work: Path, tmp_path: Path) -> None:
+    """As in a background job of a shell."""
+    run = subprocess.Popen(
+        command(work, tmp_path, 1_000_000, "--workers", "2"), env=environment(), stdout=subprocess.PIPE, text=True,
+        start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))  # fmt: skip
+    with run:
+        assert run.stdout is not None
+        assert any(line.startswith("step      4") for line in run.stdout)
+        run.kill()
+        try:
+            run.communicate(timeout=30)  # the end of the output comes when the last worker has closed it
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(run.pid, signal.SIGKILL)
+
+
+def test_resuming_without_a_checkpoint_says_that_a_run_begins(work: Path, tmp_path: Path) -> None:
+    again = command(work, tmp_path, 1, resume=True)
+    done = subprocess.run(again, check=True, env=environment(), capture_output=True, text=True)
+    assert f"no checkpoint in {tmp_path} to go on from: a run begins" in done.stdout
+    assert (tmp_path / "checkpoint.pt").exists()
 
 
 def test_a_full_disk_ends_with_one_line_and_leaves_the_last_checkpoint(work: Path, tmp_path: Path) -> None:

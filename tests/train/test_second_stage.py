@@ -49,9 +49,11 @@ def test_rows_of_the_second_stage_hold_mistakes_to_mend(both: Path) -> None:
     assert sum(GRAFT.middle in s for s in samples) > 0.9 * len(samples)
 
 
-def run_of(work: Path, second_from: float) -> train.Run:
+def run_of(work: Path, second_from: float, second_row: int = 0) -> train.Run:
     config = Config(vocab_size=Encoder(work / "tokenizer.json").size, context=data.CONTEXT, **PRESETS["test"])
-    recipe = train.Recipe(batch_rows=2, micro_rows=2, validation_rows=2, first_row=6, second_from=second_from)
+    recipe = train.Recipe(
+        batch_rows=2, micro_rows=2, validation_rows=2, first_row=6, second_from=second_from, second_row=second_row
+    )
     return train.Run(work, config, recipe, "cpu", False, 0, 1)
 
 
@@ -66,14 +68,16 @@ def test_a_run_changes_to_the_second_stage_and_resumes_in_it(
         return real(self, start, count)
 
     monkeypatch.setattr(train.Batches, "take", take)
-    run = run_of(both, 0.5)
+    run = run_of(both, 0.5, 4)
     for step in range(3):
         run.update(0.5, run.second_stage(step / 4))
     train.save(tmp_path / "checkpoint.pt", run.state())
-    again = run_of(both, 0.5)
+    with pytest.raises(ValueError, match="second_row=4"):
+        run_of(both, 0.5).restore(torch.load(tmp_path / "checkpoint.pt"))
+    again = run_of(both, 0.5, 4)
     again.restore(torch.load(tmp_path / "checkpoint.pt"))
     again.update(0.5, again.second_stage(0.75))
-    assert taken == [("train", 6), ("train", 8), ("second", 0), ("second", 2)]
+    assert taken == [("train", 6), ("train", 8), ("second", 4), ("second", 6)]
 
 
 def test_without_rows_of_the_second_stage_the_first_goes_on(work: Path) -> None:
