@@ -53,6 +53,12 @@ print(a.value)
     )
 
 
+def test_missing_member_below_a_test_with_a_formatted_string(tmp_path: Path) -> None:
+    code = "class A:\n    def __init__(self):\n        self.size = 0\n\nkind = 'x'\na = A()\nif kind == f'{kind}.py':\n    print(a.sise)\n"
+    seen = see(tmp_path, code)
+    assert seen.findings == snapshot(["8:13 [sise] missing-member: `a` has no member `sise`; did you mean `size`?"])
+
+
 @pytest.mark.parametrize(
     "code",
     [

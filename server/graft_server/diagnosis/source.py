@@ -24,6 +24,8 @@ _KEEP = 24
 """Parsed texts kept: the file, its edited variants while fixes are verified, and a few neighbours."""
 _SHARED = (ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop)
 """Nodes that `ast` shares between parents."""
+_INSIDE = "_graft_inside"
+"""Attribute of an f-string's node: the expressions in it, at their true places."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,6 +97,8 @@ def children(node: ast.AST) -> list[ast.AST]:
     kind = type(node)
     if kind is ast.Name or kind is ast.Constant:
         return []
+    if kind is ast.JoinedStr:
+        return list(getattr(node, _INSIDE, node.values))  # type: ignore[attr-defined]
     found: list[ast.AST] = []
     for name in node._fields:
         value = getattr(node, name, None)
@@ -122,8 +126,9 @@ def parse(text: str) -> Source | None:
     while stack:
         node = stack.pop()
         if isinstance(node, ast.JoinedStr):
-            # Before Python 3.12 the parser places what stands in an f-string wrongly.
-            node.values = fix_formatted(placed, node)
+            # Before Python 3.12 the parser places what stands in an f-string wrongly. Its own nodes stay where they are:
+            # without them the string could not be written out again (`ast.unparse`) or compared.
+            setattr(node, _INSIDE, fix_formatted(placed, node))
         by_type.setdefault(type(node), []).append(node)
         below = children(node)
         for child in reversed(below):
