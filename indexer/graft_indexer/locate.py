@@ -48,7 +48,9 @@ def place(file: PyFile, offset: int) -> Place | None:
 
 
 def word_at(data: bytes, offset: int) -> Span | None:
-    """The identifier around an offset."""
+    """The identifier around an offset; None if there is none, or the offset is that of a text that was longer."""
+    if offset > len(data):
+        return None
     start = end = offset
     while start > 0 and data[start - 1] in _WORD_BYTES:
         start -= 1
