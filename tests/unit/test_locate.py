@@ -25,10 +25,8 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PyGraph]:
 
 def questions(graph: PyGraph) -> list[str]:
     """Names of all questions about an offset in a file."""
-    methods = {n: getattr(graph, n) for n in dir(graph) if not n.startswith("_")}
-    return [
-        n for n, m in methods.items() if callable(m) and [*inspect.signature(m).parameters][:2] == ["path", "offset"]
-    ]
+    methods = {n: m for n in dir(graph) if not n.startswith("_") and callable(m := getattr(graph, n))}
+    return [n for n, m in methods.items() if [*inspect.signature(m).parameters][:2] == ["path", "offset"]]
 
 
 @pytest.mark.parametrize("path", ["python.py", *SAMPLES])

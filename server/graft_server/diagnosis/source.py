@@ -97,8 +97,8 @@ def children(node: ast.AST) -> list[ast.AST]:
     kind = type(node)
     if kind is ast.Name or kind is ast.Constant:
         return []
-    if kind is ast.JoinedStr:
-        return list(getattr(node, _INSIDE, node.values))  # type: ignore[attr-defined]
+    if isinstance(node, ast.JoinedStr):
+        return list(getattr(node, _INSIDE, node.values))
     found: list[ast.AST] = []
     for name in node._fields:
         value = getattr(node, name, None)
