@@ -126,8 +126,8 @@ def parse(text: str) -> Source | None:
     while stack:
         node = stack.pop()
         if isinstance(node, ast.JoinedStr):
-            # Before Python 3.12 the parser places what stands in an f-string wrongly. Its own nodes stay where they are:
-            # without them the string could not be written out again (`ast.unparse`) or compared.
+            # Before Python 3.12 the parser places what stands in an f-string wrongly. Its own nodes stay where they
+            # are: without them the string could not be written out again (`ast.unparse`) or compared.
             setattr(node, _INSIDE, fix_formatted(placed, node))
         by_type.setdefault(type(node), []).append(node)
         below = children(node)
