@@ -30,7 +30,7 @@ from graft_indexer.text import decode
 _VERSIONS = 2
 """Earlier versions kept of a file that is edited: trial edits are taken back."""
 KEPT_BYTES = 1_500_000
-"""Source text whose trees are kept; about 60 bytes of memory per byte."""
+"""Source text whose trees are kept, twice as much at most; about 60 bytes of memory per byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class World:
     # -- keeping up ---------------------------------------------------------------------------------------------------
     def sync(self) -> None:
         """Take note of what changed since the last question; while one is answered, nothing does."""
-        if self._evicted > self.kept_bytes and not self.memo.busy:
+        if self._evicted and not self.memo.busy:
             # Answers hold on to the trees that they were made from, those that are no longer kept among them.
             self.memo.clear()
             self._older.clear()
@@ -243,6 +243,10 @@ class World:
         if file.tokens is not None:
             self._tokens[path] = (digest, file.tokens)
         self._bytes += len(file.tree.data)
+        if self._bytes <= 2 * self.kept_bytes:
+            return
+        # Down to half at once, and not one file for each new one: a check that reads a little more than may be kept
+        # would find none of it again the next time. Answers hold on to trees: they go too, before the next question.
         while self._bytes > self.kept_bytes and len(self._files) > 8:
             oldest = next(iter(self._files))
             self._evicted += len(self._files[oldest][1].tree.data)

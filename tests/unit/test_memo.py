@@ -120,6 +120,23 @@ def test_trees_do_not_pile_up_behind_answers(monkeypatch: pytest.MonkeyPatch) ->
     assert most < 4 * 30_000 < whole
 
 
+def test_files_that_are_read_in_turn_are_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check of one file that reads a little more than is kept, again and again, as after every edit."""
+    monkeypatch.setattr(world, "KEPT_BYTES", 30_000)
+    body = "".join(f"    def m{n}(self): return {n}\n" for n in range(100))
+    files = "".join(f"//- /m{n}.py\nclass C{n}:\n{body}\n" for n in range(16))
+    with graph_of(files + "//- /last.py\n$0") as fixed:
+        graph = fixed.graph
+        assert 30_000 < sum(len(graph.text(f"m{n}.py") or "") for n in range(16)) < 2 * 30_000
+        loads = []
+        for _ in range(3):
+            before = graph.world.loads
+            for n in range(16):
+                graph.world.file(f"m{n}.py")
+            loads.append(graph.world.loads - before)
+    assert loads == [16, 0, 0]
+
+
 def test_names_that_all_depend_on_each_other_are_made_once_per_question() -> None:
     """Twenty names, each the union of all: following every path would take 20! steps."""
     memo = Memo()
