@@ -16,13 +16,17 @@ CODES: Final = (UNDEFINED, IMPORT, MEMBER, ARGUMENTS)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that closed answers disprove; `names` as in a diagnostic, `related` is what proves it."""
+    """One thing that closed answers disprove; `names` as in a diagnostic, `related` is what proves it.
+
+    With `among` it is proved only of the files at hand, and holds where the first of `names` is a slip of one of these.
+    """
 
     span: Span
     code: str
     message: str
     names: tuple[str, ...] = ()
     related: tuple[tuple[str, Span, str], ...] = ()
+    among: frozenset[str] | None = None
 
 
 def count_message(name: str, least: int, most: int | None, given: int) -> str:

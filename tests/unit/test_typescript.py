@@ -13,6 +13,7 @@ from graft_indexer.facts import Span
 from graft_indexer.graph import Answer, Symbol
 from graft_indexer.polyglot import PolyGraph
 from graft_indexer.pygraph import open_graph
+from graft_server.diagnosis.run import diagnose
 from graft_testing.fixture import Fixture, parse_fixture
 
 
@@ -233,6 +234,30 @@ def test_names_that_packages_of_types_declare_or_many_files_use_come_from_outsid
         export const c = outside(alone);
         """,
     ) == ["c.ts undefined-name: no name alone is declared or imported here"]  # fmt: skip
+
+
+def said(tmp_path: Path, path: str, source: str) -> list[str]:
+    """What a user is told of one file."""
+    graph, _ = opened(tmp_path, source)
+    return [d.message for d in diagnose(graph, path)]
+
+
+PAGE = """
+var total = 3;
+$(function () {
+    documnet.title = totl;
+    Mustache.render(total);
+    dagre.render(total);
+    dagre.layout(total);
+});
+"""
+
+
+def test_of_a_page_s_script_only_slips_are_said(tmp_path: Path) -> None:
+    """What the page loads beside it is not known."""
+    slips = ["no name documnet is declared or imported here", "no name totl is declared or imported here"]
+    assert said(tmp_path, "page.js", f"//- /page.js\n{PAGE}") == slips
+    assert len(said(tmp_path, "module.js", f"//- /module.js\nexport {{}};\n{PAGE}")) == 5
 
 
 def test_nothing_is_proved_in_a_file_that_does_not_parse(tmp_path: Path) -> None:

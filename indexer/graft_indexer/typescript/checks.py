@@ -20,7 +20,8 @@ from graft_indexer.beside import Beside, without
 from graft_indexer.facts import Parameter, ParameterKind, Span
 from graft_indexer.findings import ARGUMENTS, IMPORT, MEMBER, UNDEFINED, Finding, count_message
 from graft_indexer.syntax import grammar
-from graft_indexer.typescript.scopes import TYPE, VALUE, TsFile
+from graft_indexer.typescript.ambient import names as platform_names
+from graft_indexer.typescript.scopes import TYPE, VALUE, Scope, TsFile
 from graft_indexer.typescript.typ import PREDEFINED
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def _query(language: str) -> Query:
 def _names(tongue: TsTongue, file: TsFile, values: list[Node], types: list[Node]) -> Iterator[Finding]:
     known: dict[tuple[str, int], bool] = {}
     listed = _listed(file)
+    script = file.is_javascript and not file.is_module
     if file.is_javascript:
         listed |= _assigned_names(file)
         types = []
@@ -113,8 +115,25 @@ def _names(tongue: TsTongue, file: TsFile, values: list[Node], types: list[Node]
                 continue
             if _in_namespace(file, node) or tongue.outside(file, name):
                 continue
+            among = None
+            if script:
+                # The page that loads a script may load others before it.  Who uses a name twice means it.
+                if _mentions(file, name) > 1:
+                    continue
+                among = platform_names().union(*(s.names for s in _around(scope)))
             what = "type" if meaning == TYPE else "name"
-            yield Finding(_span(node), UNDEFINED, f"no {what} {name} is declared or imported here", (name,))
+            message = f"no {what} {name} is declared or imported here"
+            yield Finding(_span(node), UNDEFINED, message, (name,), among=among)
+
+
+def _mentions(file: TsFile, name: str) -> int:
+    return len(re.findall(rb"(?<![\w.$])" + re.escape(name.encode()) + rb"(?![\w$])", file.data))
+
+
+def _around(scope: Scope | None) -> Iterator[Scope]:
+    while scope is not None:
+        yield scope
+        scope = scope.parent
 
 
 def _listed(file: TsFile) -> set[str]:

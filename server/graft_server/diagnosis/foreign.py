@@ -14,6 +14,7 @@ from graft_indexer.facts import Span
 from graft_indexer.findings import Finding
 from graft_indexer.graph import SymbolGraph
 from graft_indexer.text import Lines
+from graft_server.diagnosis.distance import closest
 from graft_server.diagnosis.model import Diagnostic, Severity
 
 SUFFIXES = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".go")
@@ -34,7 +35,7 @@ def diagnostics(graph: SymbolGraph, path: str, codes: Collection[str]) -> list[D
     """Findings with one of the codes in a file, by place; empty for languages of which nothing can be proved."""
     if not path.endswith(SUFFIXES) or not isinstance(graph, Finder) or graph.errors(path):
         return []
-    found = [f for f in graph.findings(path) if f.code in codes]
+    found = [f for f in graph.findings(path) if f.code in codes and (f.among is None or closest(f.names[0], f.among))]
     text = graph.text(path) if found else None
     if text is None:
         return []
