@@ -7,9 +7,10 @@ import re
 import string
 from collections.abc import Iterator
 
+from graft_indexer.graph import SymbolGraph
 from graft_server.diagnosis.distance import closest
 from graft_server.diagnosis.model import Diagnostic, Severity
-from graft_server.diagnosis.source import guarded_by
+from graft_server.diagnosis.source import Source, guarded_by
 from graft_server.diagnosis.subject import Subject
 
 CODE = "format-string"
@@ -33,7 +34,11 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
             if problem:
                 found.append((operation, problem))
     for call in subject.nodes(ast.Call):
-        problem = _call(call)
+        problem = _format_call(call)
+        if problem is None:
+            problem = _logging_call(call)
+            if problem is not None and _other_logger(subject.graph, path, source, call):
+                continue
         if problem:
             found.append((call, problem))
     for node, (message, names, near) in found:
@@ -102,14 +107,28 @@ def _missing_key(keys: list[str], given: list[str], how: str) -> _Problem:
     return None
 
 
-def _call(call: ast.Call) -> _Problem:
-    if not isinstance(call.func, ast.Attribute):
-        return None
-    if any(isinstance(a, ast.Starred) for a in call.args) or any(k.arg is None for k in call.keywords):
+def _unpacks(call: ast.Call) -> bool:
+    return any(isinstance(a, ast.Starred) for a in call.args) or any(k.arg is None for k in call.keywords)
+
+
+def _format_call(call: ast.Call) -> _Problem:
+    if not isinstance(call.func, ast.Attribute) or _unpacks(call):
         return None
     text = _literal(call.func.value)
-    if text is not None and call.func.attr == "format":
-        return _format(text, call)
+    return _format(text, call) if text is not None and call.func.attr == "format" else None
+
+
+def _other_logger(graph: SymbolGraph, path: str, source: Source, call: ast.Call) -> bool:
+    """Whether a call that looks like `logging`'s goes to something else, which may take what it likes."""
+    site = graph.call_at(path, source.span(call).end - 1)
+    if site is None:
+        return False
+    return any(t.symbol.module.split(".")[0] != "logging" for t in graph.call_target(path, site).value)
+
+
+def _logging_call(call: ast.Call) -> _Problem:
+    if not isinstance(call.func, ast.Attribute) or _unpacks(call):
+        return None
     receiver = call.func.value
     name = receiver.attr if isinstance(receiver, ast.Attribute) else getattr(receiver, "id", "")
     if call.func.attr in _LEVELS and name in _LOGGERS and call.args:
