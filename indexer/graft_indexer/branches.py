@@ -53,16 +53,11 @@ def truth(test: ast.expr, tests: Known) -> bool | None:
 
 
 def _version_test(left: ast.expr, op: ast.cmpop, right: ast.expr, tests: Known) -> bool | None:
-    if not _is_version_info(left):
-        if (
-            isinstance(left, ast.Subscript)
-            and _is_version_info(left.value)
-            and isinstance(left.slice, ast.Constant)
-            and left.slice.value == 0
-            and isinstance(right, ast.Constant)
-            and isinstance(right.value, int)
-        ):
+    if _is_major(left):
+        if isinstance(right, ast.Constant) and isinstance(right.value, int):
             return _compare((3,), op, (right.value,))
+        return None
+    if not _is_version_info(left):
         return None
     try:
         wanted = ast.literal_eval(right)
@@ -76,6 +71,15 @@ def _version_test(left: ast.expr, op: ast.cmpop, right: ast.expr, tests: Known) 
     if len(wanted) > 2:
         return _compare(tests.version, op, wanted[:2]) if wanted[:2] != tests.version else None
     return _compare((*tests.version, 1) if len(wanted) == 2 else tests.version[:1], op, wanted)
+
+
+def _is_major(node: ast.expr) -> bool:
+    match node:
+        case ast.Subscript(value=value, slice=ast.Constant(value=0)):
+            return _is_version_info(value)
+        case ast.Attribute(value=value, attr="major"):
+            return _is_version_info(value)
+    return False
 
 
 def _is_version_info(node: ast.expr) -> bool:

@@ -102,7 +102,7 @@ class Members:
             return [], "imports run in a circle"
 
     def _module(self, module: Module) -> tuple[list[Symbol], str]:
-        names, reason = self.world.namespace(module)
+        names, reason = self.world.namespaces.names(module)
         table: dict[str, Symbol] = {}
         file = self.world.module_file(module)
         for name in names:

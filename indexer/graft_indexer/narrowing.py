@@ -15,7 +15,7 @@ from graft_indexer.bindings import FUNCTIONS
 from graft_indexer.positions import path_to
 from graft_indexer.pyfile import PyFile
 from graft_indexer.scopes import Scope
-from graft_indexer.values import Instance, Result, union, unknown
+from graft_indexer.values import Cls, Instance, Result, union, unknown
 
 if TYPE_CHECKING:
     from graft_indexer.receivers import Inference
@@ -299,19 +299,26 @@ def _class_items(classes: ast.expr) -> list[ast.expr]:
 
 
 def _rest(inference: Inference, file: PyFile, scope: Scope, subject: ast.expr, classes: ast.expr) -> Result | None:
-    """What is left of a union when it is not an instance of `classes`; None if that is not known."""
+    """What is left of a union when it is not an instance of `classes`, open if nothing; None if not known."""
     if not isinstance(subject, ast.Name):
-        return None
+        return unknown("it is not an instance of what was asked for")
     excluded = inference.instances_of(union(inference.infer(file, scope, c) for c in _class_items(classes)))
     if excluded.reason:
         return None
     gone = {v.cls for v in excluded.values if isinstance(v, Instance)}
     found = inference.world.lookup(file, scope, subject.id)
     whole = inference.targets(found)
-    left = tuple(v for v in whole.values if not (isinstance(v, Instance) and v.cls in gone))
-    if whole.reason or not left or len(left) == len(whole.values):
+    left = tuple(v for v in whole.values if not (isinstance(v, Instance) and _below(inference, v, gone)))
+    if not left and whole.values:
+        # By its annotation nothing comes here; who asks all the same does not trust it.
+        return unknown("nothing is left by the tests")
+    if whole.reason or len(left) == len(whole.values):
         return None
     return Result(left)
+
+
+def _below(inference: Inference, value: Instance, classes: set[Cls]) -> bool:
+    return any(cls in classes for cls in inference.classes.shape(value.cls).order)
 
 
 def _mentions(node: ast.expr, text: str) -> bool:

@@ -25,11 +25,12 @@ from graft_indexer.graph import (
     SymbolGraph,
     Window,
 )
+from graft_indexer.guards import version_branch
 from graft_indexer.members import Listing, Members
 from graft_indexer.positions import scope_at
 from graft_indexer.pyfile import PyFile
 from graft_indexer.receivers import Inference
-from graft_indexer.references import References, version_branch
+from graft_indexer.references import References
 from graft_indexer.repomap import RepositoryMap
 from graft_indexer.repository import Repository
 from graft_indexer.scopes import inside_module
@@ -312,7 +313,7 @@ class PyGraph:
             if module is None:
                 reason = reason or missing or "a star import cannot be resolved"
                 continue
-            names, why = self.world.star_names(module)
+            names, why = self.world.namespaces.star_names(module)
             reason = reason or why
             wanted = set(names)
             for symbol in self.member_answers.module(module)[0]:
@@ -393,19 +394,25 @@ class PyGraph:
         self.world.sync()
         module, reason = self.world.import_module(path, item.module, item.level)
         if module is None:
-            return self._answer((), reason or ("the import is guarded" if item.guarded else ""))
+            return self._answer((), reason or self._import_guard(path, item))
         if item.name is None:
             symbol = module_symbol(self.world, module)
             return self._answer((symbol,), reason)
         if item.name == "*":
             symbols, why = self.member_answers.module(module)
-            names, why_star = self.world.star_names(module)
+            names, why_star = self.world.namespaces.star_names(module)
             wanted = set(names)
             return self._answer(tuple(s for s in symbols if s.name in wanted), reason or why or why_star)
         symbols, why = self.member_answers.named(Result((ModuleValue(module),)), item.name)
-        if not symbols and not why and item.guarded:
-            why = "the import is guarded"
+        if not symbols and not why:
+            why = self._import_guard(path, item)
         return self._answer(tuple(symbols), reason or why)
+
+    def _import_guard(self, path: str, item: Import) -> str:
+        if item.guarded:
+            return "the import is guarded"
+        file = self._file(path)
+        return version_branch(self.world, file, item.span.start) if file is not None else ""
 
     # -- calls --------------------------------------------------------------------------------------------------------
     def call_at(self, path: str, offset: int) -> CallSite | None:
@@ -429,7 +436,7 @@ class PyGraph:
         node, scope = found
         result = self.inference.infer(file, scope, node)
         targets, reason = calls.targets_of(self.inference, result)
-        return self._answer(tuple(targets), reason or version_branch(file, call.callee.start))
+        return self._answer(tuple(targets), reason or version_branch(self.world, file, call.callee.start))
 
     # -- the repository -----------------------------------------------------------------------------------------------
     def references(self, symbol: Symbol) -> Answer[Sequence[Location]]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from graft_indexer import calls, locate
@@ -12,9 +11,10 @@ from graft_indexer.bindings import FUNCTIONS, How
 from graft_indexer.classes import class_of
 from graft_indexer.facts import Definition, DefinitionKind, Facts, ReferenceRole, Span
 from graft_indexer.graph import Exposure, Location, Origin, Symbol
+from graft_indexer.guards import OLD_NAMES, import_doubt, names_version
 from graft_indexer.locate import Place
 from graft_indexer.memo import CircularError
-from graft_indexer.positions import path_to, scope_along, scope_at
+from graft_indexer.positions import scope_along, scope_at
 from graft_indexer.pyfile import PyFile
 from graft_indexer.scopes import Scope
 from graft_indexer.symbols import (
@@ -141,9 +141,9 @@ class References:
                         ):
                             return "a NameError is caught"
                 case ast.If(test=test) | ast.IfExp(test=test) if child is not test:
-                    if name in _OLD_NAMES or names_version(test):
+                    if name in OLD_NAMES or names_version(self.world, file, test):
                         return "guarded by a condition"
-        if name in _OLD_NAMES and any(f"{w}" in file.tree.text for w in ("PY2", "PY3", "version_info")):
+        if name in OLD_NAMES and any(f"{w}" in file.tree.text for w in ("PY2", "PY3", "version_info")):
             return "guarded by a condition"
         return ""
 
@@ -171,7 +171,9 @@ class References:
                     for i in items
                 ):
                     return "an AttributeError is expected"
-                case ast.If(test=test) | ast.IfExp(test=test) if child is not test and names_version(test):
+                case ast.If(test=test) | ast.IfExp(test=test) if child is not test and names_version(
+                    self.world, file, test
+                ):
                     return "guarded by a condition"
         return ""
 
@@ -186,7 +188,7 @@ class References:
             dotted = place.module or node.name
             module, reason = self.world.import_module(file.path, dotted, 0)
             if module is None and not reason:
-                reason = _import_doubt(place.path)
+                reason = import_doubt(self.world, file, place.path)
             return ([module_symbol(self.world, module)] if module else []), reason
         if isinstance(statement, ast.ImportFrom):
             module, reason = self.world.import_module(file.path, statement.module or "", statement.level)
@@ -194,7 +196,7 @@ class References:
                 return [], reason or "the module is not there"
             symbols, why = self.graph.member_answers.named(Result((ModuleValue(module),)), node.name)
             if not symbols and not why:
-                why = _import_doubt(place.path)
+                why = import_doubt(self.world, file, place.path)
             symbols = [self._unaliased(s) for s in symbols]
             return symbols, reason or why
         return [], "not an import"
@@ -467,77 +469,3 @@ def is_test(symbol: Symbol) -> bool:
         or ("/test/" in f"/{symbol.path}")
     )
     return in_tests and name.startswith("test")
-
-
-_OLD_NAMES = frozenset(
-    [
-        "unicode",
-        "basestring",
-        "long",
-        "xrange",
-        "raw_input",
-        "unichr",
-        "reduce",
-        "file",
-        "cmp",
-        "execfile",
-        "buffer",
-        "apply",
-        "intern",
-        "coerce",
-        "reload",
-        "StandardError",
-        "WindowsError",
-    ]
-)
-
-
-def names_version(test: ast.expr) -> bool:
-    """Whether a condition asks for a version, a platform or what is there."""
-    for node in ast.walk(test):
-        name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
-        if name in ("version_info", "PY2", "PY3", "hexversion", "TYPE_CHECKING", "platform", "hasattr", "name"):
-            return True
-        if len(name) > 1 and name.isupper():
-            return True  # a flag, such as PYPY or WINDOWS
-    return False
-
-
-def _caught(path: Iterable[ast.AST], names: tuple[str, ...]) -> bool:
-    nodes = list(path)
-    for parent, child in itertools.pairwise(nodes):
-        if isinstance(parent, ast.Try) and any(s is child for s in (*parent.body, *parent.orelse)):
-            for handler in parent.handlers:
-                if handler.type is None or any(
-                    isinstance(n, ast.Name) and n.id in (*names, "Exception", "BaseException")
-                    for n in ast.walk(handler.type)
-                ):
-                    return True
-    return False
-
-
-def _import_doubt(path: Sequence[ast.AST]) -> str:
-    """Why an import may rightly fail here, or never be made."""
-    if _caught(path, ("ImportError", "ModuleNotFoundError")):
-        return "an ImportError is caught"
-    for parent, child in itertools.pairwise(path):
-        if isinstance(parent, ast.If) and child is not parent.test and names_version(parent.test):
-            return "below a test for a version"
-    return ""
-
-
-_VERSIONS = ("version_info", "platform", "PY", "hexversion")
-
-
-def version_branch(file: PyFile, offset: int) -> str:
-    """Why code at `offset` may never run here: it stands below a test for a version or platform; empty if not."""
-    known = file.memo.get("versions")
-    if known is None:
-        known = file.memo["versions"] = any(w in file.tree.text for w in _VERSIONS)
-    if not known:
-        return ""
-    nodes = path_to(file.tree, offset)
-    for parent, child in itertools.pairwise(nodes):
-        if isinstance(parent, ast.If | ast.IfExp) and child is not parent.test and names_version(parent.test):
-            return "below a test for a version"
-    return ""

@@ -21,6 +21,7 @@ from graft_indexer.facts import Span
 from graft_indexer.graph import Origin
 from graft_indexer.memo import CircularError, Memo, Token
 from graft_indexer.modules import USUAL_ROOTS, Finder, Module
+from graft_indexer.namespaces import Namespaces
 from graft_indexer.pyfile import FileTokens, PyFile
 from graft_indexer.reparse import parse
 from graft_indexer.scopes import Scope
@@ -64,6 +65,7 @@ class World:
         self.source = source
         self.environment = environment
         self.finder = Finder(source, environment)
+        self.namespaces = Namespaces(self)
         self.tests = Known(environment.version)
         self.memo = Memo()
         self._files: OrderedDict[str, tuple[str, PyFile]] = OrderedDict()
@@ -92,7 +94,7 @@ class World:
         """Take note of what changed since the last question; while one is answered, nothing does."""
         if self._evicted and not self.memo.busy:
             # Answers hold on to the trees that they were made from, those that are no longer kept among them.
-            self.memo.clear()
+            self.memo.let_go()
             self._older.clear()
             self._evicted = 0
         if self._replaced > self.kept_bytes and not self.memo.busy:
@@ -219,6 +221,11 @@ class World:
         self._keep(path, digest, file)
         file.note()
         return file
+
+    def tokens_of(self, path: str, digest: str) -> FileTokens | None:
+        """Tokens of a file of the workspace if this version of it was read and is still there."""
+        known = self._tokens.get(path)
+        return known[1] if known is not None and known[0] == digest else None
 
     def _parsed(self, path: str, text: str, before: PyFile | None) -> PyFile:
         if before is None:
@@ -384,12 +391,23 @@ class World:
             return self.follow_all(file, bindings, seen)
         targets: list[Target] = []
         reason = file.loose_for(name)
-        for star in file.scope.stars:
-            found = self._through_star(file, star, name, seen)
-            targets += found.targets
-            reason = reason or found.reason
-        if targets:
-            return Found(tuple(targets), "")
+        stars = file.scope.stars
+        if stars:
+            offers = self.namespaces.offers(file)
+            bringing: tuple[int, ...] = ()
+            if offers is not None:
+                bringing = offers.by_name.get(name, ())
+                for index in bringing:
+                    found = self._through_star(file, stars[index], name, seen)
+                    targets += found.targets
+                    reason = reason or found.reason
+            for index, star in enumerate(stars if not targets else ()):
+                if offers is None or (index not in offers.closed and index not in bringing):
+                    found = self._through_star(file, star, name, seen)
+                    targets += found.targets
+                    reason = reason or found.reason
+            if targets:
+                return Found(tuple(targets), "")
         if file.path.endswith(("/__init__.py", "/__init__.pyi")):
             # Importing a submodule binds it in its package.
             package = self.finder.package_of(file.path, 1)
@@ -433,7 +451,7 @@ class World:
         for binding in live:
             found = self.follow(file, binding, seen)
             targets += found.targets
-            if found.reason and not (binding.guarded and len(live) > 1):
+            if found.reason and (len(live) == 1 or not binding.guarded or _stands_in(live, binding)):
                 reason = reason or found.reason
         unique = list({_identity(t): t for t in targets}.values())
         if not unique and not reason:
@@ -541,55 +559,18 @@ class World:
                 yield Span(0, 0), "a star import outside module level"
             current = current.parent
 
-    def star_names(self, module: Module, seen: frozenset[str] = frozenset()) -> tuple[list[str], str]:
-        """Names that `from module import *` binds."""
-        names, reason = self.namespace(module, seen)
-        file = self.module_file(module)
-        if file is None:
-            return [], "a star import cannot be resolved"
-        exports, computed = file.exports
-        if exports is not None:
-            return sorted(exports), computed
-        return [n for n in names if not n.startswith("_")], reason or computed
-
-    def namespace(self, module: Module, seen: frozenset[str] = frozenset()) -> tuple[list[str], str]:
-        """Module-level names (submodules excluded), with why there may be more."""
-        key = module.path or module.name
-        if key in seen:
-            return [], ""
-        file = self.module_file(module)
-        if file is None:
-            if module.binary:
-                return [], "a C extension without stub"
-            return [], "" if not module.path else "the module cannot be read"
-        names = dict.fromkeys(file.scope.bindings)
-        reason = file.loose
-        if "__getattr__" in names:
-            reason = reason or "the module has __getattr__"
-        for star in file.scope.stars:
-            inner, missing = self.star_module(file, star)
-            if inner is None:
-                reason = reason or missing or "a star import cannot be resolved"
-                continue
-            more, why = self.star_names(inner, seen | {key})
-            names.update(dict.fromkeys(more))
-            reason = reason or why
-        if module.is_stub and module.source and not reason:
-            source = self.file(module.source)
-            if source is not None:
-                names.update(dict.fromkeys(source.scope.bindings))
-                for star in source.scope.stars:
-                    inner, _ = self.star_module(source, star)
-                    if inner is not None and (inner.path or inner.name) not in seen:
-                        names.update(dict.fromkeys(self.star_names(inner, seen | {key})[0]))
-        return list(names), reason
-
 
 def _at_usual_place(module: Module) -> bool:
     """Whether a module of the workspace lies where such are imported from, not somewhere deep in it."""
     path = module.path.rpartition("/")[0] if module.is_package else module.path.rpartition(".")[0]
     root = path.removesuffix(module.name.replace(".", "/")).rstrip("/")
     return root in USUAL_ROOTS
+
+
+def _stands_in(bindings: list[Binding], one: Binding) -> bool:
+    """Whether a name of an import that cannot be followed has a stand-in written by hand: that often takes less than
+    what it stands for, so it does not say what the name takes.  A module in place of another is as good as it."""
+    return one.how is How.FROM and any(b.how in (How.FUNCTION, How.CLASS) for b in bindings)
 
 
 def _identity(target: Target) -> object:

@@ -244,6 +244,10 @@ Cart
         "try:\n        from shop.cart import Nope\n    except ImportError:\n        Nope = None",
         "from shop import orders",
         "import some_package_that_is_not_installed",
+        "import pytest\n    with pytest.raises(ImportError):\n        from shop.cart import Nope",
+        "import sys\n    v = sys.version_info\n    py3k = v.major > 2\n    if not py3k:\n        from shop.cart import Nope",
+        "from compat import py3\n    if not py3:\n        from shop.cart import Nope\n"
+        "    //- /compat.py\n    import sys\n    py3 = sys.version_info >= (3,)",
     ],
 )
 def test_imports_that_stand(tmp_path: Path, line: str) -> None:
@@ -297,6 +301,13 @@ ENVIRONMENT = """
 def test_packages_that_are_not_installed_are_named_once(tmp_path: Path, code: str, findings: list[str]) -> None:
     indented = "".join(f"    {line}\n" for line in code.split("\n"))
     assert see(tmp_path, ENVIRONMENT + indented).findings == findings
+
+
+def test_a_variable_that_is_only_called_like_the_platform_s_guards_nothing(tmp_path: Path) -> None:
+    source = PACKAGE + "    //- /main.py\n    name = input()\n    if name:\n        from shop.cart import Nope\n"
+    assert see(tmp_path, source).findings == snapshot(
+        ["3:27 [Nope] unresolved-import: module `shop.cart` has no `Nope`"]
+    )
 
 
 def test_fix_all_mends_what_is_safe(tmp_path: Path) -> None:

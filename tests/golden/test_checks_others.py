@@ -253,6 +253,7 @@ def test_formats(tmp_path: Path, code: str, expected: list[str]) -> None:
         "import logging\n\nlogging.info('%s', 1)\nlogging.info('100%')\n",
         "'%s' % [1]\n",
         "'%(a)s %(a)s' % {'a': 1}\n",
+        "class Log:\n    def error(self, message, context=''): ...\nlog = Log()\nlog.error('no value', 'ENGINE')\n",
     ],
 )
 def test_formats_that_fit(tmp_path: Path, code: str) -> None:
@@ -299,6 +300,14 @@ def test_methods_of_coroutines_are_not_results(tmp_path: Path) -> None:
         "class Command:\n    def begin(self):\n        self.define = None\n        self.path = None\n"
         "    def end(self):\n        if self.define:\n            parts = self.define.split(',')\n"
         "            self.define = [(p, '1') for p in parts]\n        self.path = [self.path.strip()]\n",
+        # An annotation that the function does not trust.
+        "def f(path: str):\n    return path if isinstance(path, str) else path.decode()\n",
+        "class A:\n    x: str = ''\n    def f(self):\n        if isinstance(self.x, str):\n            return self.x\n"
+        "        return self.x.decode()\n",
+        # What stands in for an extension that is not built here.
+        "//- /pack/__init__.py\n//- /pack/slow.py\ntry:\n    from pack.fast import train\nexcept ImportError:\n"
+        "    def train(model):\n        raise NotImplementedError\n//- /main.py\nfrom pack import slow\n"
+        "from pack.slow import train\ntrain(1, locks=2)\nslow.train(1, locks=2)\n",
     ],
 )
 def test_working_code_that_looked_wrong(tmp_path: Path, code: str) -> None:

@@ -83,6 +83,12 @@ def test_isinstance_narrows() -> None:
     check(TWO + "def f(x):\n    match x:\n        case A():\n            x.$0\n", "a")
 
 
+def test_nothing_is_left_where_every_type_was_asked_for() -> None:
+    check_open(TWO + "def f(x: A):\n    if not isinstance(x, A):\n        x.$0\n")
+    check_open(TWO + "class C(A): ...\ndef f(x: C):\n    if isinstance(x, A):\n        return\n    x.$0\n")
+    check(TWO + "class C(A): ...\ndef f(x: C | B):\n    if isinstance(x, A):\n        return\n    x.$0\n", "b")
+
+
 def test_other_tests_make_it_open() -> None:
     check_open(TWO + "def f(x: A):\n    if hasattr(x, 'b'):\n        x.$0\n")
     check_open(TWO + "def f(x: A):\n    if type(x) is B:\n        x.$0\n")

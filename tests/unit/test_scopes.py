@@ -124,6 +124,8 @@ def test_conditions_are_marked() -> None:
         ("sys.version_info >= (3, 11)", True),
         ("sys.version_info < (3, 8)", False),
         ("sys.version_info[0] == 2", False),
+        ("sys.version_info.major > 2", True),
+        ("version_info.major == 2", None),
         ("not sys.version_info >= (3,)", False),
         ("sys.version_info > (3, 11)", True),
         ("sys.version_info >= (3, 11, 4)", None),

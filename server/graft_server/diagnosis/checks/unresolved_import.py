@@ -10,7 +10,7 @@ from graft_indexer.graph import SymbolGraph
 from graft_indexer.text import encode
 from graft_server.diagnosis.distance import closest
 from graft_server.diagnosis.model import Diagnostic, Severity
-from graft_server.diagnosis.source import makes_names
+from graft_server.diagnosis.source import Source, guarded_by, makes_names
 from graft_server.diagnosis.subject import Subject
 
 CODE = "unresolved-import"
@@ -29,7 +29,12 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
         if subject.names is not None and subject.names.isdisjoint((item.name, *item.module.split("."))):
             continue
         answer = graph.resolve_import(path, item)
-        if answer.closed and not answer.value and not _spared(subject, item, facts.imports):
+        if (
+            answer.closed
+            and not answer.value
+            and not _spared(subject, item, facts.imports)
+            and not _meant(subject, item)
+        ):
             yield from _findings(graph, path, item)
 
 
@@ -55,10 +60,19 @@ def _not_installed(graph: SymbolGraph, path: str, item: Import) -> bool:
     return not item.level and all(m != top for m in graph.modules("", path).value)
 
 
+def _statement(source: Source, item: Import) -> ast.stmt | None:
+    return next((s for s in source.all(ast.Import, ast.ImportFrom) if source.span(s) == item.span), None)
+
+
 def _optional(subject: Subject, item: Import) -> bool:
-    source = subject.source
-    statement = next((s for s in source.all(ast.Import, ast.ImportFrom) if source.span(s) == item.span), None)
-    return statement is not None and not isinstance(source.parents[statement], ast.Module)
+    statement = _statement(subject.source, item)
+    return statement is not None and not isinstance(subject.source.parents[statement], ast.Module)
+
+
+def _meant(subject: Subject, item: Import) -> bool:
+    """Whether a test expects the import to fail."""
+    statement = _statement(subject.source, item)
+    return statement is not None and guarded_by(subject.source, statement, "ImportError", "ModuleNotFoundError")
 
 
 def dotted(item: Import) -> str:
