@@ -17,6 +17,9 @@ T = TypeVar("T")
 MOST_ENTRIES = 60_000
 """Some 50 MB of answers; beyond that those that no longer hold are dropped, and if that is not enough, all."""
 
+PLAIN = "plain"
+"""First of a key whose answer is made of text and numbers alone."""
+
 MOST_STRAY_SETS = 1_000
 """Sets of tokens beyond twice the answers that may wait to be forgotten."""
 
@@ -112,6 +115,11 @@ class Memo:
         """Forget all answers."""
         self._entries.clear()
         self._sets.clear()
+
+    def let_go(self) -> None:
+        """Forget the answers that may hold on to trees: all but those whose key is a tuple that begins with `PLAIN`."""
+        self._entries = {k: e for k, e in self._entries.items() if isinstance(k, tuple) and k[0] is PLAIN}
+        self._sets = {e.tokens: e.tokens for e in self._entries.values()}
 
     def remember(self, key: Hashable, make: Callable[[], T], lasting: Callable[[T], bool] | None = None) -> T:
         """The answer called `key`, made now if there is none that holds.

@@ -11,7 +11,7 @@ from graft_indexer.bindings import FUNCTIONS, How
 from graft_indexer.classes import class_of
 from graft_indexer.facts import DefinitionKind, Span
 from graft_indexer.graph import Symbol
-from graft_indexer.memo import CircularError, Token
+from graft_indexer.memo import PLAIN, CircularError, Token
 from graft_indexer.outside import OutsideBases
 from graft_indexer.pieces import Outside, read
 from graft_indexer.pyfile import PyFile
@@ -31,6 +31,9 @@ _TUPLES = frozenset({"namedtuple", "NamedTuple", "TypedDict"})
 """What is called for a base that is a class of its own."""
 _MAX_CLASSES = 300
 """Subclasses looked at; beyond that the answer is open."""
+_MAX_FILES = 60
+"""Files that may hold subclasses; of a class with more it is said at once that it has many: to look at them all takes
+seconds, and mostly ends at the same answer."""
 _MAX_OUTSIDE = 24
 _MAX_OWNERS = 300
 
@@ -140,12 +143,12 @@ class Repository:
     def stored_elsewhere(self, name: str) -> bool:
         """Whether any file of the workspace sets an attribute of that name on anything but self."""
         return self.world.memo.remember(
-            ("stored", name), lambda: any(name in self._of(p).stores for p in self.files_with(name))
+            (PLAIN, "stored", name), lambda: any(name in self._of(p).stores for p in self.files_with(name))
         )
 
     def refitted(self, name: str) -> bool:
         """Whether a file that mentions a function sets what some function takes."""
-        return self.world.memo.remember(("refitted", name), lambda: self._refitted(name))
+        return self.world.memo.remember((PLAIN, "refitted", name), lambda: self._refitted(name))
 
     def _refitted(self, name: str) -> bool:
         setting = {p for word in _REFITTING for p in self.files_with(word)}
@@ -157,7 +160,7 @@ class Repository:
     def attribute_guarded(self, name: str) -> bool:
         """Whether any file of the workspace asks with hasattr or getattr whether an attribute is there."""
         return self.world.memo.remember(
-            ("asked", name), lambda: any(name in self._of(p).asked for p in self.files_with(name))
+            (PLAIN, "asked", name), lambda: any(name in self._of(p).asked for p in self.files_with(name))
         )
 
     def set_from_outside(self, holders: Sequence[Cls], known: Container[str] = ()) -> list[Symbol]:
@@ -294,21 +297,32 @@ class Repository:
     def subclasses(self, cls: Cls) -> tuple[tuple[Cls, ...], str]:
         """Subclasses that the workspace defines (and, of a class outside, those its own file defines), direct and
         indirect; with why there may be more."""
+        memo = self.world.memo
         try:
-            return self.world.memo.remember(("subclasses", cls), lambda: self._subclasses(cls))
+            # Why they are not known outlives the trees: of a class on which half a repository builds, to find out again
+            # takes seconds.
+            why = memo.remember(
+                (PLAIN, "why not all subclasses", cls.file.path, cls.full_name, cls.node.lineno),
+                lambda: memo.remember(("subclasses", cls), lambda: self._subclasses(cls))[1],
+            )
+            return ((), why) if why else memo.remember(("subclasses", cls), lambda: self._subclasses(cls))
         except CircularError:
             return (), "its subclasses depend on itself"
 
     def _subclasses(self, cls: Cls) -> tuple[tuple[Cls, ...], str]:
         found: dict[Cls, None] = {}
         queue = [cls]
-        seen_paths = 0
+        files: set[str] = set()
         while queue:
             current = queue.pop()
             if self.made_by_call(current):
                 return tuple(found), "calls derive from it or fill it"
             if current.file.in_workspace and self._may_be_base(current.file.path):
                 return tuple(found), "a class of its file has computed bases"
+            if current.file is not self.world.builtins:
+                files.update(self._deriving(current))
+                if len(files) > _MAX_FILES:
+                    return tuple(found), "it has many subclasses"
             direct = self._direct(current)
             if direct is None:
                 return tuple(found), "it has many subclasses"
@@ -316,7 +330,6 @@ class Repository:
                 if candidate != cls and candidate not in found:
                     found[candidate] = None
                     queue.append(candidate)
-            seen_paths += 1
             if len(found) > _MAX_CLASSES:
                 return tuple(found), "it has many subclasses"
         return tuple(found), ""
@@ -327,7 +340,8 @@ class Repository:
         if not cls.file.in_workspace:
             return False
         return self.world.memo.remember(
-            ("made by call", cls.name), lambda: any(cls.name in self._of(p).called for p in self.files_with(cls.name))
+            (PLAIN, "made by call", cls.name),
+            lambda: any(cls.name in self._of(p).called for p in self.files_with(cls.name)),
         )
 
     def _direct(self, cls: Cls) -> list[Cls] | None:
@@ -344,13 +358,15 @@ class Repository:
             if reason:
                 return None
         if cls.file is not self.world.builtins:
-            for path in self.files_with(cls.name):
-                if cls.name not in self._bases_of(path):
-                    continue
+            for path in self._deriving(cls):
                 file = self.world.file(path)
                 if file is not None:
                     found += self._derived(cls, file)
         return found
+
+    def _deriving(self, cls: Cls) -> list[str]:
+        """Files with a class whose base is called like `cls`."""
+        return [p for p in self.files_with(cls.name) if cls.name in self._bases_of(p)]
 
     def _derived_outside(self, cls: Cls, found: list[Cls]) -> str:
         """Subclasses outside the workspace: in typeshed for its classes, in the package for those of a package."""

@@ -26,6 +26,7 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
     spared = _spared(source)
     # Members of an expression as they were seen in the same function: enough to accept a name, never to reject one.
     known: dict[tuple[ast.AST | None, str], set[str]] = {}
+    modules: dict[tuple[ast.AST | None, str], bool] = {}
     for node in subject.nodes(ast.Attribute):
         name = node.attr
         if not isinstance(node.ctx, ast.Load) or name in spared:
@@ -38,9 +39,19 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
         end = receiver_end(source, node)
         if end is None:
             continue
+        # One name first: to list what a module gathers, or what a class and all below it have, takes far longer.
+        absent = graph.definition_at(path, source.span(node).end - len(name.encode()))
+        if absent.value:
+            known.setdefault(place, set()).add(name)
+            continue
+        if place not in modules:
+            modules[place] = _is_module(graph, path, end)
+        # The list says what the classes have; this one name was looked for everywhere: set by others, by subclasses.
+        # Not of a module: what it has is what its file or its stub says.
+        if not absent.closed and not modules[place]:
+            continue
         answer = graph.members_at(path, end)
         members = {m.name for m in answer.value}
-        known[place] = members | known.get(place, set())
         if not answer.closed_for(name) or not members or _more_than_it_looks(answer.value):
             continue
         if name in members or _mangled(source, node, members) or guarded_by(source, node, "AttributeError"):
@@ -52,12 +63,8 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
             continue
         span = source.span(node)
         start = span.end - len(name.encode())
-        # The list says what the classes have; this one name is looked for everywhere: set by others, by subclasses.
-        # Not of a module: what it has is what its file or its stub says.
-        if not _is_module(graph, path, end):
-            absent = graph.definition_at(path, start)
-            if absent.value or not absent.closed or _filled(graph, path, end, answer.value):
-                continue
+        if not modules[place] and _filled(graph, path, end, answer.value):
+            continue
         hint = f"; did you mean `{near[0]}`?" if near else ""
         receiver = " ".join(source.segment(source.span(node.value)).split())
         if len(receiver) > 40:
