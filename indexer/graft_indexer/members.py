@@ -13,7 +13,7 @@ from graft_indexer.attributes import metaclass
 from graft_indexer.classes import Member
 from graft_indexer.facts import DefinitionKind, Span
 from graft_indexer.graph import Origin, Symbol
-from graft_indexer.memo import CircularError
+from graft_indexer.memo import PLAIN, CircularError
 from graft_indexer.modules import Module
 from graft_indexer.pyfile import MODULE_NAMES, PyFile
 from graft_indexer.receivers import Inference
@@ -97,7 +97,7 @@ class Members:
     def module(self, module: Module) -> tuple[list[Symbol], str]:
         """Names of a module, submodules included."""
         try:
-            return self.world.memo.remember(("module members", module), lambda: self._module(module))
+            return self.world.memo.remember((PLAIN, "module members", module), lambda: self._module(module))
         except CircularError:
             return [], "imports run in a circle"
 

@@ -7,7 +7,7 @@ import gc
 import pytest
 
 from graft_indexer import world
-from graft_indexer.memo import CircularError, Memo, Token
+from graft_indexer.memo import PLAIN, CircularError, Memo, Token
 from graft_indexer.pyfile import PyFile
 from graft_testing.graphs import graph_of
 
@@ -57,6 +57,22 @@ def test_what_replaced_answers_depended_on_is_forgotten() -> None:
         memo.remember("a", make)
     assert len(memo._entries) == 1
     assert len(memo._sets) < 2_000
+
+
+def test_plain_answers_outlive_the_trees_until_what_they_were_made_from_changes() -> None:
+    memo, token, made = Memo(), Token(), []
+
+    def make() -> int:
+        memo.note(token)
+        made.append(1)
+        return len(made)
+
+    assert [memo.remember((PLAIN, "a"), make), memo.remember(("b",), make), memo.remember("c", make)] == [1, 2, 3]
+    memo.let_go()
+    assert len(memo) == 1
+    assert memo.remember((PLAIN, "a"), make) == 1
+    memo.change(token)
+    assert memo.remember((PLAIN, "a"), make) == 4
 
 
 def test_what_was_cut_short_is_not_remembered() -> None:

@@ -54,3 +54,26 @@ def test_a_changed_list_of_exports_is_seen() -> None:
         fixed.graph.source.close_buffer("p/part3.py")
         graph_world.sync()
         assert found(graph_world, "C3") == []
+
+
+def test_members_of_a_gathering_module_are_listed_once_and_again_after_an_edit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trees that the list was made from do not fit into what is kept."""
+    monkeypatch.setattr(world, "KEPT_BYTES", 20_000)
+    with graph_of(gathered("import p\np$0.f1\n")) as fixed:
+        graph = fixed.graph
+
+        def listed() -> tuple[set[str], int]:
+            before = graph.world.loads
+            members = {m.name for m in graph.members_at(*fixed.here).value}
+            return {n for n in members if n[0] in "fC"}, graph.world.loads - before
+
+        names = {f"f{n}" for n in range(PARTS)}
+        first, loads = listed()
+        assert first == names
+        assert loads >= PARTS
+        again, loads = listed()
+        assert again == names
+        assert loads <= 1
+        text = graph.text("p/part3.py") or ""
+        graph.source.open_buffer("p/part3.py", text.replace("['f3']", "['f3', 'C3']"))
+        assert listed()[0] == names | {"C3"}
