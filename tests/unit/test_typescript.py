@@ -198,6 +198,10 @@ def test_what_is_proved_wrong(tmp_path: Path) -> None:
         "class A { #p = 1; m() { return this.#p; } static { this.name; } }\nA.name.length;\n",
         "type A = { f: { a: 1 } };\ntype B = A & { f: { b: 2 } };\nfunction f(x: B) { x.f.b; }\n",
         "const el = <div className='x'>text</div>;\n",
+        "async function f() { await using app = open(''); using other = app; app; other; }\nfunction open(a: string) {}\n",
+        "namespace core { export namespace deep { export interface A {} } }\ndeclare const x: any;\n"
+        "x.f() satisfies core.deep.A;\n",
+        "export const on = (f: any) => attachEvent('onload', f);\n",
     ],
 )
 def test_working_code_is_left_alone(tmp_path: Path, source: str) -> None:
@@ -234,6 +238,23 @@ def test_names_that_packages_of_types_declare_or_many_files_use_come_from_outsid
         export const c = outside(alone);
         """,
     ) == ["c.ts undefined-name: no name alone is declared or imported here"]  # fmt: skip
+
+
+def test_a_member_that_is_declared_for_a_type_above_is_there(tmp_path: Path) -> None:
+    assert findings(
+        tmp_path,
+        """
+        //- /core.ts
+        export interface Base { a: number }
+        export interface Below extends Base { b: number }
+        export function make(): Below { return null as any; }
+        //- /main.ts
+        import { make } from './core';
+        declare module 'pack/core' { interface Base { added(): string } }
+        make().added();
+        make().missing();
+        """,
+    ) == ["main.ts missing-member: make() has no member missing"]  # fmt: skip
 
 
 def said(tmp_path: Path, path: str, source: str) -> list[str]:

@@ -16,6 +16,7 @@ _RUNNERS = frozenset(
     pending browser $ $$ jQuery define require module exports process Buffer global __dirname __filename
     setImmediate clearImmediate NodeJS JSX React Deno Bun google chrome WebAssembly GPU wx uni cc importScripts
     HTMLRewriter gapi ga gtag dataLayer angular Zone L d3 _ moment goog acquireVsCodeApi
+    attachEvent detachEvent ActiveXObject XDomainRequest
     """.split()  # noqa: SIM905 - a list of words reads as words
 )
 

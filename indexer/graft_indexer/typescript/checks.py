@@ -33,6 +33,8 @@ _MADE: Final = re.compile(
     r"(?:^|/)(?:__generated__|generated?|gen|dist|build|out|lib|\.next|node_modules|coverage)(?:/|$)"
 )
 _GLOBALS = re.compile(rb"/\*\s*(?:global|globals|exported)\s([^*]*)\*/")
+_USING = re.compile(rb"\busing\s+([A-Za-z_$][\w$]*)\s*=(?!=)")
+"""A declaration that the grammar takes for an assignment."""
 _TYPEOF = re.compile(rb"\btypeof\s+([A-Za-z_$][\w$]*)")
 _QUERY: Final = """
 (identifier) @name
@@ -137,8 +139,8 @@ def _around(scope: Scope | None) -> Iterator[Scope]:
 
 
 def _listed(file: TsFile) -> set[str]:
-    """Names that a comment declares, or that the file itself asks for with `typeof`."""
-    names = {m.decode() for m in _TYPEOF.findall(file.data)}
+    """Names that a comment or `using` declares, or that the file itself asks for with `typeof`."""
+    names = {m.decode() for pattern in (_TYPEOF, _USING) for m in pattern.findall(file.data)}
     for match in _GLOBALS.finditer(file.data):
         names |= set(re.findall(r"[\w$]+", match.group(1).decode("utf-8", "replace")))
     return names
@@ -243,6 +245,8 @@ def _members(tongue: TsTongue, file: TsFile, nodes: list[Node]) -> Iterator[Find
         owner, name = node.child_by_field_name("object"), node.child_by_field_name("property")
         if owner is None or name is None or name.type != "property_identifier":
             continue
+        if owner.type in ("satisfies_expression", "as_expression"):
+            continue  # the rest of the type's name: `x satisfies a.b.C`
         text = file.text(name)
         symbols, reason = tongue.member(file, owner, text)
         if symbols or reason or _in_type(node):

@@ -230,6 +230,10 @@ class TsTongue(Tongue):
         if own is None:
             return ""
         text = typ.file.text(own)
+        for path in self.mine(p for p, _ in self.source.definitions_named(name)):
+            data = self.data(path)
+            if b"declare module" in data or b"declare global" in data:
+                return "another file may add it to a type above"
         for path in self.mine(self.source.files_with(text)):
             data = self.data(path)
             if path != typ.file.path and (b"declare module" in data or b"declare global" in data):
