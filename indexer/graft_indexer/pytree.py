@@ -213,7 +213,9 @@ def _replacement_fields(tree: Tree, start: int, end: int) -> Iterator[ast.expr]:
         at = found.end()
         while at < end and data[at : at + len(quote)] != quote:
             byte = data[at : at + 1]
-            if (byte == b"\\" and not (b"r" in prefix and data[at + 1 : at + 2] in b"{}")) or (
+            if b"f" in prefix and b"r" not in prefix and data[at : at + 3] == b"\\N{":
+                at = data.find(b"}", at, end) + 1 or end  # a character by its name
+            elif (byte == b"\\" and not (b"f" in prefix and data[at + 1 : at + 2] in (b"{", b"}"))) or (
                 b"f" in prefix and byte == b"{" and data[at + 1 : at + 2] == b"{"
             ):
                 at += 2

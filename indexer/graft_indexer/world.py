@@ -92,7 +92,7 @@ class World:
     # -- keeping up ---------------------------------------------------------------------------------------------------
     def sync(self) -> None:
         """Take note of what changed since the last question; while one is answered, nothing does."""
-        if self._evicted and not self.memo.busy:
+        if self._evicted >= self.kept_bytes and not self.memo.busy:
             # Answers hold on to the trees that they were made from, those that are no longer kept among them.
             self.memo.let_go()
             self._older.clear()

@@ -18,6 +18,7 @@ import math
 import os
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -185,6 +186,8 @@ class Run:
             raise FileNotFoundError(f"no train-*.bin in {work}: run graft_training.data first")
         if not 0 <= recipe.first_row < self.batches.rows:
             raise ValueError(f"there are {self.batches.rows} rows in train-*.bin: first_row={recipe.first_row} is none")
+        if recipe.second_row < 0:
+            raise ValueError(f"second_row={recipe.second_row} is none")
         self.second = Batches(work, "second")
         self.second_step = 0  # updates made with rows of the second stage
         validation = np.memmap(work / "val.bin", dtype=np.uint16, mode="r").reshape(-1, CONTEXT)
@@ -249,6 +252,9 @@ class Run:
             return False
         if not self.second.rows:
             self.second.look()
+        first = self.recipe.second_row
+        if 0 < self.second.rows <= first:
+            raise ValueError(f"there are {self.second.rows} rows in second-*.bin: second_row={first} is none")
         return bool(self.agreed(float(self.second.rows > 0)))
 
     def update(self, rate: float, second: bool = False) -> float:
@@ -351,7 +357,6 @@ def train(run: Run, out: Path, minutes: float, steps: int) -> None:
     on_disk = run.batches.rows * CONTEXT
     print(f"{total:,} parameters, {body:,} outside the embedding; {on_disk:,} tokens on disk", flush=True)
     print(f"large {str(run.kind).removeprefix('torch.')} products reach {peak:.0f} GFLOP/s in all", flush=True)
-    parent = os.getppid()
     last = time.monotonic()
     saved, validated = run.elapsed, run.elapsed
     shown = (run.elapsed, run.tokens, run.pairs)
@@ -361,10 +366,6 @@ def train(run: Run, out: Path, minutes: float, steps: int) -> None:
         progress = run.agreed(progress)
         if progress >= 1.0:
             break
-        if run.workers > 1 and os.getppid() != parent:
-            # torch ends the workers of a parent that is killed by SIGINT alone, which a shell's background jobs ignore;
-            # left alone they would write over the checkpoints of the run that is begun next.
-            os._exit(1)
         loss = run.update(rate_at(progress, recipe), run.second_stage(progress))
         now = time.monotonic()
         run.elapsed += now - last
@@ -435,7 +436,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if args.workers > 1:
             launch: Callable[..., object] = processes.spawn
-            launch(work_as, (args.workers, args), nprocs=args.workers)
+            with tempfile.TemporaryDirectory(prefix="graft-training-") as meeting:
+                launch(work_as, (args.workers, args, f"file://{meeting}/store"), nprocs=args.workers)
         else:
             work_as(0, 1, args)
     except (OSError, ValueError) as error:
@@ -444,11 +446,24 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def work_as(rank: int, workers: int, args: argparse.Namespace) -> None:
-    """One worker of a run. Several share the rows of each batch and average their gradients."""
+def end_with_parent() -> None:
+    """End this worker within a second of its parent's end, also where it waits for the others.
+
+    torch ends the workers of a parent that is killed by SIGINT alone, which a shell's background jobs ignore. Left
+    alone they would write over the checkpoints of the run that is begun next.
+    """
+    parent = processes.parent_process()
+    while parent is not None and os.getppid() == parent.pid:
+        time.sleep(0.5)
+    if parent is not None:
+        os._exit(1)
+
+
+def work_as(rank: int, workers: int, args: argparse.Namespace, store: str = "") -> None:
+    """One worker of a run. Several share the rows of each batch and average their gradients; they meet at `store`."""
     if workers > 1:
+        threading.Thread(target=end_with_parent, daemon=True).start()
         torch.set_num_threads(1)
-        store = f"file://{tempfile.gettempdir()}/graft-training-{os.getppid()}"
         torch.distributed.init_process_group("gloo", init_method=store, rank=rank, world_size=workers)
     changed = dict(item.split("=", 1) for item in args.set)
     types = {name: type(value) for name, value in asdict(Recipe()).items()}

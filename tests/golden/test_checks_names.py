@@ -154,6 +154,18 @@ def f(length):
     )
 
 
+def test_characters_by_name_in_formatted_strings_are_no_names(tmp_path: Path) -> None:
+    source = "size = 1\nprint(f'\\N{BULLET} {size} \\\\N{sixe}', rf'\\N{sixe}')\n"
+    assert [f.split(" ", 1)[0] for f in see(tmp_path, source).findings] == snapshot(["2:31", "2:45"])
+
+
+def test_a_part_of_a_formatted_string_is_not_asked_for(tmp_path: Path) -> None:
+    source = (
+        "def f(d, kind):\n    if f'{kind}nme' in d:\n        print(nme)\n    if 'other' in d:\n        print(other)\n"
+    )
+    assert see(tmp_path, source).findings == snapshot(["3:15 [nme] undefined-name: `nme` is not defined"])
+
+
 @pytest.mark.parametrize(
     "source",
     [

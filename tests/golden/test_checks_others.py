@@ -57,6 +57,9 @@ def test_missing_member_below_a_test_with_a_formatted_string(tmp_path: Path) -> 
     code = "class A:\n    def __init__(self):\n        self.size = 0\n\nkind = 'x'\na = A()\nif kind == f'{kind}.py':\n    print(a.sise)\n"
     seen = see(tmp_path, code)
     assert seen.findings == snapshot(["8:13 [sise] missing-member: `a` has no member `sise`; did you mean `size`?"])
+    # Before Python 3.12 a tree with this cannot be written out.
+    hidden = code.replace("f'{kind}.py'", "f'{dict().get(\"\u200b\", kind)}.py'")
+    assert see(tmp_path, hidden).findings == seen.findings
 
 
 @pytest.mark.parametrize(

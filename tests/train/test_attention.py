@@ -112,8 +112,9 @@ def test_a_run_trains_on_samples_by_themselves(work: Path) -> None:
 def test_a_run_begins_where_it_is_told_and_goes_on_there(work: Path) -> None:
     config = Config(vocab_size=Encoder(work / "tokenizer.json").size, context=CONTEXT, **PRESETS["test"])
 
-    def run_from(row: int) -> Run:
-        return Run(work, config, Recipe(batch_rows=2, validation_rows=2, first_row=row), "cpu", False, 0, 1)
+    def run_from(row: int, second: int = 0) -> Run:
+        recipe = Recipe(batch_rows=2, validation_rows=2, first_row=row, second_row=second)
+        return Run(work, config, recipe, "cpu", False, 0, 1)
 
     run = run_from(3)
     run.start_from({"model": run.model.state_dict(), "tokens": 500, "earlier": 20})
@@ -126,3 +127,5 @@ def test_a_run_begins_where_it_is_told_and_goes_on_there(work: Path) -> None:
         run_from(0).restore(state)
     with pytest.raises(ValueError, match="is none"):
         run_from(10**6)
+    with pytest.raises(ValueError, match="second_row=-1 is none"):
+        run_from(3, -1)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 STEPS = 9
@@ -48,14 +49,17 @@ def test_a_killed_run_resumes_to_the_same_weights(work: Path, tmp_path: Path) ->
     assert all(torch.equal(whole["model"][name], parts["model"][name]) for name in whole["model"])
 
 
-def test_workers_end_when_their_parent_is_killed_where_interrupts_are_ignored(work: Path, tmp_path: Path) -> None:
-    """As in a background job of a shell."""
+@pytest.mark.parametrize("sign", ["step      4", "parameters"])
+def test_workers_end_when_their_parent_is_killed_where_interrupts_are_ignored(
+    work: Path, tmp_path: Path, sign: str
+) -> None:
+    """As in a background job of a shell; also before the first step."""
     run = subprocess.Popen(
         command(work, tmp_path, 1_000_000, "--workers", "2"), env=environment(), stdout=subprocess.PIPE, text=True,
         start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))  # fmt: skip
     with run:
         assert run.stdout is not None
-        assert any(line.startswith("step      4") for line in run.stdout)
+        assert any(sign in line for line in run.stdout)
         run.kill()
         try:
             run.communicate(timeout=30)  # the end of the output comes when the last worker has closed it

@@ -57,6 +57,11 @@ def run_of(work: Path, second_from: float, second_row: int = 0) -> train.Run:
     return train.Run(work, config, recipe, "cpu", False, 0, 1)
 
 
+def test_a_row_behind_the_second_stage_s_is_refused(both: Path) -> None:
+    with pytest.raises(ValueError, match="second_row=1000000 is none"):
+        run_of(both, 0.5, 10**6).second_stage(0.6)
+
+
 def test_a_run_changes_to_the_second_stage_and_resumes_in_it(
     both: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

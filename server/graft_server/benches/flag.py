@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--slice", type=_slice, default=(1, 1), metavar="K/N", help="every N-th file, from the K-th on")
     parser.add_argument("--alarms", type=Path, metavar="FILE", help="write every alarm with its line, as JSON lines")
     parser.add_argument(
-        "--trees", type=int, default=0, metavar="MB", help="keep the trees of so much text (1.5): whole repositories"
+        "--trees", type=int, default=0, metavar="MB", help="keep the trees of so much text (1.5), twice that at most"
     )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep copies and indexes here, for the next slice")
 

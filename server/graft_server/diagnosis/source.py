@@ -167,7 +167,7 @@ _PLATFORM = re.compile(r"\bsys\.platform\b|\bos\.name\b|\bversion_info\b|\bplatf
 def elsewhere(source: Source, node: ast.AST) -> bool:
     """Whether a node stands below a test of the platform or the version: code for another interpreter than this."""
     return any(
-        isinstance(parent, ast.If | ast.IfExp) and _PLATFORM.search(ast.unparse(parent.test))
+        isinstance(parent, ast.If | ast.IfExp) and _PLATFORM.search(source.segment(source.span(parent.test)))
         for parent in source.ancestors(node)
     )
 

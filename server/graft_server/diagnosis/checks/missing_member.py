@@ -126,14 +126,14 @@ def _replaced(source: Source, node: ast.Attribute) -> bool:
     if not isinstance(receiver, ast.Attribute):
         return False
     function = source.function_of(node)
-    text = ast.unparse(receiver)
+    inner = ast.dump(receiver.value)
     stores = [
         other
         for other in source.all(ast.Attribute)
         if other.attr == receiver.attr
         and isinstance(other.ctx, ast.Store)
         and source.function_of(other) is function
-        and ast.unparse(other) == text
+        and ast.dump(other.value) == inner
     ]
     # The targets of the statement that the node stands in come after it, too.
     own = source.statement_of(node)

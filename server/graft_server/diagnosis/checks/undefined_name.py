@@ -59,6 +59,10 @@ def _excused(source: Source, name: ast.Name) -> bool:
 
 def _tests_for(node: ast.AST, name: str) -> bool:
     """`if "name" in globals():`"""
-    return isinstance(node, ast.If | ast.IfExp) and any(
-        isinstance(c, ast.Constant) and c.value == name for c in ast.walk(node.test)
-    )
+    stack: list[ast.AST] = [node.test] if isinstance(node, ast.If | ast.IfExp) else []
+    while stack:
+        inner = stack.pop()
+        if isinstance(inner, ast.Constant) and inner.value == name:
+            return True
+        stack += () if isinstance(inner, ast.JoinedStr) else ast.iter_child_nodes(inner)
+    return False
