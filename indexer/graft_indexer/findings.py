@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from graft_indexer.facts import Span
@@ -26,7 +26,7 @@ class Finding:
     message: str
     names: tuple[str, ...] = ()
     related: tuple[tuple[str, Span, str], ...] = ()
-    among: frozenset[str] | None = None
+    among: frozenset[str] | None = field(default=None, compare=False, repr=False)
 
 
 def count_message(name: str, least: int, most: int | None, given: int) -> str:

@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from graft_indexer.positions import path_to
+from graft_indexer.positions import path_to, scope_at
 from graft_indexer.pyfile import PyFile
 
 if TYPE_CHECKING:
@@ -37,39 +37,47 @@ OLD_NAMES = frozenset(
 )
 """Builtins of other versions and platforms."""
 
-_ASKING = frozenset({"version_info", "PY2", "PY3", "hexversion", "TYPE_CHECKING", "platform", "hasattr"})
+_VERSION = frozenset({"version_info", "PY2", "PY3", "hexversion", "platform"})
 
 
-def names_version(world: World, file: PyFile, test: ast.expr, _seen: frozenset[str] = frozenset()) -> bool:
+def names_version(world: World, file: PyFile, test: ast.expr) -> bool:
     """Whether a condition asks for a version, a platform or what is there, be it by a variable that was set so."""
-    flags: list[str] = []
     for node in ast.walk(test):
-        if isinstance(node, ast.Name):
-            name = node.id
-            flags.append(name)
-        elif isinstance(node, ast.Attribute):
-            name = node.attr
-            if name == "name" and isinstance(node.value, ast.Name) and node.value.id == "os":
-                return True
-        else:
-            continue
-        if name in _ASKING:
+        name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+        if name in ("TYPE_CHECKING", "hasattr"):
             return True
         if len(name) > 1 and name.isupper():
             return True  # a flag, such as PYPY or WINDOWS
-    return any(_set_by_version(world, file, name, _seen) for name in flags if name not in _seen)
+    return _asks_version(test) or names_flag(world, file, test)
 
 
-def _set_by_version(world: World, file: PyFile, name: str, seen: frozenset[str]) -> bool:
-    """Whether a variable of a module holds what a test for a version gave: `py3k = sys.version_info.major > 2`."""
-    if name not in file.scope.bindings or len(seen) > 3:
-        return False
-    for target in world.lookup_in(file, name).targets:
-        binding = target.binding
-        if target.file is None or binding is None or binding.value is None or target.file.is_stub:
+def _asks_version(test: ast.expr) -> bool:
+    for node in ast.walk(test):
+        match node:
+            case ast.Name(id=name) if name in _VERSION:
+                return True
+            case ast.Attribute(attr=name) if name in _VERSION:
+                return True
+            case ast.Attribute(value=ast.Name(id="os"), attr="name"):
+                return True
+    return False
+
+
+def names_flag(world: World, file: PyFile, test: ast.expr, _seen: frozenset[tuple[str, str]] = frozenset()) -> bool:
+    """Whether a condition asks a module's variable for what a test for a version gave, here or in another module:
+    `py3k = sys.version_info.major > 2`."""
+    for node in ast.walk(test):
+        if not isinstance(node, ast.Name) or (file.path, node.id) in _seen or len(_seen) > 3:
             continue
-        if names_version(world, target.file, binding.value, seen | {name}):
-            return True
+        scope = scope_at(file.scope, file.tree.start(node))
+        for target in world.lookup(file, scope, node.id).targets:
+            other, binding = target.file, target.binding
+            if other is None or binding is None or binding.value is None or other.is_stub:
+                continue
+            if binding.scope.is_module and (
+                _asks_version(binding.value) or names_flag(world, other, binding.value, _seen | {(file.path, node.id)})
+            ):
+                return True
     return False
 
 
@@ -111,3 +119,12 @@ def version_branch(world: World, file: PyFile, offset: int) -> str:
     if not known:
         return ""
     return "below a test for a version" if _below(world, file, path_to(file.tree, offset)) else ""
+
+
+def flag_branch(world: World, file: PyFile, offset: int) -> str:
+    """Why an import at `offset` may never be made here: it stands below a flag of a version; empty if not."""
+    below = any(
+        isinstance(parent, ast.If) and child is not parent.test and names_flag(world, file, parent.test)
+        for parent, child in itertools.pairwise(path_to(file.tree, offset))
+    )
+    return "below a test for a version" if below else ""

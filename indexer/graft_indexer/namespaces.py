@@ -66,8 +66,12 @@ class Namespaces:
             self._outlines.pop(path, None)
             return None
         found = _outline(file)
-        self._outlines[path] = (digest, found)
+        self._outlines[path] = (world.held(path), found)
         return found
+
+    def clear(self) -> None:
+        """Forget all outlines: files outside the workspace may have changed with those that came or went."""
+        self._outlines.clear()
 
     def names(self, module: Module, seen: frozenset[str] = frozenset()) -> tuple[list[str], str]:
         """Module-level names (submodules excluded), with why there may be more."""

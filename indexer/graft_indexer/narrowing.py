@@ -20,6 +20,7 @@ from graft_indexer.values import Cls, Instance, Result, union, unknown
 if TYPE_CHECKING:
     from graft_indexer.receivers import Inference
 
+_NOTHING_LEFT = "nothing is left by the tests"
 _ASKING = frozenset({"hasattr", "getattr", "type", "issubclass", "callable", "is_dataclass", "isfunction", "ismethod"})
 
 
@@ -261,7 +262,8 @@ def _test(inference: Inference, file: PyFile, scope: Scope, test: ast.expr, text
                 if found is not None:
                     if holds:
                         return found
-                    return unknown("one of several tests")
+                    if found.reason != _NOTHING_LEFT:  # else another of them was not met
+                        return unknown("one of several tests")
             return None
         case ast.Call(func=ast.Name(id="isinstance"), args=[subject, classes]) if dotted(subject) == text:
             if not truth:
@@ -301,7 +303,7 @@ def _class_items(classes: ast.expr) -> list[ast.expr]:
 def _rest(inference: Inference, file: PyFile, scope: Scope, subject: ast.expr, classes: ast.expr) -> Result | None:
     """What is left of a union when it is not an instance of `classes`, open if nothing; None if not known."""
     if not isinstance(subject, ast.Name):
-        return unknown("it is not an instance of what was asked for")
+        return unknown(_NOTHING_LEFT)
     excluded = inference.instances_of(union(inference.infer(file, scope, c) for c in _class_items(classes)))
     if excluded.reason:
         return None
@@ -311,7 +313,7 @@ def _rest(inference: Inference, file: PyFile, scope: Scope, subject: ast.expr, c
     left = tuple(v for v in whole.values if not (isinstance(v, Instance) and _below(inference, v, gone)))
     if not left and whole.values:
         # By its annotation nothing comes here; who asks all the same does not trust it.
-        return unknown("nothing is left by the tests")
+        return unknown(_NOTHING_LEFT)
     if whole.reason or len(left) == len(whole.values):
         return None
     return Result(left)

@@ -25,7 +25,7 @@ from graft_indexer.graph import (
     SymbolGraph,
     Window,
 )
-from graft_indexer.guards import version_branch
+from graft_indexer.guards import flag_branch, version_branch
 from graft_indexer.members import Listing, Members
 from graft_indexer.positions import scope_at
 from graft_indexer.pyfile import PyFile
@@ -412,7 +412,7 @@ class PyGraph:
         if item.guarded:
             return "the import is guarded"
         file = self._file(path)
-        return version_branch(self.world, file, item.span.start) if file is not None else ""
+        return flag_branch(self.world, file, item.span.start) if file is not None else ""
 
     # -- calls --------------------------------------------------------------------------------------------------------
     def call_at(self, path: str, offset: int) -> CallSite | None:

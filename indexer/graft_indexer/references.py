@@ -350,7 +350,7 @@ class References:
         cls = self.class_named(symbol)
         if cls is None:
             return [], "not a class that is known"
-        found, reason = self.graph.repository.subclasses(cls)
+        found, reason = self.graph.repository.some_subclasses(cls)
         inside = [class_symbol(c) for c in found if c.file.origin is Origin.WORKSPACE]
         return inside, reason
 
@@ -361,7 +361,7 @@ class References:
         cls = self._class_called(symbol.path, inside) if inside else None
         if cls is None:
             return [], "not a member of a class that is known"
-        found, reason = self.graph.repository.subclasses(cls)
+        found, reason = self.graph.repository.some_subclasses(cls)
         classes = self.graph.inference.classes
         members = [m for c in found if c.file.in_workspace and (m := classes.own_member(c, name)) is not None]
         return [member_symbol(m) for m in members], reason

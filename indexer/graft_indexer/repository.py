@@ -31,7 +31,7 @@ _TUPLES = frozenset({"namedtuple", "NamedTuple", "TypedDict"})
 """What is called for a base that is a class of its own."""
 _MAX_CLASSES = 300
 """Subclasses looked at; beyond that the answer is open."""
-_MAX_FILES = 60
+_MAX_FILES = 150
 """Files that may hold subclasses; of a class with more it is said at once that it has many: to look at them all takes
 seconds, and mostly ends at the same answer."""
 _MAX_OUTSIDE = 24
@@ -296,16 +296,22 @@ class Repository:
     # -- subclasses ---------------------------------------------------------------------------------------------------
     def subclasses(self, cls: Cls) -> tuple[tuple[Cls, ...], str]:
         """Subclasses that the workspace defines (and, of a class outside, those its own file defines), direct and
-        indirect; with why there may be more."""
+        indirect; none with why there may be more."""
         memo = self.world.memo
         try:
             # Why they are not known outlives the trees: of a class on which half a repository builds, to find out again
             # takes seconds.
             why = memo.remember(
-                (PLAIN, "why not all subclasses", cls.file.path, cls.full_name, cls.node.lineno),
-                lambda: memo.remember(("subclasses", cls), lambda: self._subclasses(cls))[1],
+                (PLAIN, "why not all subclasses", cls.file.path, cls.full_name), lambda: self.some_subclasses(cls)[1]
             )
-            return ((), why) if why else memo.remember(("subclasses", cls), lambda: self._subclasses(cls))
+            return ((), why) if why else self.some_subclasses(cls)
+        except CircularError:
+            return (), "its subclasses depend on itself"
+
+    def some_subclasses(self, cls: Cls) -> tuple[tuple[Cls, ...], str]:
+        """As `subclasses`, with those that are known where there may be more."""
+        try:
+            return self.world.memo.remember(("subclasses", cls), lambda: self._subclasses(cls))
         except CircularError:
             return (), "its subclasses depend on itself"
 
@@ -320,7 +326,7 @@ class Repository:
             if current.file.in_workspace and self._may_be_base(current.file.path):
                 return tuple(found), "a class of its file has computed bases"
             if current.file is not self.world.builtins:
-                files.update(self._deriving(current))
+                files.update(p for p in self._deriving(current) if self._may_mean(p, current))
                 if len(files) > _MAX_FILES:
                     return tuple(found), "it has many subclasses"
             direct = self._direct(current)
@@ -367,6 +373,13 @@ class Repository:
     def _deriving(self, cls: Cls) -> list[str]:
         """Files with a class whose base is called like `cls`."""
         return [p for p in self.files_with(cls.name) if cls.name in self._bases_of(p)]
+
+    def _may_mean(self, path: str, cls: Cls) -> bool:
+        """Whether a file may mean `cls` by its name, and not a class of its own that is called the same."""
+        stem = cls.file.name.rpartition(".")[2]
+        return path == cls.file.path or any(
+            i.name in (cls.name, "*", stem) or i.module.rpartition(".")[2] == stem for i in self.source.imports(path)
+        )
 
     def _derived_outside(self, cls: Cls, found: list[Cls]) -> str:
         """Subclasses outside the workspace: in typeshed for its classes, in the package for those of a package."""

@@ -117,6 +117,7 @@ class World:
                 if not path.startswith("/") and self.source.digest(path) is None:
                     self._forget(path)
             self.memo.clear()
+            self.namespaces.clear()
             self._missing.clear()
             for path in changed:
                 for watch in self.watchers:
@@ -221,6 +222,11 @@ class World:
         self._keep(path, digest, file)
         file.note()
         return file
+
+    def held(self, path: str) -> str:
+        """Digest of the version of a workspace file whose tree is kept; empty if none is."""
+        known = self._files.get(path)
+        return known[0] if known is not None else ""
 
     def tokens_of(self, path: str, digest: str) -> FileTokens | None:
         """Tokens of a file of the workspace if this version of it was read and is still there."""
@@ -394,15 +400,9 @@ class World:
         stars = file.scope.stars
         if stars:
             offers = self.namespaces.offers(file)
-            bringing: tuple[int, ...] = ()
-            if offers is not None:
-                bringing = offers.by_name.get(name, ())
-                for index in bringing:
-                    found = self._through_star(file, stars[index], name, seen)
-                    targets += found.targets
-                    reason = reason or found.reason
-            for index, star in enumerate(stars if not targets else ()):
-                if offers is None or (index not in offers.closed and index not in bringing):
+            bringing = offers.by_name.get(name, ()) if offers is not None else ()
+            for index, star in enumerate(stars):
+                if offers is None or index in bringing or index not in offers.closed:
                     found = self._through_star(file, star, name, seen)
                     targets += found.targets
                     reason = reason or found.reason

@@ -258,8 +258,8 @@ Cart
         "import some_package_that_is_not_installed",
         "import pytest\n    with pytest.raises(ImportError):\n        from shop.cart import Nope",
         "import sys\n    v = sys.version_info\n    py3k = v.major > 2\n    if not py3k:\n        from shop.cart import Nope",
-        "from compat import py3\n    if not py3:\n        from shop.cart import Nope\n"
-        "    //- /compat.py\n    import sys\n    py3 = sys.version_info >= (3,)",
+        "from compat import old\n    if old:\n        from shop.cart import Nope\n"
+        "    //- /compat.py\n    import sys\n    old = sys.version_info < (3,)",
     ],
 )
 def test_imports_that_stand(tmp_path: Path, line: str) -> None:
@@ -313,6 +313,17 @@ ENVIRONMENT = """
 def test_packages_that_are_not_installed_are_named_once(tmp_path: Path, code: str, findings: list[str]) -> None:
     indented = "".join(f"    {line}\n" for line in code.split("\n"))
     assert see(tmp_path, ENVIRONMENT + indented).findings == findings
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from typing import TYPE_CHECKING\n    'on any platform'\n    if TYPE_CHECKING:\n        from shop.cart import Nope",
+        "import sys\n    old = sys.version_info < (3,)\n    def f(old):\n        if old:\n            from shop.cart import Nope",
+    ],
+)
+def test_imports_that_only_look_guarded(tmp_path: Path, code: str) -> None:
+    assert len(see(tmp_path, PACKAGE + f"    //- /main.py\n    {code}\n").findings) == 1
 
 
 def test_a_variable_that_is_only_called_like_the_platform_s_guards_nothing(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from inline_snapshot import snapshot
 
+from graft_indexer import repository
 from graft_testing.checks import Seen, see
 
 
@@ -307,6 +308,14 @@ def test_methods_of_coroutines_are_not_results(tmp_path: Path) -> None:
         "def f(path: str):\n    return path if isinstance(path, str) else path.decode()\n",
         "class A:\n    x: str = ''\n    def f(self):\n        if isinstance(self.x, str):\n            return self.x\n"
         "        return self.x.decode()\n",
+        # The last star import counts, whatever its list is made of; a submodule comes at second hand.
+        "//- /one.py\ndef run(a): ...\n//- /two.py\nNAMES = ['run']\n__all__ = [n for n in NAMES]\ndef run(a, b): ...\n"
+        "//- /main.py\nfrom one import *\nfrom two import *\nrun(1, 2)\n",
+        "//- /one.py\nclass tool:\n    a = 1\n//- /pk/__init__.py\n//- /pk/tool.py\nx = 1\n"
+        "//- /mid.py\nimport pk.tool\nfrom pk import *\n//- /main.py\nfrom one import *\nfrom mid import *\ntool.x\n",
+        # Interfaces are described without `self`.
+        "from zope.interface import Interface\nclass IReactor(Interface):\n    def fire(kind): ...\n"
+        "def f(reactor: IReactor):\n    reactor.fire('x')\n",
         # What stands in for an extension that is not built here.
         "//- /pack/__init__.py\n//- /pack/slow.py\ntry:\n    from pack.fast import train\nexcept ImportError:\n"
         "    def train(model):\n        raise NotImplementedError\n//- /main.py\nfrom pack import slow\n"
@@ -387,3 +396,21 @@ def test_slip_of_a_private_name_beside_a_described_base(tmp_path: Path) -> None:
     assert see(tmp_path, code).findings == [
         "10:17 [_stoping] missing-member: `self` has no member `_stoping`; did you mean `_stopping`?"
     ]
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_classes_of_one_name_do_not_count_as_subclasses(
+    tmp_path: Path, own: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a class with many subclasses nothing is said; others are called the same."""
+    monkeypatch.setattr(repository, "_MAX_FILES", 3)
+    first = "class Base: ..." if own else "from base import Base"
+    files = "".join(f"//- /m{n}.py\n{first}\nclass C{n}(Base): ...\n" for n in range(5))
+    base = "class Base:\n    def __init__(self):\n        self.size = 1\n    def f(self):\n        return self.sise\n"
+    seen = see(tmp_path, f"{files}//- /base.py\n$0{base}")
+    assert len(seen.findings) == own
+
+
+def test_a_type_that_was_asked_for_with_something_else_may_come_on(tmp_path: Path) -> None:
+    code = "class A:\n    a = 1\n\ndef f(x: A):\n    if isinstance(x, A) and x.a:\n        return\n    x.typo\n"
+    assert see(tmp_path, code).findings == snapshot(["7:7 [typo] missing-member: `x` has no member `typo`"])

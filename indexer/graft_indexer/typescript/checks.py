@@ -122,10 +122,17 @@ def _names(tongue: TsTongue, file: TsFile, values: list[Node], types: list[Node]
                 # The page that loads a script may load others before it.  Who uses a name twice means it.
                 if _mentions(file, name) > 1:
                     continue
-                among = platform_names().union(*(s.names for s in _around(scope)))
+                # Of the platform's names only those of values: a library is easily called nearly like a type.
+                platform = _platform_values() if name[0].islower() else frozenset[str]()
+                among = platform.union(*(s.names for s in _around(scope)))
             what = "type" if meaning == TYPE else "name"
             message = f"no {what} {name} is declared or imported here"
             yield Finding(_span(node), UNDEFINED, message, (name,), among=among)
+
+
+@cache
+def _platform_values() -> frozenset[str]:
+    return frozenset(n for n in platform_names() if n[0].islower())
 
 
 def _mentions(file: TsFile, name: str) -> int:

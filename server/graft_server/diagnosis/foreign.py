@@ -58,7 +58,10 @@ def _unsilenced(lines: Lines, found: Sequence[Finding]) -> Iterator[Finding]:
 
 
 def first_in(graph: SymbolGraph, path: str, within: Span) -> Finding | None:
-    """The first finding in a range of a buffer, one that ends with the range left out: the name may go on."""
+    """The first finding in a range of a buffer, one that ends with the range left out: the name may go on.
+
+    What is proved of the files at hand alone (`Finding.among`) counts: nothing is suggested that they do not know.
+    """
     if not path.endswith(SUFFIXES) or not isinstance(graph, Finder):
         return None
     return next((f for f in graph.findings(path, within) if f.span.end < within.end), None)

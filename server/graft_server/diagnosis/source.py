@@ -154,7 +154,7 @@ def guarded_by(source: Source, node: ast.AST, *exceptions: str) -> bool:
         elif isinstance(parent, ast.With | ast.AsyncWith) and child in parent.body:
             for item in parent.items:
                 call = item.context_expr
-                expected = call.args if isinstance(call, ast.Call) and _last_name(call.func) in _EXPECTING else []
+                expected = call.args if isinstance(call, ast.Call) and last_name(call.func) in _EXPECTING else []
                 if any(_catches(a, exceptions) for a in expected):
                     return True
         child = parent
@@ -188,10 +188,10 @@ def _catches(expression: ast.expr | None, exceptions: tuple[str, ...]) -> bool:
         return True
     if isinstance(expression, ast.Tuple):
         return any(_catches(e, exceptions) for e in expression.elts)
-    return _last_name(expression) in (*exceptions, "Exception", "BaseException")
+    return last_name(expression) in (*exceptions, "Exception", "BaseException")
 
 
-def _last_name(expression: ast.expr) -> str:
+def last_name(expression: ast.expr) -> str:
     if isinstance(expression, ast.Attribute):
         return expression.attr
     return expression.id if isinstance(expression, ast.Name) else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from graft_indexer.facts import DefinitionKind, ParameterKind, Span
@@ -10,7 +11,7 @@ from graft_indexer.graph import CallSite, CallTarget, SymbolGraph
 from graft_server.diagnosis.calls import Mismatch, Problem, bind, keyword_span, provable_targets
 from graft_server.diagnosis.distance import closest
 from graft_server.diagnosis.model import Diagnostic, Severity
-from graft_server.diagnosis.source import Source, guarded_by, source_of
+from graft_server.diagnosis.source import Source, guarded_by, last_name, source_of
 from graft_server.diagnosis.subject import Subject
 
 CODE = "call-arguments"
@@ -31,6 +32,9 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
         yield from _findings(path, source, call, site, targets[0], refused[0])
 
 
+_INTERFACE = re.compile(r"I[A-Z]|\w*Interface$")
+
+
 def _interface(graph: SymbolGraph, target: CallTarget) -> bool:
     """Whether a method is written without `self`, in a description of an interface: who implements it may take more."""
     if target.symbol.kind is not DefinitionKind.METHOD or "staticmethod" in target.symbol.decorators:
@@ -43,7 +47,15 @@ def _interface(graph: SymbolGraph, target: CallTarget) -> bool:
     functions += source.all(ast.AsyncFunctionDef)
     for function in functions:
         if function.name == target.symbol.name and function.lineno == line:
-            return not (function.args.posonlyargs or function.args.args or function.args.vararg)
+            first = [*function.args.posonlyargs, *function.args.args][:1]
+            if not first:
+                return not function.args.vararg
+            owner = source.parents[function]
+            return (
+                first[0].arg not in ("self", "cls", "_", "this")
+                and isinstance(owner, ast.ClassDef)
+                and any(_INTERFACE.match(last_name(b)) for b in owner.bases)
+            )
     return False
 
 
