@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 
 from graft_indexer.attributes import attribute
 from graft_indexer.bindings import FUNCTIONS, How
@@ -121,7 +122,7 @@ def constructor(inference: Inference, cls: Cls) -> tuple[list[CallTarget], str]:
         if current.full_name == "builtins.object":
             break
         if init is not None or new is not None:
-            why = _unseen(inference, cls, current)
+            why = _unseen(inference, cls, current) or _narrower(inference, shape.order, current)
             both = [m for m in (init, new) if m is not None]
             if len(both) == 2 or (init is None and new is not None):
                 later = None if init is not None else classes.member(cls, "__init__")
@@ -159,6 +160,17 @@ def _is_overload(node: ast.AST) -> bool:
         if name == "overload":
             return True
     return False
+
+
+def _narrower(inference: Inference, order: Sequence[Cls], owner: Cls) -> str:
+    """Why an exception takes more than its stub says: its source leaves the constructor to those above, which take
+    anything (`unittest.SkipTest`)."""
+    if not owner.file.is_stub or all(c.full_name != "builtins.BaseException" for c in order):
+        return ""
+    twin = inference.classes.twin(owner)
+    if twin is None or any(inference.classes.own_member(twin, n) for n in ("__init__", "__new__")):
+        return ""
+    return "its source has no constructor of its own"
 
 
 def _before(inference: Inference, cls: Cls, owner: Cls) -> str:
