@@ -124,7 +124,9 @@ def _names(tongue: TsTongue, file: TsFile, values: list[Node], types: list[Node]
                     continue
                 # Of the platform's names only those of values: a library is easily called nearly like a type.
                 platform = _platform_values() if name[0].islower() else frozenset[str]()
-                among = platform.union(*(s.names for s in _around(scope)))
+                around = platform.union(*(s.names for s in _around(scope)))
+                # `stemmer = new Stemmer()`: other letters' case is another name.
+                among = frozenset(n for n in around if n.lower() != name.lower())
             what = "type" if meaning == TYPE else "name"
             message = f"no {what} {name} is declared or imported here"
             yield Finding(_span(node), UNDEFINED, message, (name,), among=among)
