@@ -1,4 +1,5 @@
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -89,3 +90,22 @@ def test_missing_tokens_that_the_tree_hides_are_errors_too(source: bytes, expect
     root = parse(source).root_node
     assert root.has_error is bool(expected)
     assert list(error_spans(root)) == expected
+
+
+def test_a_parser_that_gets_stuck_is_stopped() -> None:
+    """tree-sitter-kotlin 1.1.0 never ends on this, and takes 40 MB a second."""
+    text = (Path(__file__).parent / "samples/kotlin.kt").read_bytes()
+    stuck = text.replace(b"        return local\n    }", b"        return local\n  #  }")
+    assert stuck != text
+    tree = parse(stuck, "kotlin")
+    assert tree.root_node.has_error
+    assert tree.root_node.end_byte == len(stuck)
+    before = parse(text, "kotlin")
+    assert reparse(before, text, stuck, "kotlin").root_node.has_error
+    assert not parse(text, "kotlin").root_node.has_error
+
+
+def test_the_end_of_a_long_file_is_not_taken_for_being_stuck() -> None:
+    rows = b"".join(b"  [%d, 'value %d', { a: %d }],\n" % (n, n, n) for n in range(30_000))
+    text = b"const table = [\n" + rows + b"];\n"
+    assert not parse(text, "javascript").root_node.has_error
